@@ -1,0 +1,77 @@
+# The policy of the build, in two functions and one interface target.
+#
+#   regent_library(name [HEADERS …] [SOURCES …] [DEPS …])   library regent_<name>, alias regent::<name>
+#   regent_program(name SOURCES … [DEPS …])                 executable <name>, installed
+#   regent_test(name LABEL … [TIMEOUT s] SOURCES … [DEPS …]) GoogleTest program, its tests found by ctest
+#
+# Paths of files are relative to the caller; #include paths start at the root of the repository.
+
+set(CMAKE_CXX_STANDARD 20)
+set(CMAKE_CXX_STANDARD_REQUIRED ON)
+set(CMAKE_CXX_EXTENSIONS OFF)
+set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
+
+find_program(CCACHE ccache)
+if(CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
+  set(CMAKE_CXX_COMPILER_LAUNCHER "${CCACHE}")
+endif()
+find_program(MOLD mold)
+
+add_library(regent_options INTERFACE)
+target_compile_options(regent_options INTERFACE
+  -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wnon-virtual-dtor
+  "-ffile-prefix-map=${PROJECT_SOURCE_DIR}/="
+  $<$<CXX_COMPILER_ID:Clang>:-Wthread-safety>)
+if(MOLD)
+  target_link_options(regent_options INTERFACE -fuse-ld=mold)
+endif()
+
+set(REGENT_SANITIZE "" CACHE STRING "Sanitizers to build with, e.g. address,undefined")
+if(REGENT_SANITIZE)
+  add_compile_options(-fsanitize=${REGENT_SANITIZE} -fno-omit-frame-pointer
+    -fno-sanitize-recover=all)
+  add_link_options(-fsanitize=${REGENT_SANITIZE})
+endif()
+
+function(regent_library name)
+  cmake_parse_arguments(ARG "" "" "HEADERS;SOURCES;DEPS" ${ARGN})
+  set(target regent_${name})
+  if(ARG_SOURCES)
+    add_library(${target} STATIC)
+    target_sources(${target} PRIVATE ${ARG_SOURCES})
+    set(scope PUBLIC)
+    target_link_libraries(${target} PRIVATE regent_options)
+  else()
+    add_library(${target} INTERFACE)
+    set(scope INTERFACE)
+  endif()
+  add_library(regent::${name} ALIAS ${target})
+  if(ARG_HEADERS)
+    target_sources(${target} ${scope} FILE_SET HEADERS BASE_DIRS "${PROJECT_SOURCE_DIR}"
+      FILES ${ARG_HEADERS})
+  else()
+    target_include_directories(${target} ${scope} "${PROJECT_SOURCE_DIR}")
+  endif()
+  target_link_libraries(${target} ${scope} ${ARG_DEPS})
+  if(ARG_HEADERS)
+    set_target_properties(${target} PROPERTIES VERIFY_INTERFACE_HEADER_SETS ON)
+  endif()
+endfunction()
+
+function(regent_program name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;DEPS" ${ARGN})
+  add_executable(${name} ${ARG_SOURCES})
+  target_link_libraries(${name} PRIVATE regent_options ${ARG_DEPS})
+  install(TARGETS ${name} RUNTIME)
+endfunction()
+
+function(regent_test name)
+  cmake_parse_arguments(ARG "" "LABEL;TIMEOUT" "SOURCES;DEPS" ${ARGN})
+  if(NOT ARG_TIMEOUT)
+    set(ARG_TIMEOUT 60)
+  endif()
+  add_executable(${name} ${ARG_SOURCES})
+  target_link_libraries(${name} PRIVATE regent_options ${ARG_DEPS} GTest::gmock GTest::gtest_main)
+  gtest_discover_tests(${name} DISCOVERY_TIMEOUT 60
+    PROPERTIES LABELS ${ARG_LABEL} TIMEOUT ${ARG_TIMEOUT})
+endfunction()
