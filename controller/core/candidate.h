@@ -1,0 +1,98 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "common/base/instant.h"
+#include "controller/core/actions.h"
+#include "controller/core/controller.h"
+#include "controller/core/events.h"
+
+namespace regent::controller {
+
+struct CandidateOptions {
+  ControllerRegistration self;  ///< `timestamp_ms` is filled in by the shell.
+  /// The cluster that this process has belonged to: it then creates no base path and no cluster id
+  /// again (R10). Empty: it has belonged to none.
+  std::string known_cluster_id;
+  bool adopt = false;  ///< Take over a root that holds a cluster that is not ours.
+  /// Tests only: do not fence ourselves by our own clock, and do not look at /controller.
+  bool never_fence = false;
+  Duration resign_backoff_min = std::chrono::seconds(1);  ///< After R12; doubles.
+  Duration resign_backoff_max = std::chrono::seconds(60);
+  TermOptions term;
+};
+
+/// A contender for the office of controller, and the term that it serves while it holds it.
+///
+///     waiting for a session ─► reading the root ─► following ─► claiming ─► serving
+///            ▲                                         ▲          │lost        │
+///            │ session expired                         └──────────┴────────────┘
+///            └──────────────────────────────────────────────── office lost, resigned, fenced off
+///
+/// Pure: no clock, thread or I/O. One object lives as long as its process; what belongs to a term
+/// is in Controller and dies with it (KAFKA-5310).
+class Candidate {
+ public:
+  explicit Candidate(CandidateOptions options);
+  ~Candidate();
+
+  /// Digests one event. `now` never goes back.
+  Actions Handle(Event event, Instant now);
+
+  /// The term, once it has loaded the cluster; null otherwise. For queries on the loop's thread.
+  const Controller* term() const;
+  bool active() const { return term() != nullptr; }
+  /// Requests of callers that have not been answered yet.
+  size_t requests_open() const;
+
+ private:
+  enum class Stage { kNoSession, kRoot, kFollowing, kClaiming, kServing, kResigning, kStopped };
+
+  void On(const SessionConnected& event);
+  void On(const LeaseEnded& event);
+  void On(const SessionExpired& event);
+  void On(const RootRead& event);
+  void On(const RootPrepared& event);
+  void On(const OfficeRead& event);
+  void On(const ClaimDone& event);
+  void On(const ResignDone& event);
+  void On(const StopRequested& event);
+  void On(const ResignRequested& event);
+  void On(const Ticked& event);
+  /// Everything else belongs to the term, or is refused if there is none.
+  void ToTerm(Event event);
+  void Refuse(const Event& event);
+
+  void Claim();
+  void StartTerm(ControllerEpoch epoch, ControllerEpochVersion version);
+  /// Ends the term; open requests are answered.
+  void FinishTerm(const std::string& reason);
+  void Resign(const std::string& reason, std::optional<QuarantineEntry> quarantine);
+  void Publish(const std::string& reason);
+  void PublishIfLoaded();
+
+  CandidateOptions options_;
+  Stage stage_ = Stage::kNoSession;
+  uint64_t generation_ = 0;
+  int64_t session_id_ = 0;
+  bool fenced_ = false;
+  bool stopping_ = false;
+  bool retry_wanted_ = false;  ///< Read root or office again at `retry_at_`.
+  Instant retry_at_;
+  Duration resign_backoff_{0};
+  Instant no_claim_before_;
+  std::optional<OfficeRead> office_;  ///< As last read.
+  std::optional<Instant> vacant_since_;
+  std::unique_ptr<Controller> term_;
+  bool announced_active_ = false;
+  ControllerEpoch last_claim_epoch_{0};
+  Instant now_;
+  Actions out_;
+  TermIds ids_;
+};
+
+}  // namespace regent::controller

@@ -1,0 +1,164 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "common/base/instant.h"
+#include "common/model/broker.h"
+#include "common/model/control.h"
+#include "common/model/ids.h"
+#include "common/model/partition_state.h"
+#include "common/model/topic.h"
+#include "controller/core/admin.h"
+#include "controller/core/elect.h"
+#include "controller/core/store.h"
+
+namespace regent::controller {
+
+/// A partition under its interned topic: how a term speaks of it inside.
+struct PartitionRef {
+  uint32_t topic = 0;
+  int32_t index = 0;
+
+  friend constexpr auto operator<=>(PartitionRef, PartitionRef) = default;
+};
+
+/// Replica sets above this size are refused: their liveness is kept as bits.
+inline constexpr size_t kReplicationFactorMax = 64;
+
+/// A partition as ZooKeeper has acknowledged it (R1), and what this term knows beside it.
+struct Partition {
+  BrokerList replicas;
+  PartitionState state;
+  PartitionEpoch epoch = kNoPartitionEpoch;  ///< None: there is no state node yet.
+  Zxid czxid{0};
+  /// The leader epoch that its leader has acknowledged in this term (R1).
+  LeaderEpoch confirmed = kNoLeaderEpoch;
+  /// Bit i: replicas[i] has died, or come back in another life, and no decision has been
+  /// acknowledged that took note of it (R4).
+  uint64_t departed = 0;
+  Revision published{0};   ///< When it last entered the metadata log.
+  bool has_directory = false;  ///< /partitions/<p> exists.
+  bool unreadable = false;     ///< Left alone (R9, R12); the problem is in Cluster::problems.
+  bool busy = false;           ///< A write or a read-back is out (R1).
+  bool queued = false;         ///< Waits for a decision.
+
+  bool has_state() const { return epoch != kNoPartitionEpoch; }
+};
+
+struct Topic {
+  TopicRef identity;
+  TopicConfig config;
+  int32_t node_version = 0;
+  bool has_partitions_directory = false;
+  bool announced = false;    ///< Has its id in ZooKeeper: states may be written and announced.
+  bool gone = false;         ///< Its node has disappeared: nothing is decided any more.
+  std::vector<Partition> partitions;
+};
+
+struct Broker {
+  BrokerRegistration registration;
+  BrokerEpoch epoch = kNoBrokerEpoch;
+  bool live = false;      ///< Registered, ours, and not seen to be absent since.
+  bool stopping = false;  ///< This life has announced that it stops.
+  bool foreign = false;   ///< Registered, but not a broker that we can speak to.
+  std::string problem;
+  std::vector<PartitionRef> hosted;  ///< Every replica assigned to it, in order of arrival.
+  int64_t leaders = 0;               ///< Partitions whose acknowledged state names it leader.
+};
+
+/// Why a replica cannot serve, although its broker is live: the agent's last answer for it.
+struct ReplicaProblem {
+  PartitionAnswer answer = PartitionAnswer::kStorageError;
+  std::string reason;
+};
+
+/// The term's memory: topics, partitions, brokers, with the indices and counts over them. Holds
+/// only what ZooKeeper has acknowledged; decides nothing.
+class Cluster {
+ public:
+  // --- Topics ---
+
+  /// Takes a readable topic in; returns its index. `identity` carries the id it has or will get.
+  uint32_t AddTopic(TopicRef identity, TopicRead read, Instant now);
+  std::optional<uint32_t> FindTopic(const std::string& name) const;
+  std::optional<uint32_t> FindTopic(TopicId id) const;
+  void SetTopicGone(uint32_t topic);
+  const std::vector<Topic>& topics() const { return topics_; }
+  Topic& topic(uint32_t index) { return topics_[index]; }
+  const Topic& topic(uint32_t index) const { return topics_[index]; }
+  /// Topics by name, without those that are gone.
+  const std::map<std::string, uint32_t>& topics_by_name() const { return by_name_; }
+
+  // --- Partitions ---
+
+  Partition& at(PartitionRef ref) {
+    return topics_[ref.topic].partitions[static_cast<size_t>(ref.index)];
+  }
+  const Partition& at(PartitionRef ref) const {
+    return topics_[ref.topic].partitions[static_cast<size_t>(ref.index)];
+  }
+  /// Whether anything may be decided or said about the partition.
+  bool Usable(PartitionRef ref) const;
+  TopicPartition Name(PartitionRef ref) const { return {topics_[ref.topic].identity, ref.index}; }
+  std::optional<PartitionRef> Find(TopicId topic, int32_t index) const;
+  std::optional<PartitionRef> Find(const std::string& topic, int32_t index) const;
+  /// Puts an acknowledged state into memory and keeps counts and indices.
+  void SetState(PartitionRef ref, PartitionState state, PartitionEpoch epoch, Instant now);
+  /// How each replica stands, for the deciders.
+  std::vector<ReplicaView> Views(PartitionRef ref) const;
+  ReplicaStanding Standing(PartitionRef ref, BrokerId broker) const;
+
+  // --- Brokers ---
+
+  std::map<BrokerId, Broker>& brokers() { return brokers_; }
+  const std::map<BrokerId, Broker>& brokers() const { return brokers_; }
+  /// Never fails: an id that was never registered has an entry without registration.
+  Broker& broker(BrokerId id) { return brokers_[id]; }
+  const Broker* FindBroker(BrokerId id) const;
+  bool IsLive(BrokerId id) const;
+
+  // --- Problems ---
+
+  void SetReplicaProblem(PartitionRef ref, BrokerId broker, ReplicaProblem problem);
+  /// Returns whether there was one.
+  bool ClearReplicaProblem(PartitionRef ref, BrokerId broker);
+  /// Forgets all problems of a broker that has gone.
+  void ClearReplicaProblems(BrokerId broker);
+  const ReplicaProblem* FindReplicaProblem(PartitionRef ref, BrokerId broker) const;
+
+  void SetProblem(const std::string& item, std::string problem) {
+    problems_[item] = std::move(problem);
+  }
+  void ClearProblem(const std::string& item) { problems_.erase(item); }
+  /// Items that cannot be used, by znode path or broker, and why.
+  const std::map<std::string, std::string>& problems() const { return problems_; }
+
+  const ClusterCounts& counts() const { return counts_; }
+  /// Counts everything anew; tests compare it with counts().
+  ClusterCounts Recount() const;
+  /// When a replica left the ISR in this term; nothing if before.
+  std::optional<Instant> OutOfSyncSince(PartitionRef ref, BrokerId broker) const;
+
+  std::string cluster_id;
+
+ private:
+  static void Count(const Topic& topic, const Partition& p, int64_t sign, ClusterCounts& counts);
+  void IndexReplicas(PartitionRef ref);
+
+  std::vector<Topic> topics_;
+  std::map<std::string, uint32_t> by_name_;
+  std::map<TopicId, uint32_t> by_id_;
+  std::map<BrokerId, Broker> brokers_;
+  std::map<std::pair<BrokerId, PartitionRef>, ReplicaProblem> replica_problems_;
+  std::map<std::pair<PartitionRef, BrokerId>, Instant> out_of_sync_since_;
+  std::map<std::string, std::string> problems_;
+  ClusterCounts counts_;
+};
+
+}  // namespace regent::controller

@@ -1,0 +1,104 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "common/base/instant.h"
+#include "controller/core/actions.h"
+#include "controller/core/admin.h"
+#include "controller/core/events.h"
+
+namespace regent::controller {
+
+struct TermOptions {
+  int write_ops_max = 400;      ///< ZooKeeper operations in one multi, the licence apart; 1–499.
+  int writes_in_flight_max = 8; ///< Multis of partition states at a time.
+  int part_partitions_max = 8000;  ///< Partitions in one request: keeps it below 1 MiB (R9).
+  Duration retry_min = std::chrono::milliseconds(100);  ///< Of a control RPC; doubles.
+  Duration retry_max = std::chrono::seconds(5);
+  Duration problem_retry = std::chrono::seconds(5);  ///< Of a partition that an agent refused.
+  Duration request_timeout = std::chrono::seconds(30);
+  int32_t default_min_insync_replicas = 1;
+  int32_t partitions_per_topic_max = 10'000;
+};
+
+/// Draws ids that stay unique over the terms of one process.
+struct TermIds {
+  WriteId write{0};
+  ReadId read{0};
+  CallId call{0};
+  uint64_t full_state = 0;
+};
+
+/// Figures that only ever rise, for metrics.
+struct TermCounters {
+  int64_t elections_initial = 0;
+  int64_t elections_offline = 0;    ///< The leader was dead, or its life was over.
+  int64_t elections_preferred = 0;
+  int64_t elections_shutdown = 0;   ///< The leader had announced that it stops.
+  int64_t isr_shrinks = 0;
+  int64_t isr_expands = 0;
+  int64_t alters_refused = 0;
+  int64_t multis = 0;
+  int64_t operations = 0;           ///< Inside the multis, licences apart.
+  int64_t read_backs = 0;           ///< Partitions read after an unknown or refused write.
+};
+
+/// One term of office: loads the cluster, keeps it led, tells the agents, answers callers. Lives
+/// from the won claim to the end of the term; nothing of it survives (KAFKA-5310).
+///
+/// Data walks one way: an event changes memory or intent, partitions that may need a decision are
+/// queued, the queue is turned into writes, and what ZooKeeper has acknowledged is announced (R1).
+class Controller {
+ public:
+  struct Options {
+    TermOptions term;
+    ControllerRegistration self;
+    ControllerEpoch epoch{0};
+    ControllerEpochVersion licence{0};
+  };
+  /// `ids` must outlive the term.
+  Controller(Options options, TermIds& ids, Instant now, Actions& out);
+  ~Controller();
+  Controller(const Controller&) = delete;
+  Controller& operator=(const Controller&) = delete;
+
+  /// Digests one event of the term. Throws InvariantBroken when its memory breaks a promise (R12).
+  void Handle(Event event, Instant now, Actions& out);
+  /// Stops sending and writing (R4), and takes it up again.
+  void SetFenced(bool fenced, Instant now, Actions& out);
+  /// Answers every open request: it will not be served any more (R8).
+  void AbandonRequests(Actions& out);
+
+  /// A write came back fenced, or an agent or a znode spoke of a newer controller: the office is
+  /// to be read again.
+  bool office_in_doubt() const;
+  bool loaded() const;
+  ControllerEpoch epoch() const;
+  ControllerEpochVersion licence() const;
+
+  // --- Queries, for the loop's thread ---
+
+  ClusterStatus Status() const;
+  const ClusterCounts& counts() const;
+  const TermCounters& counters() const;
+  std::vector<BrokerStatus> Brokers() const;
+  std::vector<TopicSummary> Topics() const;
+  /// kNotFound names the topics (or the partition) that do not exist.
+  Result<std::vector<TopicDescription>> Describe(const DescribeSpec& spec, Instant now) const;
+  size_t requests_open() const;
+  /// Whether the broker is still registered in this term's memory.
+  bool KnowsBroker(BrokerId broker) const;
+
+  class Impl;
+
+ private:
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace regent::controller

@@ -1,0 +1,115 @@
+#include "controller/core/elect.h"
+
+#include <algorithm>
+
+namespace regent::controller {
+namespace {
+
+ReplicaStanding StandingOf(const std::vector<ReplicaView>& replicas, BrokerId broker) {
+  const auto found = std::ranges::find(replicas, broker, &ReplicaView::broker);
+  return found == replicas.end() ? ReplicaStanding::kDead : found->standing;
+}
+
+/// The first replica, in replica order, that is in the ISR and has one of the standings.
+std::optional<BrokerId> FirstInSync(const PartitionState& current,
+                                    const std::vector<ReplicaView>& replicas,
+                                    ReplicaStanding standing) {
+  for (const ReplicaView& replica : replicas) {
+    if (replica.standing == standing && Contains(current.isr, replica.broker)) {
+      return replica.broker;
+    }
+  }
+  return std::nullopt;
+}
+
+/// The ISR's members at or above `worst`, in the ISR's order.
+BrokerList Keep(const PartitionState& current, const std::vector<ReplicaView>& replicas,
+                ReplicaStanding worst) {
+  BrokerList kept;
+  for (const BrokerId member : current.isr) {
+    if (StandingOf(replicas, member) <= worst) {
+      kept.push_back(member);
+    }
+  }
+  return kept;
+}
+
+PartitionState NewLeader(const PartitionState& current, BrokerId leader, BrokerList isr,
+                         ControllerEpoch term) {
+  PartitionState next = current;
+  next.leader = leader;
+  next.leader_epoch = current.leader_epoch.Next();
+  next.isr = std::move(isr);
+  next.controller_epoch = term;
+  return next;
+}
+
+std::optional<PartitionState> Shrunk(const PartitionState& current, BrokerList isr,
+                                     ControllerEpoch term) {
+  if (isr.size() == current.isr.size()) {
+    return std::nullopt;
+  }
+  PartitionState next = current;
+  next.isr = std::move(isr);
+  next.controller_epoch = term;
+  return next;
+}
+
+}  // namespace
+
+std::optional<PartitionState> InitialState(const std::vector<ReplicaView>& replicas,
+                                           ControllerEpoch term) {
+  PartitionState state;
+  for (const ReplicaView& replica : replicas) {
+    if (replica.standing == ReplicaStanding::kLive) {
+      state.isr.push_back(replica.broker);
+    }
+  }
+  if (state.isr.empty()) {
+    return std::nullopt;
+  }
+  state.leader = state.isr.front();
+  state.leader_epoch = LeaderEpoch(0);
+  state.controller_epoch = term;
+  return state;
+}
+
+std::optional<PartitionState> DemandedState(const PartitionState& current,
+                                            const std::vector<ReplicaView>& replicas,
+                                            ControllerEpoch term) {
+  const bool has_leader = current.leader != kNoBroker;
+  const ReplicaStanding leader =
+      has_leader ? StandingOf(replicas, current.leader) : ReplicaStanding::kDead;
+  if (leader == ReplicaStanding::kLive) {
+    return Shrunk(current, Keep(current, replicas, ReplicaStanding::kLive), term);
+  }
+  if (const auto elected = FirstInSync(current, replicas, ReplicaStanding::kLive)) {
+    return NewLeader(current, *elected, Keep(current, replicas, ReplicaStanding::kLive), term);
+  }
+  if (leader == ReplicaStanding::kStopping) {
+    return Shrunk(current, Keep(current, replicas, ReplicaStanding::kStopping), term);
+  }
+  if (const auto returned = FirstInSync(current, replicas, ReplicaStanding::kReturned)) {
+    return NewLeader(current, *returned, Keep(current, replicas, ReplicaStanding::kReturned), term);
+  }
+  if (!has_leader) {
+    return std::nullopt;
+  }
+  return NewLeader(current, kNoBroker, current.isr, term);
+}
+
+std::optional<PartitionState> PreferredState(const PartitionState& current,
+                                             const std::vector<ReplicaView>& replicas,
+                                             ControllerEpoch term) {
+  if (replicas.empty()) {
+    return std::nullopt;
+  }
+  const ReplicaView& preferred = replicas.front();
+  if (preferred.standing != ReplicaStanding::kLive || current.leader == preferred.broker ||
+      !Contains(current.isr, preferred.broker)) {
+    return std::nullopt;
+  }
+  return NewLeader(current, preferred.broker, current.isr, term);
+}
+
+}  // namespace regent::controller

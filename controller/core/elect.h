@@ -1,0 +1,52 @@
+#pragma once
+
+#include <optional>
+#include <vector>
+
+#include "common/model/ids.h"
+#include "common/model/partition_state.h"
+
+// Elections as arithmetic on one partition's state (R7). No clock, no cluster, no I/O.
+
+namespace regent::controller {
+
+/// How a replica stands for a decision, best first.
+enum class ReplicaStanding {
+  kLive,      ///< Its broker is registered, its log is there.
+  kStopping,  ///< Live, but has announced that it stops: keeps what it has, gets nothing.
+  kReturned,  ///< Live, in another life than the one that took its roles (R4).
+  kDead,      ///< Not registered, or its log is not usable.
+};
+
+/// A replica, in replica order, with its standing.
+struct ReplicaView {
+  BrokerId broker = kNoBroker;
+  ReplicaStanding standing = ReplicaStanding::kDead;
+
+  friend bool operator==(const ReplicaView&, const ReplicaView&) = default;
+};
+
+/// The state of a partition that has none: led by the first live replica, all live ones in the
+/// ISR. Nothing while no replica is live.
+std::optional<PartitionState> InitialState(const std::vector<ReplicaView>& replicas,
+                                           ControllerEpoch term);
+
+/// What the liveness of its replicas demands of a partition; nothing if it may stay as it is.
+///
+/// - A leader that is live stays; dead, returned and stopping members leave the ISR beside it. The
+///   leader epoch stays.
+/// - Otherwise the first live ISR member in replica order leads, in a new epoch, and the ISR keeps
+///   the live members.
+/// - Without one: a stopping leader keeps what it leads; else a returned member leads anew, in a
+///   new epoch even if it led before; else nobody leads, the ISR stays whole, the epoch rises once.
+std::optional<PartitionState> DemandedState(const PartitionState& current,
+                                            const std::vector<ReplicaView>& replicas,
+                                            ControllerEpoch term);
+
+/// The preferred replica's leadership: a new epoch, the same ISR. Nothing unless the first replica
+/// is live, in the ISR and not the leader already.
+std::optional<PartitionState> PreferredState(const PartitionState& current,
+                                             const std::vector<ReplicaView>& replicas,
+                                             ControllerEpoch term);
+
+}  // namespace regent::controller

@@ -1,0 +1,177 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "common/base/strong_id.h"
+#include "common/model/broker.h"
+#include "common/model/ids.h"
+#include "common/model/partition_state.h"
+#include "common/model/topic.h"
+
+// What a term asks of its store, in the cluster's words: controller/io turns it into znodes. Every
+// write carries the term's licence, which the store puts in front (R2).
+
+namespace regent::controller {
+
+/// Names a write until its outcome; unique within the process.
+using WriteId = StrongId<struct WriteIdTag, uint64_t>;
+/// Names a read of partitions or topics; unique within the process.
+using ReadId = StrongId<struct ReadIdTag, uint64_t>;
+
+/// An incarnation of a broker has announced that it stops: no successor re-admits it.
+struct StoppingMark {
+  BrokerId broker = kNoBroker;
+  BrokerEpoch broker_epoch = kNoBrokerEpoch;
+  LifeId life;
+
+  friend bool operator==(const StoppingMark&, const StoppingMark&) = default;
+};
+
+/// An item that ended a term (R12): left alone while its znode has that version.
+struct QuarantineEntry {
+  std::string path;
+  int32_t node_version = 0;
+  std::string reason;
+  ControllerEpoch controller_epoch{0};  ///< Of the term that it ended.
+
+  friend bool operator==(const QuarantineEntry&, const QuarantineEntry&) = default;
+};
+
+// --- Writes ---
+
+/// CAS of a partition's state.
+struct SetPartitionState {
+  TopicPartition partition;
+  PartitionState state;
+  PartitionEpoch expected;
+};
+/// Creates the state node; `with_directory` also its parent /partitions/<p>.
+struct CreatePartitionState {
+  TopicPartition partition;
+  PartitionState state;
+  bool with_directory = true;
+};
+/// Creates /brokers/topics/<t>/partitions.
+struct CreatePartitionsDirectory {
+  TopicRef topic;
+};
+/// Creates /brokers/topics/<t>.
+struct CreateTopicNode {
+  TopicRef topic;
+  std::vector<BrokerList> assignment;
+};
+/// Gives a topic that a Kafka tool has created its id: CAS of /brokers/topics/<t>, keeping what
+/// else stands in it (`node_extra`, as read).
+struct SetTopicId {
+  TopicRef topic;
+  std::vector<BrokerList> assignment;
+  std::string node_extra;
+  int32_t expected = 0;
+};
+/// Writes /config/topics/<t>: creates it, or replaces it if `exists`.
+struct WriteTopicConfig {
+  std::string topic;
+  std::map<std::string, std::string> overrides;
+  bool exists = false;
+};
+struct CreateStoppingMark {
+  StoppingMark mark;
+};
+struct DeleteStoppingMark {
+  LifeId life;
+};
+/// Removes /admin/preferred_replica_election as read.
+struct DeletePreferredElection {
+  int32_t expected = 0;
+};
+
+using StoreOp = std::variant<SetPartitionState, CreatePartitionState, CreatePartitionsDirectory,
+                             CreateTopicNode, SetTopicId, WriteTopicConfig, CreateStoppingMark,
+                             DeleteStoppingMark, DeletePreferredElection>;
+
+/// How many ZooKeeper operations a StoreOp becomes; a write may have 499 of them (one is the
+/// licence).
+int ZooKeeperOps(const StoreOp& op);
+inline constexpr int kZooKeeperOpsMax = 499;
+
+/// Everything in it happened, in one transaction.
+struct WriteApplied {
+  Zxid zxid{0};  ///< Of the transaction: the czxid of what it created.
+};
+/// Nothing in it happened, because of one operation.
+struct WriteRefused {
+  enum class Reason {
+    kExists,           ///< The node to be created is there.
+    kDirectoryExists,  ///< Only the parent that the operation would have created is there.
+    kBadVersion,
+    kMissing,          ///< The node, or its parent, is not there.
+    kOther,
+  };
+  size_t failed_op = 0;  ///< Index into the write's operations.
+  Reason reason = Reason::kOther;
+  std::string message;
+};
+/// The licence is no longer valid: there is another controller.
+struct WriteFenced {};
+/// It may have happened (R3).
+struct WriteUnknown {};
+using WriteOutcome = std::variant<WriteApplied, WriteRefused, WriteFenced, WriteUnknown>;
+
+// --- Reads ---
+
+struct BrokerRead {
+  BrokerId id = kNoBroker;
+  BrokerEpoch epoch = kNoBrokerEpoch;
+  std::optional<BrokerRegistration> registration;  ///< Nothing if it cannot be read.
+  std::string problem;                             ///< Why not.
+
+  friend bool operator==(const BrokerRead&, const BrokerRead&) = default;
+};
+
+struct PartitionStateRead {
+  enum class Kind { kFound, kMissing, kUnreadable };
+  Kind kind = Kind::kMissing;
+  PartitionState state;
+  PartitionEpoch epoch = kNoPartitionEpoch;  ///< Also with kUnreadable: the node's version.
+  Zxid czxid{0};
+  std::string problem;
+};
+
+struct TopicRead {
+  std::string name;
+  bool exists = false;  ///< False: the topic's node is not there.
+  int32_t node_version = 0;
+  std::optional<TopicId> id;
+  TopicId spare_id;  ///< Drawn by the shell, for a topic without an id.
+  std::vector<BrokerList> assignment;
+  std::string node_extra;
+  bool has_adding_or_removing = false;  ///< A reassignment of Kafka's stands in it.
+  std::map<std::string, std::string> overrides;
+  ConfigVersion config_version{0};
+  std::vector<PartitionStateRead> states;  ///< One per entry of `assignment`.
+  std::string problem;  ///< Not empty: the topic node (or its config) cannot be read, and why.
+};
+
+struct PreferredElectionRead {
+  int32_t version = 0;
+  std::vector<std::pair<std::string, int32_t>> partitions;
+  std::string problem;
+};
+
+/// All that a term begins with. The load stands behind this seam: a standby may fill it otherwise.
+struct ClusterSnapshot {
+  std::string cluster_id;
+  std::vector<BrokerRead> brokers;
+  std::vector<TopicRead> topics;
+  std::vector<StoppingMark> stopping;
+  std::vector<QuarantineEntry> quarantine;
+  std::optional<PreferredElectionRead> preferred_election;
+  std::vector<std::string> problems;  ///< Items that could not be read, for people.
+};
+
+}  // namespace regent::controller
