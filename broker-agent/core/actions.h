@@ -1,0 +1,190 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "broker-agent/core/epoch_history.h"
+#include "broker-agent/core/events.h"
+#include "broker-agent/core/metadata_view.h"
+#include "broker-agent/core/stream.h"
+#include "common/base/result.h"
+#include "common/model/control.h"
+#include "common/model/topic.h"
+
+// What a broker agent wants done. The shell carries actions out in the order given: those of one
+// log strictly one after the other (actions of different logs may overlap), those of one stream in
+// order.
+
+namespace regent {
+
+// --- Answers ---
+
+/// Answers a control call. `response.broker_epoch` is the agent's own; a lower one than the
+/// request's means "I do not know that registration yet: retry".
+struct AnswerControl {
+  CallId call{0};
+  ControlResponse response;
+};
+struct AnswerAppend {
+  AppendTicket ticket{0};
+  /// Base offset of the batch. kNotLeader and kRefused: it is in no log. kUnknownOutcome,
+  /// kTimedOut: it may become committed.
+  Result<Offset> base = Offset{0};
+};
+
+// --- Logs ---
+
+/// What one control request asks of one replica's directory and of the journal.
+struct LogChange {
+  enum class Kind {
+    kRecord,    ///< The log is open: only journal the epochs (and the epoch's start).
+    kCreate,    ///< Make the directory and an empty log in the best log directory, then as kRecord.
+    kTakeBack,  ///< Move it back from `…-stray`, then as kRecord.
+    kSetAside,  ///< Close it and move it to `…-stray`; the journal keeps knowing it (R9).
+    kDelete,    ///< Remove its files, stray or not; the journal forgets it.
+  };
+  Kind kind = Kind::kRecord;
+  TopicPartition partition;
+  LeaderEpoch leader_epoch = kNoLeaderEpoch;
+  PartitionEpoch partition_epoch = kNoPartitionEpoch;
+  /// A leader's: noted in the epoch history, durably, before the broker leads (KAFKA-7415).
+  std::optional<EpochStart> epoch_start;
+  bool suspect = false;  ///< R11.
+
+  friend bool operator==(const LogChange&, const LogChange&) = default;
+};
+const char* Name(LogChange::Kind kind);
+
+/// The fallible work of one control request, as one batch with one sync; answered by one
+/// LogsChanged. A change that fails leaves its replica as it was on disk and does not stop the
+/// others.
+struct ChangeLogs {
+  OpId op{0};
+  std::vector<LogChange> changes;
+};
+/// Answered by LogAppended once the write call has returned.
+struct AppendToLog {
+  TopicPartition partition;
+  OpId op{0};
+  std::vector<RecordBatch> batches;
+};
+/// Cuts the log to end at `to`, which may be its end: then only epochs that begin there go.
+/// Answered by LogTruncated once durable.
+struct TruncateLog {
+  TopicPartition partition;
+  OpId op{0};
+  Offset to{0};
+};
+/// Drops every record and begins anew at `at`. Answered by LogTruncated once durable.
+struct RestartLog {
+  TopicPartition partition;
+  OpId op{0};
+  Offset at{0};
+};
+/// Answered by LogRead.
+struct ReadFromLog {
+  TopicPartition partition;
+  OpId op{0};
+  Offset from{0};
+  Offset below{0};  ///< The LEO at the time: no batch that begins there or later.
+  int64_t max_bytes = 0;
+};
+/// Journals high watermarks and log starts; nothing waits for it.
+struct RecordMarks {
+  struct Mark {
+    TopicPartition partition;
+    Offset high_watermark{0};
+    Offset log_start{0};
+  };
+  std::vector<Mark> marks;
+};
+/// Journals epochs that a replica learned outside of a LeaderAndIsr; nothing waits for it.
+struct RecordEpochs {
+  TopicPartition partition;
+  LeaderEpoch leader_epoch = kNoLeaderEpoch;
+  PartitionEpoch partition_epoch = kNoPartitionEpoch;
+};
+/// Notes, in every log directory that has none yet, the czxid of its first registration (R10).
+struct RecordFirstRegistration {
+  Zxid registered{0};
+};
+
+// --- Replication streams ---
+
+/// Opens a stream to a leader. SendToLeader may follow at once; OutboundLost comes if it fails.
+struct OpenStream {
+  OutboundId stream{0};
+  BrokerId leader = kNoBroker;
+  Endpoint endpoint;
+};
+struct SendToLeader {
+  OutboundId stream{0};
+  FollowerMessage message;
+};
+/// The core has forgotten the stream: no OutboundLost is expected for it, and one does no harm.
+struct CloseStream {
+  OutboundId stream{0};
+};
+struct SendToFollower {
+  InboundId stream{0};
+  LeaderMessage message;
+};
+/// Ends a follower's stream; no InboundLost is expected for it, and one does no harm.
+struct DropFollower {
+  InboundId stream{0};
+  Error reason;
+};
+
+// --- The controller ---
+
+/// Calls AlterPartition at `controller`, with a deadline; answered by AlterPartitionAnswered or
+/// AlterPartitionLost. At most one is worth an answer at a time: an older call may be cancelled.
+struct SendAlterPartition {
+  Endpoint controller;
+  AlterPartitionRequest request;
+};
+/// Calls ControlledShutdown, with a deadline; answered by ControlledShutdownAnswered or …Lost.
+struct SendControlledShutdown {
+  uint64_t number = 0;
+  Endpoint controller;
+  ControlledShutdownRequest request;
+};
+
+// --- The rest of the process ---
+
+/// Readers on other threads see this view from now on.
+struct PublishMetadata {
+  std::shared_ptr<const MetadataView> view;
+};
+/// The last action: close the logs (with a clean mark, if they can be), unregister, exit. Control
+/// calls that still come in are answered "stopping".
+struct Stopped {
+  bool clean = false;          ///< The controller has moved everything that could be moved.
+  std::optional<Error> error;  ///< Why not, or why the process must not go on.
+};
+
+using AgentAction = std::variant<AnswerControl,
+                                 AnswerAppend,
+                                 ChangeLogs,
+                                 AppendToLog,
+                                 TruncateLog,
+                                 RestartLog,
+                                 ReadFromLog,
+                                 RecordMarks,
+                                 RecordEpochs,
+                                 RecordFirstRegistration,
+                                 OpenStream,
+                                 SendToLeader,
+                                 CloseStream,
+                                 SendToFollower,
+                                 DropFollower,
+                                 SendAlterPartition,
+                                 SendControlledShutdown,
+                                 PublishMetadata,
+                                 Stopped>;
+
+}  // namespace regent

@@ -1,0 +1,86 @@
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "broker-agent/core/log_view.h"
+#include "common/base/instant.h"
+#include "common/base/result.h"
+#include "common/model/ids.h"
+#include "common/model/topic.h"
+
+namespace regent {
+
+/// A wait that doubles from `first` to `max`.
+struct BackOff {
+  Duration first = std::chrono::milliseconds(50);
+  Duration max = std::chrono::seconds(1);
+
+  /// Returns the wait after the `failures`-th failure in a row (1, 2, …).
+  Duration After(int failures) const;
+};
+
+/// What a process knows of itself before it knows the cluster.
+struct AgentOptions {
+  BrokerId broker = kNoBroker;
+  LifeId life;             ///< Drawn by the shell when the process starts (R4).
+  std::string cluster_id;  ///< That the data directories are bound to; empty: not bound yet.
+
+  /// A follower that has not caught up for longer leaves the ISR (replica.lag.time.max.ms). Looked
+  /// at every half of it.
+  Duration replica_lag_time_max = std::chrono::seconds(30);
+  /// Of AlterPartition, after an answer that settles nothing or none at all.
+  BackOff alter_partition = {};
+  /// Before a replica is proposed for the ISR again after it was refused.
+  Duration expansion_retry = std::chrono::seconds(1);
+  /// Of a stream to a leader that cannot be opened.
+  BackOff stream = {};
+  /// Of a subscription that was refused.
+  BackOff subscription = {.first = std::chrono::milliseconds(100), .max = std::chrono::seconds(5)};
+
+  int64_t credit_window_bytes = int64_t{16} << 20U;  ///< What a leader may have in flight to us.
+  int64_t read_bytes_max = int64_t{1} << 20U;        ///< Of one read for a follower.
+  size_t subscribes_per_message_max = 1000;
+  size_t parked_subscriptions_max =
+      65536;                           ///< Those of an epoch that this broker has not heard of.
+  size_t appends_waiting_max = 65536;  ///< Of acks=all, over all partitions.
+  size_t held_requests_max = 16;       ///< Control requests that cannot begin yet, per lane.
+  /// How long a request for a registration that the agent does not know yet is held.
+  Duration unknown_registration_wait = std::chrono::seconds(2);
+  /// Between two journal entries of high watermarks.
+  Duration marks_interval = std::chrono::seconds(5);
+
+  BackOff shutdown = {.first = std::chrono::milliseconds(200), .max = std::chrono::seconds(2)};
+  /// A controlled shutdown that the controller has not finished by then ends unclean.
+  Duration shutdown_deadline = std::chrono::seconds(30);
+};
+
+/// A replica as the journals and the directories tell of it at the start of the process.
+struct RecoveredReplica {
+  TopicPartition partition;
+  /// Of the journal, or of the log's newest epoch if that is higher: this life never goes below.
+  LeaderEpoch leader_epoch = kNoLeaderEpoch;
+  PartitionEpoch partition_epoch = kNoPartitionEpoch;
+  /// None: a journal knows the replica, but no directory holds it (R10).
+  std::optional<LogView> log;
+  bool stray = false;            ///< Its directory is a `…-stray`.
+  bool suspect = false;          ///< It may have lost a tail (R11).
+  std::optional<Error> failure;  ///< The directory is there and cannot be used.
+};
+
+struct LogDirectory {
+  /// czxid of the registration under which it was first used; none for a fresh directory.
+  std::optional<Zxid> first_registered;
+};
+
+/// Everything that a disk remembers of earlier lives.
+struct AgentState {
+  std::vector<RecoveredReplica> replicas;
+  std::vector<LogDirectory> directories;
+};
+
+}  // namespace regent

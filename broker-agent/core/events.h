@@ -1,0 +1,178 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "broker-agent/core/log_view.h"
+#include "broker-agent/core/partition_key.h"
+#include "broker-agent/core/stream.h"
+#include "common/base/instant.h"
+#include "common/base/result.h"
+#include "common/model/broker.h"
+#include "common/model/control.h"
+#include "common/model/ids.h"
+
+// What happened to a broker agent. Every value in here may come from the network or a disk: the
+// core answers bad ones and never dies of them.
+
+namespace regent {
+
+/// Names a control call that waits for its AnswerControl. Numbered by the shell, never used twice.
+using CallId = StrongId<struct CallIdTag, uint64_t>;
+/// Names a log operation; its result carries it. Numbered by the core, never used twice.
+using OpId = StrongId<struct OpIdTag, uint64_t>;
+/// Names an append that waits for its AnswerAppend. Numbered by the shell, never used twice.
+using AppendTicket = StrongId<struct AppendTicketTag, uint64_t>;
+
+// --- Sessions and time ---
+
+/// The broker's znode stands, in a session that is its own. The shell has checked that the
+/// directory belongs to `cluster_id`; the core checks again (R10).
+struct Registered {
+  BrokerEpoch broker_epoch = kNoBrokerEpoch;  ///< czxid of the znode.
+  std::string cluster_id;
+};
+/// The session expired. Changes nothing but what the metrics say (R4): a new Registered follows.
+struct SessionLost {};
+/// ZooKeeper (or a NOT_CONTROLLER answer's hint) names the controller. An epoch below the highest
+/// that was heard of is ignored; id −1 means that the office is vacant.
+struct ControllerSeen {
+  BrokerId id = kNoBroker;
+  ControllerEpoch epoch{0};
+  Endpoint endpoint;
+};
+/// Agent::NextDeadline() has been reached.
+struct TimePassed {};
+/// SIGTERM, or an operator: leave in good order.
+struct StopRequested {};
+
+// --- The controller's requests; each is answered by one AnswerControl ---
+
+struct LeaderAndIsrReceived {
+  CallId call{0};
+  std::shared_ptr<const LeaderAndIsrRequest> request;  ///< Never null.
+};
+struct StopReplicaReceived {
+  CallId call{0};
+  std::shared_ptr<const StopReplicaRequest> request;  ///< Never null.
+};
+struct UpdateMetadataReceived {
+  CallId call{0};
+  UpdateMetadataRequest request;
+};
+
+// --- The controller's answers ---
+
+struct AlterPartitionAnswered {
+  uint64_t number = 0;  ///< Of the request.
+  AlterPartitionResponse response;
+};
+/// No answer: deadline passed, connection refused or broken. The outcome is unknown (R3).
+struct AlterPartitionLost {
+  uint64_t number = 0;
+};
+struct ControlledShutdownAnswered {
+  uint64_t number = 0;  ///< Of SendControlledShutdown.
+  ControlledShutdownResponse response;
+};
+struct ControlledShutdownLost {
+  uint64_t number = 0;
+};
+
+// --- Results of log actions. Those of one log come in the order of the actions ---
+
+/// The batch of one control request is durable, but for the failures listed.
+struct LogsChanged {
+  struct Failure {
+    PartitionKey partition;
+    Error error;
+  };
+  OpId op{0};
+  std::vector<Failure> failures;
+};
+struct LogAppended {
+  PartitionKey partition;
+  OpId op{0};
+  std::optional<Error> error;
+};
+/// TruncateLog or RestartLog is durable.
+struct LogTruncated {
+  PartitionKey partition;
+  OpId op{0};
+  std::optional<Error> error;
+};
+struct LogRead {
+  PartitionKey partition;
+  OpId op{0};
+  /// Whole batches that begin exactly at the offset asked for; at least one if there is one below
+  /// the limit, even when it is larger than asked for.
+  Result<std::vector<RecordBatch>> batches = std::vector<RecordBatch>{};
+};
+/// The log cannot be used any more (its directory failed).
+struct LogFailed {
+  PartitionKey partition;
+  Error error;
+};
+
+// --- Replication streams ---
+
+/// A message on a stream that this broker opened.
+struct LeaderMessageReceived {
+  OutboundId stream{0};
+  LeaderMessage message;
+};
+/// A stream that this broker opened could not be opened, or ended, for whatever reason.
+struct OutboundLost {
+  OutboundId stream{0};
+};
+/// A message on a stream that a follower opened. The first one of a stream carries the Hello.
+struct FollowerMessageReceived {
+  InboundId stream{0};
+  FollowerMessage message;
+};
+struct InboundLost {
+  InboundId stream{0};
+};
+
+// --- Records of producers ---
+
+enum class Acks { kLeader, kAll };
+
+/// Somebody wants a batch appended at the leader; answered by one AnswerAppend.
+struct AppendRequested {
+  AppendTicket ticket{0};
+  PartitionKey partition;
+  int32_t record_count = 0;
+  std::shared_ptr<const std::string> payload;
+  Acks acks = Acks::kAll;
+  Instant deadline = Instant::Max();
+};
+
+using AgentEvent = std::variant<Registered,
+                                SessionLost,
+                                ControllerSeen,
+                                TimePassed,
+                                StopRequested,
+                                LeaderAndIsrReceived,
+                                StopReplicaReceived,
+                                UpdateMetadataReceived,
+                                AlterPartitionAnswered,
+                                AlterPartitionLost,
+                                ControlledShutdownAnswered,
+                                ControlledShutdownLost,
+                                LogsChanged,
+                                LogAppended,
+                                LogTruncated,
+                                LogRead,
+                                LogFailed,
+                                LeaderMessageReceived,
+                                OutboundLost,
+                                FollowerMessageReceived,
+                                InboundLost,
+                                AppendRequested>;
+
+}  // namespace regent
