@@ -20,6 +20,7 @@ find_program(MOLD mold)
 add_library(regent_options INTERFACE)
 target_compile_options(regent_options INTERFACE
   -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wnon-virtual-dtor
+  -Wno-missing-field-initializers  # designated initialisers leave out what has its default
   "-ffile-prefix-map=${PROJECT_SOURCE_DIR}/="
   $<$<CXX_COMPILER_ID:Clang>:-Wthread-safety>)
 if(MOLD)
