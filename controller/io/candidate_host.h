@@ -1,0 +1,80 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <grpcpp/grpcpp.h>
+
+#include "common/base/instant.h"
+#include "common/runtime/loop.h"
+#include "common/zk/client.h"
+#include "controller/core/candidate.h"
+#include "controller/io/controller_calls.h"
+#include "controller/io/metrics.h"
+#include "controller/io/office_source.h"
+
+namespace regent::controller {
+
+/// Makes the ZooKeeper session of a candidate: on the process's ZooKeeper thread, callbacks on
+/// `owner`. Both outlive the client.
+using ZkClientFactory = std::function<std::unique_ptr<zk::Client>(
+    Executor& owner, zk::SessionListener& listener)>;
+
+struct CandidateHostOptions {
+  /// `self.life` zero: one is drawn. `self.endpoint` is where this process serves the two services.
+  CandidateOptions candidate;
+  ZkClientFactory make_client;
+  /// Called once, on the candidate's thread, when it has found the cluster that it belongs to and
+  /// before it claims any office: the place to remember `known_cluster_id` (R10). A false answer
+  /// (the reason is logged there) keeps the candidate away from the office.
+  std::function<bool(const std::string& cluster_id)> on_cluster;
+  uint64_t seed = 0;  ///< Of random ids; 0: the system's entropy.
+  Duration agent_deadline = std::chrono::seconds(10);  ///< Of each control RPC.
+};
+
+/// A controller candidate with everything that it needs inside a process: its loop, its session,
+/// its channels to agents, its gRPC services. `regent-controller` is one of these and a server; a
+/// broker's main runs one beside its agent, on the same ZooKeeper thread and the same gRPC server.
+///
+///     CandidateHost host(options);
+///     builder.RegisterService(each of host.services());
+///     host.Start();                     // once the server listens
+///     …
+///     host.AwaitDeparture(self, 5s);    // a broker: after its agent has unregistered
+///     host.Stop();                      // resigns, answers everybody, ends the session
+///     server->Shutdown(…);              // then the host may be destroyed
+///
+/// Any thread may call, one at a time.
+class CandidateHost {
+ public:
+  explicit CandidateHost(CandidateHostOptions options);
+  /// Stops.
+  ~CandidateHost();
+  CandidateHost(const CandidateHost&) = delete;
+  CandidateHost& operator=(const CandidateHost&) = delete;
+
+  /// Opens the session and begins to run for the office.
+  void Start();
+  /// Who is the controller, also when it is another process.
+  OfficeSource& office();
+  ControllerCalls& calls();
+  /// The services Controller and Admin, to be registered with the process's server.
+  std::vector<grpc::Service*> services();
+  ControllerMetrics metrics() const;
+
+  /// While this candidate is the active controller: waits until it has read that `broker` is no
+  /// longer registered, at most `wait_max`. Returns whether that is so (also if it is not active).
+  bool AwaitDeparture(BrokerId broker, Duration wait_max);
+  /// Gives up the office in a fenced write, answers open requests, ends watchers' streams and the
+  /// session. Bounded by about 5 s if ZooKeeper does not answer. Idempotent.
+  void Stop();
+
+ private:
+  class Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace regent::controller

@@ -1,0 +1,47 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <grpcpp/grpcpp.h>
+
+#include "common/base/instant.h"
+#include "common/base/result.h"
+#include "common/model/broker.h"
+
+namespace regent::controller {
+
+struct GrpcServerOptions {
+  Endpoint listen;  ///< Port 0: a free one is chosen.
+  std::vector<grpc::Service*> services;  ///< Outlive the server.
+  int message_bytes_max = 16 * 1024 * 1024;
+};
+
+/// A gRPC server with the settings that all our processes share: health and reflection on,
+/// keepalive of our clients allowed, no sharing of a port with another process.
+class GrpcServer {
+ public:
+  /// kUnavailable if the address cannot be bound; the message names it.
+  static Result<std::unique_ptr<GrpcServer>> Start(const GrpcServerOptions& options);
+  /// Shuts down.
+  ~GrpcServer();
+  GrpcServer(const GrpcServer&) = delete;
+  GrpcServer& operator=(const GrpcServer&) = delete;
+
+  int port() const { return port_; }
+  grpc::Server& server() { return *server_; }
+  /// Health of one service, e.g. "regent.v1.Controller"; "" is the process.
+  void SetHealthy(const std::string& service, bool healthy);
+  /// Refuses new calls, lets running ones end until `grace` has passed, then cancels them.
+  /// Idempotent.
+  void Shutdown(Duration grace);
+
+ private:
+  GrpcServer(std::unique_ptr<grpc::Server> server, int port);
+
+  std::unique_ptr<grpc::Server> server_;
+  int port_ = 0;
+};
+
+}  // namespace regent::controller
