@@ -9,6 +9,7 @@
 #else
 #define REGENT_TSA(x)
 #endif
+#undef GUARDED_BY  // Abseil, which gRPC's headers bring along, has one that means the same.
 #define GUARDED_BY(x) REGENT_TSA(guarded_by(x))
 #define REQUIRES(...) REGENT_TSA(requires_capability(__VA_ARGS__))
 #define EXCLUDES(...) REGENT_TSA(locks_excluded(__VA_ARGS__))

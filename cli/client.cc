@@ -1,0 +1,364 @@
+#include "cli/client.h"
+
+#include <algorithm>
+#include <deque>
+#include <set>
+#include <thread>
+#include <utility>
+
+namespace regent::cli {
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr milliseconds kAskAtMost{2000};  // One that hangs must not eat the others' time.
+constexpr milliseconds kPauseFirst{50};
+constexpr milliseconds kPauseMax{1000};
+constexpr int kAnswerBytesMax = 256 << 20;
+
+std::shared_ptr<grpc::Channel> Connect(const std::string& address) {
+  grpc::ChannelArguments arguments;
+  arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
+  arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
+  arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 100);
+  arguments.SetInt(GRPC_ARG_ENABLE_RETRIES, 0);
+  arguments.SetMaxReceiveMessageSize(kAnswerBytesMax);
+  return grpc::CreateCustomChannel(address, grpc::InsecureChannelCredentials(), arguments);
+}
+
+ErrorCode CodeOf(v1::ErrorCode code) {
+  switch (code) {
+    case v1::INVALID_ARGUMENT: return ErrorCode::kInvalidArgument;
+    case v1::NOT_FOUND: return ErrorCode::kNotFound;
+    case v1::ALREADY_EXISTS: return ErrorCode::kAlreadyExists;
+    case v1::REFUSED: return ErrorCode::kRefused;
+    case v1::STALE_EPOCH: return ErrorCode::kStaleEpoch;
+    case v1::CONFLICT: return ErrorCode::kConflict;
+    case v1::NOT_CONTROLLER: return ErrorCode::kNotController;
+    case v1::NOT_LEADER: return ErrorCode::kNotLeader;
+    case v1::UNAVAILABLE: return ErrorCode::kUnavailable;
+    case v1::UNKNOWN_OUTCOME: return ErrorCode::kUnknownOutcome;
+    case v1::TIMED_OUT: return ErrorCode::kTimedOut;
+    case v1::CORRUPT: return ErrorCode::kCorrupt;
+    case v1::SHUTTING_DOWN: return ErrorCode::kShuttingDown;
+    case v1::ERROR_CODE_UNSPECIFIED:
+    case v1::ErrorCode_INT_MIN_SENTINEL_DO_NOT_USE_:
+    case v1::ErrorCode_INT_MAX_SENTINEL_DO_NOT_USE_: break;
+  }
+  return ErrorCode::kCorrupt;  // A newer controller's code: its message must do.
+}
+
+bool DidNotHappen(ErrorCode code) {
+  return code == ErrorCode::kNotController || code == ErrorCode::kUnavailable ||
+         code == ErrorCode::kShuttingDown;
+}
+
+bool ConnectionBroke(const grpc::Status& status) {
+  return status.error_code() == grpc::StatusCode::UNAVAILABLE ||
+         status.error_code() == grpc::StatusCode::CANCELLED;
+}
+
+std::string Words(const grpc::Status& status) {
+  if (status.error_code() == grpc::StatusCode::DEADLINE_EXCEEDED) {
+    return "did not answer in time";
+  }
+  if (status.error_code() == grpc::StatusCode::UNIMPLEMENTED) {
+    return "does not serve the Regent admin API of this version; give the gRPC port (9192 by "
+           "default), not the Kafka port";
+  }
+  return status.error_message().empty() ? "the connection failed" : status.error_message();
+}
+
+std::string Words(const v1::ControllerInfo& info) {
+  if (info.active_here()) {
+    return "is the active controller";
+  }
+  if (info.id() < 0) {
+    return "answers that nobody holds the office";
+  }
+  const std::string address = AddressOf(info.endpoint());
+  return "answers that the controller is " + std::to_string(info.id()) +
+         (address.empty() ? ", whose address it does not know" : " at " + address);
+}
+
+std::string Seconds(milliseconds span) {
+  return span.count() % 1000 == 0 ? std::to_string(span.count() / 1000) + "s"
+                                  : std::to_string(span.count()) + "ms";
+}
+
+bool SameOffice(const v1::ControllerInfo& a, const v1::ControllerInfo& b) {
+  return a.id() == b.id() && a.epoch() == b.epoch() &&
+         AddressOf(a.endpoint()) == AddressOf(b.endpoint());
+}
+
+}  // namespace
+
+std::string AddressOf(const v1::Endpoint& endpoint) {
+  if (endpoint.host().empty() || endpoint.port() <= 0) {
+    return "";
+  }
+  const bool bare_v6 = endpoint.host().find(':') != std::string::npos && endpoint.host()[0] != '[';
+  const std::string host = bare_v6 ? "[" + endpoint.host() + "]" : endpoint.host();
+  return host + ":" + std::to_string(endpoint.port());
+}
+
+v1::Admin::Stub& Client::StubOf(const std::string& address) {
+  Peer& peer = peers_[address];
+  if (!peer.stub) {
+    peer.stub = v1::Admin::NewStub(Connect(address));
+  }
+  return *peer.stub;
+}
+
+Result<v1::ControllerInfo> Client::Ask(const std::string& address, Clock::time_point deadline) {
+  const auto now = Clock::now();
+  const auto share = std::min<Clock::duration>(kAskAtMost, (deadline - now) / 2);
+  grpc::ClientContext context;
+  context.set_deadline(std::chrono::system_clock::now() + share);
+  v1::GetControllerResponse answer;
+  const grpc::Status status = StubOf(address).GetController(&context, {}, &answer);
+  Peer& peer = peers_[address];
+  if (!status.ok()) {
+    peer.last_words = Words(status);
+    peer.stub.reset();  // The next try starts without the channel's back-off.
+    return Error{ErrorCode::kUnavailable, peer.last_words};
+  }
+  peer.answered = true;
+  peer.last_words = Words(answer.header().controller());
+  return answer.header().controller();
+}
+
+std::string Client::AskAround(Clock::time_point deadline) {
+  std::deque<std::string> to_ask(options_.addresses.begin(), options_.addresses.end());
+  if (!active_.empty()) {
+    to_ask.push_front(active_);
+  }
+  std::set<std::string> asked;
+  while (!to_ask.empty() && Clock::now() < deadline) {
+    const std::string address = to_ask.front();
+    to_ask.pop_front();
+    if (!asked.insert(address).second) {
+      continue;
+    }
+    const Result<v1::ControllerInfo> info = Ask(address, deadline);
+    if (!info.ok()) {
+      continue;
+    }
+    if (info->active_here()) {
+      return address;
+    }
+    if (const std::string next = AddressOf(info->endpoint()); info->id() >= 0 && !next.empty()) {
+      to_ask.push_front(next);
+    }
+  }
+  return "";
+}
+
+Result<std::string> Client::FindController(Clock::time_point deadline) {
+  for (;;) {
+    active_ = AskAround(deadline);
+    if (!active_.empty()) {
+      return active_;
+    }
+    if (!BackOff(deadline)) {
+      return NothingFound();
+    }
+  }
+}
+
+bool Client::BackOff(Clock::time_point deadline) {
+  if (!told_of_waiting_ && pause_ >= kPauseMax / 2) {
+    options_.talk("waiting up to " + Seconds(options_.timeout) +
+                  " for an active controller: " + NothingFound().message);
+    told_of_waiting_ = true;
+  }
+  pause_ = std::clamp(pause_ * 2, kPauseFirst, kPauseMax);
+  const auto left = deadline - Clock::now();
+  if (left <= pause_) {
+    return false;
+  }
+  std::this_thread::sleep_for(pause_);
+  return true;
+}
+
+Error Client::NothingFound() const {
+  std::string said;
+  bool answered = false;
+  for (const auto& [address, peer] : peers_) {
+    said += (said.empty() ? "" : "; ") + address + ": " + peer.last_words;
+    answered = answered || peer.answered;
+  }
+  if (answered) {
+    return Error{ErrorCode::kNotController, "no active controller (" + said + ")"};
+  }
+  return Error{ErrorCode::kUnavailable,
+               "no broker or controller reachable (" + said +
+                   "); give the gRPC address of a running one with --controller or "
+                   "REGENTCTL_CONTROLLER"};
+}
+
+template <class Request, class Response>
+Result<Response> Client::Call(Method<Request, Response> method,
+                              const Request& request,
+                              Repeat repeat,
+                              const std::string& what) {
+  const auto deadline = Clock::now() + options_.timeout;
+  pause_ = milliseconds(0);
+  for (;;) {
+    const Result<std::string> address = FindController(deadline);
+    if (!address.ok()) {
+      return address.error();
+    }
+    grpc::ClientContext context;
+    context.set_deadline(std::chrono::system_clock::now() + (deadline - Clock::now()));
+    Response response;
+    const grpc::Status status = (StubOf(*address).*method)(&context, request, &response);
+    Error error{ErrorCode::kUnavailable, Words(status)};
+    if (status.ok()) {
+      if (!response.header().has_error()) {
+        return response;
+      }
+      const v1::Error& answered = response.header().error();
+      error = {CodeOf(answered.code()), answered.message()};
+      if (!DidNotHappen(error.code)) {
+        return error;
+      }
+    } else {
+      if (status.error_code() == grpc::StatusCode::DEADLINE_EXCEEDED) {
+        return Error{ErrorCode::kTimedOut, "the controller at " + *address + " did not answer " +
+                                               what + " within " + Seconds(options_.timeout) +
+                                               "; it may still do it"};
+      }
+      if (!ConnectionBroke(status)) {
+        return Error{ErrorCode::kRefused, *address + " " + Words(status)};
+      }
+      if (repeat == Repeat::kHarmful) {
+        return Error{ErrorCode::kUnknownOutcome,
+                     "the connection to the controller at " + *address + " broke during " + what +
+                         " (" + Words(status) + "); look whether it was done before asking again"};
+      }
+    }
+    peers_[*address].stub.reset();
+    peers_[*address].last_words = error.message;
+    active_.clear();
+    if (!BackOff(deadline)) {
+      return Error{error.code == ErrorCode::kNotController ? error.code : ErrorCode::kTimedOut,
+                   "the controller at " + *address + " did not do " + what + " within " +
+                       Seconds(options_.timeout) + ": " + error.message};
+    }
+  }
+}
+
+Result<v1::GetControllerResponse> Client::GetController() {
+  using Stub = v1::Admin::StubInterface;
+  return Call<v1::GetControllerRequest, v1::GetControllerResponse>(
+      &Stub::GetController, {}, Repeat::kHarmless, "the question who holds the office");
+}
+
+Result<v1::GetClusterStatusResponse> Client::GetClusterStatus() {
+  using Stub = v1::Admin::StubInterface;
+  return Call<v1::GetClusterStatusRequest, v1::GetClusterStatusResponse>(
+      &Stub::GetClusterStatus, {}, Repeat::kHarmless, "the status of the cluster");
+}
+
+Result<v1::ListBrokersResponse> Client::ListBrokers() {
+  using Stub = v1::Admin::StubInterface;
+  return Call<v1::ListBrokersRequest, v1::ListBrokersResponse>(&Stub::ListBrokers, {},
+                                                               Repeat::kHarmless, "the brokers");
+}
+
+Result<v1::CreateTopicResponse> Client::CreateTopic(v1::CreateTopicRequest request) {
+  using Stub = v1::Admin::StubInterface;
+  request.set_timeout_ms(options_.timeout.count());
+  return Call<v1::CreateTopicRequest, v1::CreateTopicResponse>(
+      &Stub::CreateTopic, request, Repeat::kHarmful, "the creation of topic " + request.name());
+}
+
+Result<v1::ListTopicsResponse> Client::ListTopics() {
+  using Stub = v1::Admin::StubInterface;
+  return Call<v1::ListTopicsRequest, v1::ListTopicsResponse>(&Stub::ListTopics, {},
+                                                             Repeat::kHarmless, "the topics");
+}
+
+Result<v1::DescribeTopicsResponse> Client::DescribeTopics(
+    const v1::DescribeTopicsRequest& request) {
+  using Stub = v1::Admin::StubInterface;
+  return Call<v1::DescribeTopicsRequest, v1::DescribeTopicsResponse>(
+      &Stub::DescribeTopics, request, Repeat::kHarmless, "the description of topics");
+}
+
+Result<v1::ElectLeadersResponse> Client::ElectLeaders(v1::ElectLeadersRequest request) {
+  using Stub = v1::Admin::StubInterface;
+  request.set_timeout_ms(options_.timeout.count());
+  // An election of preferred leaders that happened already changes nothing when asked for again.
+  return Call<v1::ElectLeadersRequest, v1::ElectLeadersResponse>(&Stub::ElectLeaders, request,
+                                                                 Repeat::kHarmless, "the election");
+}
+
+void Client::LearnAddresses() {
+  const milliseconds timeout = std::exchange(options_.timeout, milliseconds(500));
+  const Result<v1::ListBrokersResponse> listed = ListBrokers();
+  options_.timeout = timeout;
+  if (!listed.ok()) {
+    return;
+  }
+  for (const v1::BrokerStatus& broker : listed->brokers()) {
+    for (const v1::Listener& listener : broker.endpoint().listeners()) {
+      const std::string address = AddressOf(listener.endpoint());
+      if (listener.name() == "REGENT" && !address.empty() &&
+          std::ranges::find(options_.addresses, address) == options_.addresses.end()) {
+        options_.addresses.push_back(address);
+      }
+    }
+  }
+}
+
+Client::Watch Client::WatchAt(const std::string& address,
+                              const std::function<bool(const v1::ControllerChange&)>& see) {
+  grpc::ClientContext context;
+  const auto stream = StubOf(address).WatchController(&context, {});
+  v1::ControllerChange change;
+  Watch result = Watch::kSilent;
+  for (; stream->Read(&change); result = Watch::kBroken) {
+    const bool known = result == Watch::kSilent && seen_ && SameOffice(*seen_, change.controller());
+    if (known) {
+      continue;
+    }
+    seen_ = change.controller();
+    if (!see(change)) {
+      context.TryCancel();
+      return Watch::kEnded;
+    }
+    LearnAddresses();
+  }
+  const grpc::Status status = stream->Finish();
+  options_.talk("the watch at " + address + " ended: " + Words(status));
+  Peer& peer = peers_[address];
+  peer.last_words = Words(status);
+  peer.stub.reset();
+  return result;
+}
+
+Status Client::WatchController(const std::function<bool(const v1::ControllerChange&)>& see) {
+  auto deadline = Clock::now() + options_.timeout;
+  for (;;) {
+    for (const std::string& address : std::vector<std::string>(options_.addresses)) {
+      if (!Ask(address, deadline).ok()) {
+        continue;
+      }
+      switch (WatchAt(address, see)) {
+        case Watch::kEnded: return Success{};
+        case Watch::kBroken:
+          pause_ = milliseconds(0);
+          deadline = Clock::now() + options_.timeout;
+          break;
+        case Watch::kSilent: break;
+      }
+    }
+    if (!BackOff(deadline)) {
+      return NothingFound();
+    }
+  }
+}
+
+}  // namespace regent::cli

@@ -1,0 +1,56 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "cli/client.h"
+#include "cli/console.h"
+#include "cli/exit_code.h"
+
+namespace regent::cli {
+
+// One function per command: asks the controller, prints the answer, returns what the process exits
+// with. Parsing of flags is done before, in regentctl.cc.
+
+enum class TopicFilter { kAll, kUnderReplicated, kUnderMinIsr, kUnavailable };
+
+struct CreateTopicOptions {
+  std::string name;
+  std::optional<int32_t> partitions;
+  std::optional<int32_t> replication_factor;
+  std::vector<std::vector<int32_t>> assignment;  ///< Empty: the controller places the replicas.
+  std::map<std::string, std::string> configs;
+};
+
+struct ElectLeadersOptions {
+  std::vector<std::string> topics;
+  std::vector<std::pair<std::string, int32_t>> partitions;  ///< Neither: all partitions.
+  bool dry_run = false;
+};
+
+ExitCode ClusterStatus(Client& client, const Console& console);
+
+ExitCode ControllerStatus(Client& client, const Console& console);
+/// Prints until `count` lines are printed (0: for ever) or the output is closed.
+ExitCode ControllerWatch(Client& client, const Console& console, int32_t count);
+
+ExitCode BrokerListing(Client& client, const Console& console);
+
+ExitCode TopicCreate(Client& client, const Console& console, const CreateTopicOptions& options);
+ExitCode TopicListing(Client& client, const Console& console, TopicFilter filter);
+ExitCode TopicDescribe(Client& client,
+                       const Console& console,
+                       const std::vector<std::string>& names,
+                       TopicFilter filter);
+
+ExitCode PartitionDescribe(Client& client,
+                           const Console& console,
+                           const std::string& topic,
+                           int32_t index);
+
+ExitCode LeaderElect(Client& client, const Console& console, const ElectLeadersOptions& options);
+
+}  // namespace regent::cli

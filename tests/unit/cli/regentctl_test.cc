@@ -1,0 +1,217 @@
+#include "cli/regentctl.h"
+
+#include <sstream>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+
+#include "tests/unit/cli/fake_admin.h"
+
+namespace regent::cli {
+namespace {
+
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::StartsWith;
+
+class Regentctl : public testing::Test {
+ protected:
+  Regentctl() { admin_.HoldOffice(1, 5); }
+
+  ExitCode Run(std::vector<std::string> arguments) {
+    out_.str("");
+    err_.str("");
+    arguments.insert(arguments.begin(), {"--controller", admin_.address(), "--timeout", "5s"});
+    return RunRegentctl(arguments, out_, err_);
+  }
+  std::string out() const { return out_.str(); }
+  std::string err() const { return err_.str(); }
+  nlohmann::json json() const { return nlohmann::json::parse(out()); }
+
+  FakeAdmin admin_;
+  std::ostringstream out_;
+  std::ostringstream err_;
+};
+
+TEST_F(Regentctl, WithoutACommandIsAUsageError) {
+  EXPECT_EQ(Run({}), ExitCode::kUsage);
+  EXPECT_THAT(out(), IsEmpty());
+  EXPECT_THAT(err(), HasSubstr("regentctl --help"));
+}
+
+TEST_F(Regentctl, RefusesWhatItDoesNotKnow) {
+  EXPECT_EQ(Run({"topic", "list", "--colour"}), ExitCode::kUsage);
+  EXPECT_EQ(Run({"topic", "explode"}), ExitCode::kUsage);
+  EXPECT_EQ(Run({"topic", "list", "-o", "yaml"}), ExitCode::kUsage);
+  EXPECT_EQ(Run({"topic", "list", "--unavailable", "--under-min-isr"}), ExitCode::kUsage);
+  EXPECT_EQ(Run({"--timeout", "soon", "topic", "list"}), ExitCode::kUsage);
+  EXPECT_EQ(Run({"partition", "describe", "test1", "-1"}), ExitCode::kUsage);
+}
+
+TEST_F(Regentctl, SaysUsageErrorsInJsonToo) {
+  EXPECT_EQ(Run({"-o", "json", "topic", "list", "--colour"}), ExitCode::kUsage);
+  EXPECT_EQ(json()["kind"], "Error");
+  EXPECT_EQ(json()["exitCode"], 2);
+}
+
+TEST_F(Regentctl, HelpIsNoError) {
+  EXPECT_EQ(Run({"--help"}), ExitCode::kOk);
+  EXPECT_THAT(out(), HasSubstr("Exit codes: 0 ok"));
+  EXPECT_EQ(Run({"topic", "create", "--help"}), ExitCode::kOk);
+  EXPECT_THAT(out(), HasSubstr("--replica-assignment"));
+}
+
+TEST_F(Regentctl, TakesGlobalFlagsBehindTheCommand) {
+  EXPECT_EQ(Run({"controller", "status", "-o", "json"}), ExitCode::kOk);
+  EXPECT_EQ(json()["controller"]["id"], 1);
+  EXPECT_EQ(json()["controller"]["endpoint"], admin_.address());
+}
+
+TEST_F(Regentctl, ClusterStatusIsUnhealthyWithOfflinePartitions) {
+  admin_.on_cluster_status = [](const auto&, v1::GetClusterStatusResponse& response) {
+    response.set_offline_partitions(2);
+    return grpc::Status::OK;
+  };
+  EXPECT_EQ(Run({"cluster", "status"}), ExitCode::kUnhealthy);
+  EXPECT_THAT(out(), StartsWith("Health:                unhealthy\n"));
+}
+
+TEST_F(Regentctl, ClusterStatusIsUnhealthyWithoutAController) {
+  admin_.Vacant();
+  EXPECT_EQ(Run({"--timeout", "200ms", "cluster", "status", "-o", "json"}), ExitCode::kUnhealthy);
+  EXPECT_EQ(json()["kind"], "ClusterStatus");
+  EXPECT_TRUE(json()["controller"].is_null());
+}
+
+TEST_F(Regentctl, ExitsWithFiveWhenNobodyIsReachable) {
+  admin_.Stop();
+  EXPECT_EQ(Run({"--timeout", "200ms", "cluster", "status"}), ExitCode::kUnreachable);
+  EXPECT_THAT(err(), HasSubstr("--controller"));
+  EXPECT_EQ(Run({"--timeout", "200ms", "topic", "list"}), ExitCode::kUnreachable);
+}
+
+TEST_F(Regentctl, CreatesATopicByHand) {
+  v1::CreateTopicRequest seen;
+  admin_.on_create_topic = [&](const v1::CreateTopicRequest& request,
+                               v1::CreateTopicResponse& response) {
+    seen = request;
+    *response.mutable_assignment() = request.assignment();
+    return grpc::Status::OK;
+  };
+  EXPECT_EQ(Run({"topic", "create", "--config", "min.insync.replicas=2", "test1",
+                 "--replica-assignment", "1:0:2,2:1:0"}),
+            ExitCode::kOk);
+  EXPECT_EQ(seen.name(), "test1");
+  EXPECT_EQ(seen.partitions(), 0);
+  ASSERT_EQ(seen.assignment_size(), 2);
+  EXPECT_THAT(seen.assignment(1).brokers(), testing::ElementsAre(2, 1, 0));
+  EXPECT_EQ(seen.configs().at("min.insync.replicas"), "2");
+  EXPECT_EQ(seen.timeout_ms(), 5000);
+  EXPECT_THAT(out(), HasSubstr("test1  -         1          2,1,0\n"));
+}
+
+TEST_F(Regentctl, WantsToKnowHowATopicIsPlaced) {
+  EXPECT_EQ(Run({"topic", "create", "test1"}), ExitCode::kUsage);
+  EXPECT_THAT(err(), HasSubstr("--replica-assignment"));
+  EXPECT_EQ(Run({"topic", "create", "test1", "--partitions", "2"}), ExitCode::kUsage);
+  EXPECT_EQ(Run({"topic", "create", "test1", "--partitions", "2", "--replica-assignment", "1"}),
+            ExitCode::kUsage);
+  EXPECT_EQ(admin_.calls("CreateTopic"), 0);
+}
+
+TEST_F(Regentctl, ExitsWithSixWhenTheControllerRefuses) {
+  admin_.on_create_topic = [](const auto&, v1::CreateTopicResponse& response) {
+    response.mutable_header()->mutable_error()->set_code(v1::REFUSED);
+    response.mutable_header()->mutable_error()->set_message("3 replicas need 3 live brokers");
+    return grpc::Status::OK;
+  };
+  EXPECT_EQ(
+      Run({"topic", "create", "t", "--partitions", "1", "--replication-factor", "3", "-o", "json"}),
+      ExitCode::kRefused);
+  EXPECT_EQ(json()["code"], "REFUSED");
+  EXPECT_THAT(err(), HasSubstr("3 replicas need 3 live brokers"));
+}
+
+TEST_F(Regentctl, ListsOnlyTheTopicsThatPassTheFilter) {
+  admin_.on_list_topics = [](const auto&, v1::ListTopicsResponse& response) {
+    response.add_topics()->set_name("whole");
+    v1::TopicSummary& torn = *response.add_topics();
+    torn.set_name("torn");
+    torn.set_under_min_isr(1);
+    return grpc::Status::OK;
+  };
+  EXPECT_EQ(Run({"topic", "list", "--under-min-isr", "--no-headers"}), ExitCode::kOk);
+  EXPECT_EQ(out(), "torn  -  0  0  0  1  0\n");
+}
+
+TEST_F(Regentctl, HandsTheFilterOfDescribeToTheController) {
+  v1::DescribeTopicsRequest seen;
+  admin_.on_describe = [&](const v1::DescribeTopicsRequest& request, auto&) {
+    seen = request;
+    return grpc::Status::OK;
+  };
+  EXPECT_EQ(Run({"topic", "describe", "--unavailable", "a", "b"}), ExitCode::kOk);
+  EXPECT_THAT(seen.names(), testing::ElementsAre("a", "b"));
+  EXPECT_EQ(seen.filter(), v1::DescribeTopicsRequest::UNAVAILABLE);
+}
+
+TEST_F(Regentctl, ExitsWithThreeForATopicOrAPartitionThatIsNotThere) {
+  EXPECT_EQ(Run({"topic", "describe", "nowhere"}), ExitCode::kNotFound);
+  EXPECT_EQ(Run({"partition", "describe", "nowhere", "0"}), ExitCode::kNotFound);
+  admin_.on_describe = [](const auto&, v1::DescribeTopicsResponse& response) {
+    response.add_topics()->set_name("test1");
+    response.mutable_topics(0)->set_partition_count(3);
+    return grpc::Status::OK;
+  };
+  EXPECT_EQ(Run({"partition", "describe", "test1", "3"}), ExitCode::kNotFound);
+  EXPECT_THAT(err(), HasSubstr("its partitions are 0 to 2"));
+  EXPECT_EQ(Run({"topic", "describe", "test1", "nowhere"}), ExitCode::kSomeFailed);
+}
+
+TEST_F(Regentctl, ElectionWantsAKindAndAScope) {
+  EXPECT_EQ(Run({"leader", "elect", "--all"}), ExitCode::kUsage);
+  EXPECT_EQ(Run({"leader", "elect", "--preferred"}), ExitCode::kUsage);
+  EXPECT_EQ(Run({"leader", "elect", "--preferred", "--all", "--topic", "t"}), ExitCode::kUsage);
+  EXPECT_EQ(Run({"leader", "elect", "--preferred", "--partition", "t"}), ExitCode::kUsage);
+  EXPECT_EQ(admin_.calls("ElectLeaders"), 0);
+}
+
+TEST_F(Regentctl, ElectionExitsWithOneWhenAPartitionFailed) {
+  v1::ElectLeadersRequest seen;
+  admin_.on_elect = [&](const v1::ElectLeadersRequest& request,
+                        v1::ElectLeadersResponse& response) {
+    seen = request;
+    response.add_results()->set_outcome(v1::ELECTED);
+    response.add_results()->set_outcome(v1::PREFERRED_NOT_AVAILABLE);
+    return grpc::Status::OK;
+  };
+  EXPECT_EQ(Run({"leader", "elect", "--preferred", "--partition", "a:0", "b:1", "--dry-run"}),
+            ExitCode::kSomeFailed);
+  ASSERT_EQ(seen.partitions_size(), 2);
+  EXPECT_EQ(seen.partitions(1).topic(), "b");
+  EXPECT_TRUE(seen.dry_run());
+  EXPECT_THAT(err(), HasSubstr("1 elected, 0 already led by the preferred replica, 1 failed"));
+}
+
+TEST_F(Regentctl, ElectionExitsWithThreeWhenNoneOfThePartitionsExists) {
+  admin_.on_elect = [](const auto&, v1::ElectLeadersResponse& response) {
+    response.add_results()->set_outcome(v1::ELECT_UNKNOWN_PARTITION);
+    return grpc::Status::OK;
+  };
+  EXPECT_EQ(Run({"leader", "elect", "--preferred", "--topic", "nowhere"}), ExitCode::kNotFound);
+}
+
+TEST_F(Regentctl, WatchPrintsALinePerChange) {
+  v1::ControllerChange change;
+  *change.mutable_controller() = admin_.OfficeHere(1, 5);
+  change.set_reason("present");
+  change.set_failover_ms(-1);
+  admin_.changes = {change};
+  EXPECT_EQ(Run({"controller", "watch", "--count", "1", "-o", "json"}), ExitCode::kOk);
+  EXPECT_EQ(json()["reason"], "present");
+  EXPECT_EQ(out().find('\n'), out().size() - 1);
+}
+
+}  // namespace
+}  // namespace regent::cli
