@@ -69,14 +69,14 @@ TEST(RenderDescription, PrintsALineAboutTheTopicThenARowPerPartition) {
       "Topic: test1  TopicId: AQIDBAUGBwgJCgsMDQ4PEA  PartitionCount: 3  ReplicationFactor: 3  "
       "MinInsyncReplicas: 2  Configs: a=b,min.insync.replicas=2\n"
       "TOPIC  PARTITION  LEADER  LEADER-EPOCH  REPLICAS  ISR  "
-      "OUT-OF-SYNC                                   NOTES\n"
+      "OUT-OF-SYNC                                      NOTES\n"
       "test1  0          1       4             1,0,2     1,2  "
-      "0 since 2026-01-31T08:15:00Z (12s): not live  -\n"
+      "0 since 2026-01-31T08:15:00Z (12s): not live     -\n"
       "test1  1          2       4             2,1,0     2,1  "
       "0 since before this controller's term: not live  -\n"
       "test1  2          2       4             0,2,1     2,1  "
-      "-                                             leader has not confirmed; preferred leader 0 "
-      "is not live; not acknowledged by 1: timed out\n");
+      "-                                                leader has not confirmed; preferred leader "
+      "0 is not live; not acknowledged by 1: timed out\n");
 }
 
 TEST(RenderDescription, WithoutHeadersIsOneTableOfRows) {
