@@ -1,0 +1,136 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "broker-agent/log/file_system.h"
+#include "broker-agent/log/journal.h"
+#include "broker-agent/log/meta_properties.h"
+#include "common/base/result.h"
+#include "common/model/ids.h"
+#include "common/model/topic.h"
+
+namespace regent::storage {
+
+/// What one control request asks of one replica.
+struct ReplicaChange {
+  enum class Kind {
+    kRecord,    ///< Only journal the epochs.
+    kCreate,    ///< Make the directory with an empty log, then as kRecord.
+    kTakeBack,  ///< Move the stray back, then as kRecord.
+    kSetAside,  ///< Move the directory to `…-stray`; the journal keeps knowing the replica (R9).
+    kDelete,    ///< Remove the directory, stray or not; the journal forgets the replica.
+  };
+  Kind kind = Kind::kRecord;
+  TopicPartition partition;
+  LeaderEpoch leader_epoch = kNoLeaderEpoch;
+  PartitionEpoch partition_epoch = kNoPartitionEpoch;
+  std::optional<EpochMark> epoch_start;
+  bool suspect = false;
+};
+
+/// A replica that the journal or a directory tells of.
+struct FoundReplica {
+  /// kNone: the journal knows it and no directory holds it (R10).
+  enum class Place { kNone, kLive, kStray };
+  JournalEntry entry;
+  Place place = Place::kNone;
+  /// The directory is there and cannot be used.
+  std::optional<Error> failure;
+};
+
+struct DataDirectoryOptions {
+  std::string path;
+  BrokerId broker = kNoBroker;
+  /// Becomes `directory.id` when the directory is bound and has none yet.
+  std::string fresh_directory_id;
+};
+
+/// One data directory of a broker: `.lock`, `meta.properties`, `regent.journal`, and per replica a
+/// directory `<topic>-<p>` with `partition.metadata` and the log.
+///
+/// The log itself holds no records in this version: a directory with any is a failed replica.
+///
+/// Blocks; one thread at a time.
+class DataDirectory {
+ public:
+  /// Makes the directory if only its last part is missing, locks it and reads what is there.
+  /// Refuses a directory that another process holds, that belongs to another broker, or that holds
+  /// replicas and does not say whose they are. `files` outlives it.
+  static Result<std::unique_ptr<DataDirectory>> Open(FileSystem& files,
+                                                     DataDirectoryOptions options);
+
+  /// Makes the directory `cluster_id`'s, durably, if it is nobody's; refuses if it is another's.
+  Status Bind(const std::string& cluster_id);
+  /// Notes the czxid of the first registration, durably, if there is none yet. Bound only.
+  Status NoteFirstRegistration(Zxid registered);
+
+  struct Failure {
+    size_t change = 0;  ///< Index into the batch.
+    Error error;
+  };
+  /// Carries a batch out with one sync of the directory and one of the journal. A change that fails
+  /// leaves its replica as it was and does not stop the others.
+  std::vector<Failure> Change(const std::vector<ReplicaChange>& changes);
+  /// Journals records that change no directory.
+  Status Note(const std::vector<JournalRecord>& records, Durability durability);
+  /// Removes what kDelete and earlier lives have left as `…-delete`.
+  Status RemoveDeleted();
+
+  std::optional<std::string> cluster_id() const;
+  std::optional<Zxid> first_registered() const;
+  const std::string& path() const { return options_.path; }
+  /// Every replica, ordered by key.
+  std::vector<FoundReplica> Replicas() const;
+  /// What was found and left alone, for people.
+  const std::vector<std::string>& problems() const { return problems_; }
+  const Journal& journal() const { return *journal_; }
+
+ private:
+  struct Location {
+    std::string name;  ///< Of the directory, below the data directory.
+    bool stray = false;
+    TopicPartition partition;  ///< As far as the directory tells.
+    std::optional<Error> failure;
+  };
+  /// What to do if the batch's commit fails.
+  struct Undo {
+    std::string from;  ///< Empty: nothing to move back.
+    std::string to;    ///< Empty: remove `from`.
+    ReplicaKey key;
+    std::optional<Location> before;
+  };
+
+  DataDirectory(FileSystem& files, DataDirectoryOptions options)
+      : files_(files), options_(std::move(options)) {}
+
+  Status ReadMetaProperties();
+  Status WriteMetaProperties(const MetaProperties& properties);
+  Status Scan();
+  void ScanReplica(const std::string& name);
+  void ScanStray(const std::string& name);
+  Result<TopicId> ReadTopicId(const std::string& name, const TopicPartition* hint);
+
+  Result<std::optional<Undo>> ChangeDirectory(const ReplicaChange& change);
+  Result<std::optional<Undo>> MakeReplica(const ReplicaChange& change);
+  Result<std::optional<Undo>> MoveReplica(const ReplicaChange& change, std::string to);
+  std::vector<JournalRecord> RecordsOf(const ReplicaChange& change) const;
+  void Revert(const Undo& undo);
+
+  std::string PathOf(const std::string& name) const { return JoinPath(options_.path, name); }
+
+  FileSystem& files_;
+  DataDirectoryOptions options_;
+  std::unique_ptr<FileLock> lock_;
+  std::optional<MetaProperties> meta_;  ///< Nothing: not bound.
+  std::unique_ptr<Journal> journal_;
+  std::map<ReplicaKey, Location> locations_;
+  std::vector<std::string> to_remove_;  ///< Names of `…-delete` directories.
+  std::vector<std::string> problems_;
+};
+
+}  // namespace regent::storage

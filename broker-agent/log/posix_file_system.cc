@@ -1,0 +1,315 @@
+#include "broker-agent/log/posix_file_system.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <dirent.h>
+#include <fcntl.h>
+#include <filesystem>
+#include <string>
+#include <system_error>
+#include <unistd.h>
+#include <utility>
+#include <vector>
+
+#include <sys/file.h>
+#include <sys/stat.h>
+
+namespace regent::storage {
+namespace {
+
+ErrorCode CodeOf(int error) {
+  switch (error) {
+    case ENOENT: return ErrorCode::kNotFound;
+    case EEXIST:
+    case ENOTEMPTY: return ErrorCode::kAlreadyExists;
+    case EACCES:
+    case EPERM:
+    case EROFS:
+    case EWOULDBLOCK: return ErrorCode::kRefused;
+    default: return ErrorCode::kUnavailable;
+  }
+}
+
+Error ErrorOf(int error, const char* operation, const std::string& path) {
+  return {CodeOf(error),
+          std::string(operation) + " " + path + ": " + std::generic_category().message(error)};
+}
+
+/// Owns a descriptor.
+class Descriptor {
+ public:
+  explicit Descriptor(int fd) : fd_(fd) {}
+  ~Descriptor() {
+    if (fd_ >= 0) {
+      ::close(fd_);
+    }
+  }
+  Descriptor(Descriptor&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+  Descriptor& operator=(Descriptor&&) = delete;
+  Descriptor(const Descriptor&) = delete;
+  Descriptor& operator=(const Descriptor&) = delete;
+
+  int get() const { return fd_; }
+  bool ok() const { return fd_ >= 0; }
+
+ private:
+  int fd_;
+};
+
+Descriptor OpenAt(const std::string& path, int flags) {
+  int fd = -1;
+  do {
+    fd = ::open(path.c_str(), flags | O_CLOEXEC, 0644);
+  } while (fd < 0 && errno == EINTR);
+  return Descriptor(fd);
+}
+
+Status WriteAll(int fd, std::string_view bytes, const std::string& path) {
+  while (!bytes.empty()) {
+    const ssize_t written = ::write(fd, bytes.data(), bytes.size());
+    if (written < 0) {
+      if (errno == EINTR) {
+        continue;
+      }
+      return ErrorOf(errno, "write", path);
+    }
+    bytes.remove_prefix(static_cast<size_t>(written));
+  }
+  return Success{};
+}
+
+class PosixAppendFile final : public AppendFile {
+ public:
+  PosixAppendFile(Descriptor file, std::string path, uint64_t size)
+      : file_(std::move(file)), path_(std::move(path)), size_(size) {}
+
+  Status Append(std::string_view bytes) override {
+    Status written = WriteAll(file_.get(), bytes, path_);
+    if (written.ok()) {
+      size_ += bytes.size();
+    }
+    return written;
+  }
+
+  Status Sync() override {
+    if (::fdatasync(file_.get()) != 0) {
+      return ErrorOf(errno, "sync", path_);
+    }
+    return Success{};
+  }
+
+  uint64_t size() const override { return size_; }
+
+ private:
+  Descriptor file_;
+  std::string path_;
+  uint64_t size_;
+};
+
+class PosixFileLock final : public FileLock {
+ public:
+  explicit PosixFileLock(Descriptor file) : file_(std::move(file)) {}
+
+ private:
+  Descriptor file_;
+};
+
+EntryKind KindOf(const dirent& entry, const std::string& directory) {
+  switch (entry.d_type) {
+    case DT_REG: return EntryKind::kFile;
+    case DT_DIR: return EntryKind::kDirectory;
+    case DT_UNKNOWN: break;
+    default: return EntryKind::kOther;
+  }
+  struct stat found {};
+  if (::lstat(JoinPath(directory, entry.d_name).c_str(), &found) != 0) {
+    return EntryKind::kOther;
+  }
+  if (S_ISDIR(found.st_mode)) {
+    return EntryKind::kDirectory;
+  }
+  return S_ISREG(found.st_mode) ? EntryKind::kFile : EntryKind::kOther;
+}
+
+class PosixFileSystem final : public FileSystem {
+ public:
+  Result<std::vector<DirectoryEntry>> List(const std::string& directory) override {
+    DIR* const open = ::opendir(directory.c_str());
+    if (open == nullptr) {
+      return ErrorOf(errno, "list", directory);
+    }
+    std::vector<DirectoryEntry> entries;
+    errno = 0;
+    while (const dirent* const entry = ::readdir(open)) {  // NOLINT(concurrency-mt-unsafe)
+      const std::string name = entry->d_name;
+      if (name != "." && name != "..") {
+        entries.push_back({.name = name, .kind = KindOf(*entry, directory)});
+      }
+      errno = 0;
+    }
+    const int error = errno;
+    ::closedir(open);
+    if (error != 0) {
+      return ErrorOf(error, "list", directory);
+    }
+    std::ranges::sort(entries, {}, &DirectoryEntry::name);
+    return entries;
+  }
+
+  Result<bool> Exists(const std::string& path) override {
+    struct stat found {};
+    if (::lstat(path.c_str(), &found) == 0) {
+      return true;
+    }
+    if (errno == ENOENT || errno == ENOTDIR) {
+      return false;
+    }
+    return ErrorOf(errno, "look up", path);
+  }
+
+  Result<uint64_t> SizeOf(const std::string& file) override {
+    struct stat found {};
+    if (::stat(file.c_str(), &found) != 0) {
+      return ErrorOf(errno, "look up", file);
+    }
+    return static_cast<uint64_t>(found.st_size);
+  }
+
+  Result<std::string> Read(const std::string& file, uint64_t bytes_max) override {
+    const Descriptor open = OpenAt(file, O_RDONLY);
+    if (!open.ok()) {
+      return ErrorOf(errno, "open", file);
+    }
+    std::string content;
+    std::vector<char> buffer(size_t{64} << 10U);
+    while (true) {
+      const ssize_t count = ::read(open.get(), buffer.data(), buffer.size());
+      if (count < 0) {
+        if (errno == EINTR) {
+          continue;
+        }
+        return ErrorOf(errno, "read", file);
+      }
+      if (count == 0) {
+        return content;
+      }
+      content.append(buffer.data(), static_cast<size_t>(count));
+      if (content.size() > bytes_max) {
+        return Error{ErrorCode::kCorrupt,
+                     file + " is larger than " + std::to_string(bytes_max) + " bytes"};
+      }
+    }
+  }
+
+  Status Replace(const std::string& file, std::string_view content) override {
+    const std::string fresh = file + ".tmp";
+    {
+      const Descriptor open = OpenAt(fresh, O_WRONLY | O_CREAT | O_TRUNC);
+      if (!open.ok()) {
+        return ErrorOf(errno, "create", fresh);
+      }
+      if (Status written = WriteAll(open.get(), content, fresh); !written.ok()) {
+        ::unlink(fresh.c_str());
+        return written;
+      }
+      if (::fsync(open.get()) != 0) {
+        const int error = errno;
+        ::unlink(fresh.c_str());
+        return ErrorOf(error, "sync", fresh);
+      }
+    }
+    if (Status renamed = Rename(fresh, file); !renamed.ok()) {
+      return renamed;
+    }
+    return SyncDirectory(DirectoryOf(file));
+  }
+
+  Status Create(const std::string& file, std::string_view content) override {
+    const Descriptor open = OpenAt(file, O_WRONLY | O_CREAT | O_EXCL);
+    if (!open.ok()) {
+      return ErrorOf(errno, "create", file);
+    }
+    return WriteAll(open.get(), content, file);
+  }
+
+  Result<std::unique_ptr<AppendFile>> OpenAppend(const std::string& file, uint64_t size) override {
+    Descriptor open = OpenAt(file, O_WRONLY | O_APPEND);
+    if (!open.ok()) {
+      return ErrorOf(errno, "open", file);
+    }
+    if (::ftruncate(open.get(), static_cast<off_t>(size)) != 0) {
+      return ErrorOf(errno, "truncate", file);
+    }
+    return std::unique_ptr<AppendFile>(
+        std::make_unique<PosixAppendFile>(std::move(open), file, size));
+  }
+
+  Status CreateDirectory(const std::string& directory) override {
+    if (::mkdir(directory.c_str(), 0755) != 0) {
+      return ErrorOf(errno, "create directory", directory);
+    }
+    return Success{};
+  }
+
+  Status Rename(const std::string& from, const std::string& to) override {
+    if (::rename(from.c_str(), to.c_str()) != 0) {
+      return ErrorOf(errno, "rename", from + " to " + to);
+    }
+    return Success{};
+  }
+
+  Status RemoveTree(const std::string& path) override {
+    std::error_code error;
+    std::filesystem::remove_all(path, error);
+    if (error) {
+      return ErrorOf(error.value(), "remove", path);
+    }
+    return Success{};
+  }
+
+  Status SyncDirectory(const std::string& directory) override {
+    const Descriptor open = OpenAt(directory, O_RDONLY | O_DIRECTORY);
+    if (!open.ok()) {
+      return ErrorOf(errno, "open", directory);
+    }
+    if (::fsync(open.get()) != 0) {
+      return ErrorOf(errno, "sync", directory);
+    }
+    return Success{};
+  }
+
+  Result<std::unique_ptr<FileLock>> Lock(const std::string& file) override {
+    Descriptor open = OpenAt(file, O_RDWR | O_CREAT);
+    if (!open.ok()) {
+      return ErrorOf(errno, "open", file);
+    }
+    if (::flock(open.get(), LOCK_EX | LOCK_NB) != 0) {
+      return ErrorOf(errno, "lock", file);
+    }
+    return std::unique_ptr<FileLock>(std::make_unique<PosixFileLock>(std::move(open)));
+  }
+};
+
+}  // namespace
+
+std::unique_ptr<FileSystem> MakePosixFileSystem() {
+  return std::make_unique<PosixFileSystem>();
+}
+
+std::string JoinPath(std::string_view directory, std::string_view name) {
+  std::string path(directory);
+  if (!path.ends_with('/')) {
+    path += '/';
+  }
+  return path.append(name);
+}
+
+std::string DirectoryOf(std::string_view path) {
+  const size_t slash = path.rfind('/');
+  if (slash == std::string_view::npos) {
+    return ".";
+  }
+  return slash == 0 ? "/" : std::string(path.substr(0, slash));
+}
+
+}  // namespace regent::storage

@@ -1,0 +1,95 @@
+#include "broker-agent/log/posix_file_system.h"
+
+#include <cstdlib>
+#include <filesystem>
+#include <memory>
+#include <string>
+
+#include <gtest/gtest.h>
+
+#include "broker-agent/log/data_directory.h"
+
+namespace regent::storage {
+namespace {
+
+class PosixFileSystemTest : public ::testing::Test {
+ protected:
+  PosixFileSystemTest() {
+    std::string pattern = ::testing::TempDir() + "regent-log-XXXXXX";
+    CHECK(::mkdtemp(pattern.data()) != nullptr);
+    path_ = pattern;
+  }
+  ~PosixFileSystemTest() override { std::filesystem::remove_all(path_); }
+
+  std::unique_ptr<FileSystem> files_ = MakePosixFileSystem();
+  std::string path_;
+};
+
+TEST_F(PosixFileSystemTest, DoesWhatItsInterfaceSays) {
+  const std::string directory = JoinPath(path_, "d");
+  ASSERT_TRUE(files_->CreateDirectory(directory).ok());
+  EXPECT_EQ(files_->CreateDirectory(directory).error().code, ErrorCode::kAlreadyExists);
+  const std::string file = JoinPath(directory, "f");
+  EXPECT_FALSE(*files_->Exists(file));
+  EXPECT_EQ(files_->Read(file, 10).error().code, ErrorCode::kNotFound);
+  ASSERT_TRUE(files_->Create(file, "12345").ok());
+  EXPECT_EQ(files_->Create(file, "").error().code, ErrorCode::kAlreadyExists);
+  auto append = files_->OpenAppend(file, 3);
+  ASSERT_TRUE(append.ok());
+  ASSERT_TRUE((*append)->Append("xyz").ok());
+  ASSERT_TRUE((*append)->Sync().ok());
+  EXPECT_EQ((*append)->size(), 6U);
+  EXPECT_EQ(*files_->Read(file, 10), "123xyz");
+  EXPECT_EQ(files_->Read(file, 5).error().code, ErrorCode::kCorrupt);
+  ASSERT_TRUE(files_->Replace(file, "new").ok());
+  EXPECT_EQ(*files_->SizeOf(file), 3U);
+  EXPECT_EQ(*files_->List(directory),
+            (std::vector<DirectoryEntry>{{.name = "f", .kind = EntryKind::kFile}}));
+  ASSERT_TRUE(files_->Rename(directory, JoinPath(path_, "e")).ok());
+  ASSERT_TRUE(files_->SyncDirectory(path_).ok());
+  ASSERT_TRUE(files_->RemoveTree(JoinPath(path_, "e")).ok());
+  ASSERT_TRUE(files_->RemoveTree(JoinPath(path_, "e")).ok());
+  EXPECT_EQ(files_->List(directory).error().code, ErrorCode::kNotFound);
+}
+
+TEST_F(PosixFileSystemTest, LocksOncePerMachine) {
+  const std::string file = JoinPath(path_, ".lock");
+  auto lock = files_->Lock(file);
+  ASSERT_TRUE(lock.ok());
+  EXPECT_EQ(files_->Lock(file).error().code, ErrorCode::kRefused);
+  lock = Error{};
+  EXPECT_TRUE(files_->Lock(file).ok());
+}
+
+TEST_F(PosixFileSystemTest, HoldsADataDirectory) {
+  Rng rng(1);
+  const TopicPartition partition{.topic = std::make_shared<const TopicIdentity>(
+                                     TopicIdentity{.name = "test1", .id = TopicId::Random(rng)}),
+                                 .index = 3};
+  const DataDirectoryOptions options{
+      .path = JoinPath(path_, "data"), .broker = BrokerId(1), .fresh_directory_id = "d"};
+  {
+    auto directory = DataDirectory::Open(*files_, options);
+    ASSERT_TRUE(directory.ok()) << directory.error();
+    ASSERT_TRUE((*directory)->Bind("cluster").ok());
+    ASSERT_TRUE((*directory)
+                    ->Change({{.kind = ReplicaChange::Kind::kCreate,
+                               .partition = partition,
+                               .leader_epoch = LeaderEpoch(2),
+                               .partition_epoch = PartitionEpoch(5),
+                               .epoch_start = std::nullopt,
+                               .suspect = false}})
+                    .empty());
+  }
+  auto directory = DataDirectory::Open(*files_, options);
+  ASSERT_TRUE(directory.ok()) << directory.error();
+  const std::vector<FoundReplica> replicas = (*directory)->Replicas();
+  ASSERT_EQ(replicas.size(), 1U);
+  EXPECT_EQ(replicas[0].entry.partition, partition);
+  EXPECT_EQ(replicas[0].entry.partition_epoch, PartitionEpoch(5));
+  EXPECT_EQ(replicas[0].place, FoundReplica::Place::kLive);
+  EXPECT_TRUE(std::filesystem::exists(path_ + "/data/test1-3/00000000000000000000.log"));
+}
+
+}  // namespace
+}  // namespace regent::storage
