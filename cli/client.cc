@@ -6,6 +6,8 @@
 #include <thread>
 #include <utility>
 
+#include "common/wire/status.h"
+
 namespace regent::cli {
 namespace {
 
@@ -24,28 +26,6 @@ std::shared_ptr<grpc::Channel> Connect(const std::string& address) {
   arguments.SetInt(GRPC_ARG_ENABLE_RETRIES, 0);
   arguments.SetMaxReceiveMessageSize(kAnswerBytesMax);
   return grpc::CreateCustomChannel(address, grpc::InsecureChannelCredentials(), arguments);
-}
-
-ErrorCode CodeOf(v1::ErrorCode code) {
-  switch (code) {
-    case v1::INVALID_ARGUMENT: return ErrorCode::kInvalidArgument;
-    case v1::NOT_FOUND: return ErrorCode::kNotFound;
-    case v1::ALREADY_EXISTS: return ErrorCode::kAlreadyExists;
-    case v1::REFUSED: return ErrorCode::kRefused;
-    case v1::STALE_EPOCH: return ErrorCode::kStaleEpoch;
-    case v1::CONFLICT: return ErrorCode::kConflict;
-    case v1::NOT_CONTROLLER: return ErrorCode::kNotController;
-    case v1::NOT_LEADER: return ErrorCode::kNotLeader;
-    case v1::UNAVAILABLE: return ErrorCode::kUnavailable;
-    case v1::UNKNOWN_OUTCOME: return ErrorCode::kUnknownOutcome;
-    case v1::TIMED_OUT: return ErrorCode::kTimedOut;
-    case v1::CORRUPT: return ErrorCode::kCorrupt;
-    case v1::SHUTTING_DOWN: return ErrorCode::kShuttingDown;
-    case v1::ERROR_CODE_UNSPECIFIED:
-    case v1::ErrorCode_INT_MIN_SENTINEL_DO_NOT_USE_:
-    case v1::ErrorCode_INT_MAX_SENTINEL_DO_NOT_USE_: break;
-  }
-  return ErrorCode::kCorrupt;  // A newer controller's code: its message must do.
 }
 
 bool DidNotHappen(ErrorCode code) {
@@ -197,6 +177,33 @@ Error Client::NothingFound() const {
                    "REGENTCTL_CONTROLLER"};
 }
 
+Error Client::WhatFailed(const grpc::Status& status,
+                         const v1::AnswerHeader& header,
+                         Repeat repeat,
+                         const std::string& address,
+                         const std::string& what) const {
+  if (status.ok()) {
+    return wire::FromProto(header.error());
+  }
+  if (!status.error_details().empty()) {
+    return wire::FromGrpcStatus(status, wire::CallEffect::kChanges);
+  }
+  if (status.error_code() == grpc::StatusCode::DEADLINE_EXCEEDED) {
+    return {ErrorCode::kTimedOut, "the controller at " + address + " did not answer " + what +
+                                      " within " + Seconds(options_.timeout) +
+                                      "; it may still do it"};
+  }
+  if (!ConnectionBroke(status)) {
+    return {ErrorCode::kRefused, address + " " + Words(status)};
+  }
+  if (repeat == Repeat::kHarmful) {
+    return {ErrorCode::kUnknownOutcome, "the connection to the controller at " + address +
+                                            " broke during " + what + " (" + Words(status) +
+                                            "); look whether it was done before asking again"};
+  }
+  return {ErrorCode::kUnavailable, Words(status)};
+}
+
 template <class Request, class Response>
 Result<Response> Client::Call(Method<Request, Response> method,
                               const Request& request,
@@ -213,30 +220,12 @@ Result<Response> Client::Call(Method<Request, Response> method,
     context.set_deadline(std::chrono::system_clock::now() + (deadline - Clock::now()));
     Response response;
     const grpc::Status status = (StubOf(*address).*method)(&context, request, &response);
-    Error error{ErrorCode::kUnavailable, Words(status)};
-    if (status.ok()) {
-      if (!response.header().has_error()) {
-        return response;
-      }
-      const v1::Error& answered = response.header().error();
-      error = {CodeOf(answered.code()), answered.message()};
-      if (!DidNotHappen(error.code)) {
-        return error;
-      }
-    } else {
-      if (status.error_code() == grpc::StatusCode::DEADLINE_EXCEEDED) {
-        return Error{ErrorCode::kTimedOut, "the controller at " + *address + " did not answer " +
-                                               what + " within " + Seconds(options_.timeout) +
-                                               "; it may still do it"};
-      }
-      if (!ConnectionBroke(status)) {
-        return Error{ErrorCode::kRefused, *address + " " + Words(status)};
-      }
-      if (repeat == Repeat::kHarmful) {
-        return Error{ErrorCode::kUnknownOutcome,
-                     "the connection to the controller at " + *address + " broke during " + what +
-                         " (" + Words(status) + "); look whether it was done before asking again"};
-      }
+    if (status.ok() && !response.header().has_error()) {
+      return response;
+    }
+    const Error error = WhatFailed(status, response.header(), repeat, *address, what);
+    if (!DidNotHappen(error.code)) {
+      return error;
     }
     peers_[*address].stub.reset();
     peers_[*address].last_words = error.message;

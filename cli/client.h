@@ -69,6 +69,11 @@ class Client {
                         const Request& request,
                         Repeat repeat,
                         const std::string& what);
+  Error WhatFailed(const grpc::Status& status,
+                   const v1::AnswerHeader& header,
+                   Repeat repeat,
+                   const std::string& address,
+                   const std::string& what) const;
   Result<std::string> FindController(Clock::time_point deadline);
   /// Asks everybody once; returns the active controller's address, or "".
   std::string AskAround(Clock::time_point deadline);
