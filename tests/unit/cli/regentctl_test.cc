@@ -107,7 +107,7 @@ TEST_F(Regentctl, CreatesATopicByHand) {
   ASSERT_EQ(seen.assignment_size(), 2);
   EXPECT_THAT(seen.assignment(1).brokers(), testing::ElementsAre(2, 1, 0));
   EXPECT_EQ(seen.configs().at("min.insync.replicas"), "2");
-  EXPECT_EQ(seen.timeout_ms(), 5000);
+  EXPECT_EQ(seen.timeout_ms(), 4500);
   EXPECT_THAT(out(), HasSubstr("test1  -         1          2,1,0\n"));
 }
 
