@@ -51,7 +51,8 @@ struct LogChange {
   TopicPartition partition;
   LeaderEpoch leader_epoch = kNoLeaderEpoch;
   PartitionEpoch partition_epoch = kNoPartitionEpoch;
-  /// A leader's: noted in the epoch history, durably, before the broker leads (KAFKA-7415).
+  /// A leader's: noted in the epoch history, durably, before the broker leads (KAFKA-7415). As
+  /// EpochHistory::Assign does it: an epoch that is already the latest keeps its start.
   std::optional<EpochStart> epoch_start;
   bool suspect = false;  ///< R11.
 

@@ -3,73 +3,17 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
-#include <ostream>
-#include <string>
 #include <vector>
 
 #include "broker-agent/core/actions.h"
 #include "broker-agent/core/agent_options.h"
+#include "broker-agent/core/agent_status.h"
 #include "broker-agent/core/events.h"
 #include "broker-agent/core/metadata_view.h"
 #include "common/base/instant.h"
 #include "common/model/control.h"
 
 namespace regent {
-
-/// What a broker does for a partition.
-enum class Role {
-  kNone,  ///< It holds the log; this life has not been told a role, or has stepped down.
-  kLeader,
-  kFollower,
-  kLeaderless,  ///< A follower without a stream: the partition has no leader.
-  kOffline,     ///< The log cannot be used.
-};
-const char* Name(Role role);
-inline std::ostream& operator<<(std::ostream& out, Role role) {
-  return out << Name(role);
-}
-
-/// A replica as the agent sees it, for status pages, metrics, tests and checkers.
-struct ReplicaStatus {
-  TopicPartition partition;
-  Role role = Role::kNone;
-  BrokerId leader = kNoBroker;
-  LeaderEpoch leader_epoch = kNoLeaderEpoch;
-  PartitionEpoch partition_epoch = kNoPartitionEpoch;
-  BrokerList replicas;
-  BrokerList isr;          ///< Leader: as the controller last confirmed it; others: as last told.
-  BrokerList maximal_isr;  ///< Leader only: with every pending addition.
-  LogView log;
-  Offset epoch_start = kNoOffset;  ///< Leader only: its LEO when it took the epoch.
-  bool suspect = false;
-};
-
-/// Counts since the start of the process, and gauges. Plain numbers: the shell exports them.
-struct AgentCounters {
-  int64_t leaders = 0;               ///< Gauge.
-  int64_t followers = 0;             ///< Gauge; without a leader included.
-  int64_t offline = 0;               ///< Gauge.
-  int64_t strays = 0;                ///< Gauge: replicas set aside.
-  int64_t pending_isr_changes = 0;   ///< Gauge: AlterPartition items without a settled answer.
-  int64_t parked_subscriptions = 0;  ///< Gauge.
-  int64_t under_replicated = 0;      ///< Gauge: led here, ISR smaller than the replicas.
-  int64_t under_min_isr = 0;         ///< Gauge: led here, high watermark frozen (S37).
-
-  uint64_t refused_controller_epochs = 0;  ///< Requests of deposed controllers (R2).
-  uint64_t refused_broker_epochs = 0;
-  uint64_t refused_cluster = 0;
-  uint64_t superseded = 0;
-  uint64_t malformed = 0;  ///< Values that no sender of ours makes.
-  uint64_t isr_shrinks = 0;
-  uint64_t isr_expands = 0;
-  uint64_t alter_partition_retries = 0;
-  uint64_t truncations = 0;
-  uint64_t truncations_below_high_watermark = 0;  ///< S38.
-  uint64_t stale_answers = 0;  ///< Stream messages of another subscription, ignored (H2).
-  uint64_t refused_subscriptions = 0;
-  uint64_t stepped_down = 0;    ///< Leaderships given up without a LeaderAndIsr.
-  uint64_t stale_metadata = 0;  ///< Metadata entries older than what was known (H6).
-};
 
 /// A broker agent without its hands: roles, truncation, high watermarks, ISR proposals, streams,
 /// metadata and the way out, decided from events alone.
@@ -96,7 +40,8 @@ class Agent {
   /// When TimePassed is due; Instant::Max() if nothing waits for time. May change with each Handle.
   Instant NextDeadline() const;
 
-  const AgentCounters& counters() const;
+  /// Counts the gauges over all replicas: for a scrape, not for every event.
+  AgentCounters counters() const;
   KnownController controller() const;
   /// Returns −1 before the first registration.
   BrokerEpoch broker_epoch() const;

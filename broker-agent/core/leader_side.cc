@@ -1,0 +1,353 @@
+#include "broker-agent/core/leader_side.h"
+
+#include <algorithm>
+#include <string>
+#include <utility>
+
+#include <glog/logging.h>
+
+namespace regent {
+namespace {
+
+using Kind = AgentDeadline::Kind;
+
+AgentDeadline Of(Kind kind, const PartitionKey& partition) {
+  return {.kind = kind, .partition = partition, .number = 0};
+}
+
+Error NotLeader(const Replica* replica) {
+  std::string leader =
+      replica == nullptr ? "unknown here" : std::to_string(replica->leader.value());
+  return {.code = ErrorCode::kNotLeader, .message = "not the leader; the leader is " + leader};
+}
+
+AlterPartitionItem ItemOf(const Replica& replica, const InSync::Pending& pending) {
+  return {.topic = replica.key().topic,
+          .index = replica.key().index,
+          .leader_epoch = replica.leader_epoch,
+          .partition_epoch = replica.partition_epoch,
+          .isr = pending.isr};
+}
+
+}  // namespace
+
+LeaderSide::LeaderSide(AgentContext& context, ReplicaTable& replicas, AlterPartitionSender& sender)
+    : context_(context),
+      replicas_(replicas),
+      sender_(sender),
+      parked_(context.options.parked_subscriptions_max) {}
+
+void LeaderSide::TakeLead(Replica& replica) {
+  CHECK(replica.log && replica.writes.empty()) << replica.partition << " leads on an unsettled log";
+  replica.role = Role::kLeader;
+  replica.leader = context_.self();
+  replica.written_end = replica.log->end;
+  replica.leading.emplace(context_.self(), replica.log->end, context_.now);
+  TakeState(replica);
+}
+
+void LeaderSide::TakeState(Replica& replica) {
+  sender_.Withdraw(replica.key());
+  replica.leading->in_sync.TakeState(replica.replicas, replica.isr, context_.now);
+  TakeMembership(replica);
+}
+
+void LeaderSide::TakeMembership(Replica& replica) {
+  Leading& leading = *replica.leading;
+  leading.in_sync.TakeReplicas(replica.replicas);
+  std::vector<std::pair<BrokerId, Subscription>> gone;
+  for (const auto& [follower, subscription] : leading.subscriptions) {
+    if (!Contains(replica.replicas, follower)) {
+      gone.emplace_back(follower, subscription);
+    }
+  }
+  for (const auto& [follower, subscription] : gone) {
+    leading.subscriptions.erase(follower);
+    links_.Send(subscription.stream, Refused{.partition = replica.key(),
+                                             .attempt = subscription.attempt,
+                                             .reason = RefusedReason::kNotReplica,
+                                             .leader_epoch = replica.leader_epoch});
+  }
+  Progressed(replica);
+}
+
+void LeaderSide::Resign(Replica& replica) {
+  if (!replica.leading) {
+    return;
+  }
+  const PartitionKey key = replica.key();
+  sender_.Withdraw(key);
+  context_.deadlines.Cancel(Of(Kind::kLagCheck, key));
+  context_.deadlines.Cancel(Of(Kind::kExpansionRetry, key));
+  context_.deadlines.Cancel(Of(Kind::kAppendTimeout, key));
+  for (const auto& [follower, subscription] : replica.leading->subscriptions) {
+    links_.Send(subscription.stream, Refused{.partition = key,
+                                             .attempt = subscription.attempt,
+                                             .reason = RefusedReason::kNotLeader,
+                                             .leader_epoch = replica.leader_epoch});
+  }
+  const Error unknown{.code = ErrorCode::kUnknownOutcome,
+                      .message =
+                          "the leadership ended before the batch was committed: it may "
+                          "become committed later"};
+  for (const WaitingAppend& waiting : replica.leading->waiting) {
+    context_.Do(AnswerAppend{.ticket = waiting.ticket, .base = unknown});
+  }
+  appends_waiting_ -= replica.leading->waiting.size();
+  for (LogWrite& write : replica.writes) {
+    if (write.produced) {
+      context_.Do(AnswerAppend{.ticket = write.produced->ticket, .base = unknown});
+      write.produced.reset();
+    }
+  }
+  replica.leading.reset();
+  replica.role = Role::kNone;
+  replica.leader = kNoBroker;
+}
+
+void LeaderSide::StepDown(Replica& replica) {
+  if (replica.leads()) {
+    ++context_.counters.stepped_down;
+    Resign(replica);
+  }
+}
+
+void LeaderSide::Wake(const PartitionKey& partition) {
+  for (const auto& [follower, parked] : parked_.Take(partition)) {
+    TakeSubscribe(parked.stream, follower, parked.subscribe);
+  }
+}
+
+void LeaderSide::Append(const AppendRequested& append) {
+  Replica* replica = replicas_.Find(append.partition);
+  const auto answer = [&](Error error) {
+    context_.Do(AnswerAppend{.ticket = append.ticket, .base = std::move(error)});
+  };
+  if (replica == nullptr || !replica->leads() || replica->frozen) {
+    answer(NotLeader(replica));
+    return;
+  }
+  if (append.record_count <= 0) {
+    answer({.code = ErrorCode::kInvalidArgument, .message = "a batch holds at least one record"});
+    return;
+  }
+  if (append.acks == Acks::kAll) {
+    if (replica->leading->in_sync.BelowMinIsr(replica->min_isr())) {
+      answer({.code = ErrorCode::kRefused,
+              .message = "fewer replicas in sync than min.insync.replicas: nothing was appended"});
+      return;
+    }
+    if (appends_waiting_ >= context_.options.appends_waiting_max) {
+      answer({.code = ErrorCode::kUnavailable, .message = "too many appends wait: retry later"});
+      return;
+    }
+  }
+  const Offset base = replica->written_end;
+  const Offset next(base.value() + append.record_count);
+  LogWrite write{.kind = LogWrite::Kind::kAppend,
+                 .op = context_.NextOp(),
+                 .batches = {{.base = base,
+                              .next = next,
+                              .epoch = replica->leader_epoch,
+                              .payload = append.payload}},
+                 .to = {},
+                 .received = {},
+                 .produced = LogWrite::Produced{
+                     .ticket = append.ticket, .acks = append.acks, .deadline = append.deadline}};
+  replica->written_end = next;
+  context_.Do(
+      AppendToLog{.partition = replica->partition, .op = write.op, .batches = write.batches});
+  replica->writes.push_back(std::move(write));
+}
+
+void LeaderSide::Appended(Replica& replica, const LogWrite& write) {
+  LogView& log = *replica.log;
+  if (!replica.leads()) {
+    log.Appended(write.batches);
+    return;
+  }
+  replica.leading->in_sync.NoteGrowth(log.end, context_.now);
+  log.Appended(write.batches);
+  if (write.produced) {
+    const LogWrite::Produced& produced = *write.produced;
+    const Offset base = write.batches.front().base;
+    switch (produced.acks) {
+      case Acks::kLeader: context_.Do(AnswerAppend{.ticket = produced.ticket, .base = base}); break;
+      case Acks::kAll:
+        replica.leading->waiting.push_back({.ticket = produced.ticket,
+                                            .base = base,
+                                            .next = log.end,
+                                            .deadline = produced.deadline});
+        ++appends_waiting_;
+        WatchAppends(replica);
+        break;
+    }
+  }
+  ServeAll(replica);
+  Progressed(replica);
+}
+
+void LeaderSide::AdvanceHighWatermark(Replica& replica) {
+  LogView& log = *replica.log;
+  const Offset next =
+      replica.leading->in_sync.HighWatermark(log.high_watermark, log.end, replica.min_isr());
+  if (next <= log.high_watermark) {
+    return;
+  }
+  log.high_watermark = next;
+  context_.MarkMoved(replica.key());
+  AnswerWaiting(replica);
+  ServeAll(replica);
+}
+
+void LeaderSide::AnswerWaiting(Replica& replica) {
+  std::deque<WaitingAppend>& waiting = replica.leading->waiting;
+  while (!waiting.empty() && waiting.front().next <= replica.log->high_watermark) {
+    context_.Do(AnswerAppend{.ticket = waiting.front().ticket, .base = waiting.front().base});
+    waiting.pop_front();
+    --appends_waiting_;
+  }
+  if (waiting.empty()) {
+    context_.deadlines.Cancel(Of(Kind::kAppendTimeout, replica.key()));
+  }
+}
+
+void LeaderSide::WatchAppends(const Replica& replica) {
+  Instant earliest = Instant::Max();
+  for (const WaitingAppend& waiting : replica.leading->waiting) {
+    earliest = std::min(earliest, waiting.deadline);
+  }
+  if (earliest != Instant::Max()) {
+    context_.deadlines.SetIfEarlier(Of(Kind::kAppendTimeout, replica.key()), earliest);
+  }
+}
+
+void LeaderSide::TimeOutAppends(const PartitionKey& partition) {
+  Replica* replica = replicas_.Find(partition);
+  if (replica == nullptr || !replica->leads()) {
+    return;
+  }
+  std::deque<WaitingAppend>& waiting = replica->leading->waiting;
+  std::erase_if(waiting, [&](const WaitingAppend& append) {
+    if (append.deadline > context_.now) {
+      return false;
+    }
+    context_.Do(AnswerAppend{.ticket = append.ticket,
+                             .base = Error{.code = ErrorCode::kTimedOut,
+                                           .message = "not every replica in sync has confirmed the "
+                                                      "batch in time: it may become committed"}});
+    --appends_waiting_;
+    return true;
+  });
+  WatchAppends(*replica);
+}
+
+void LeaderSide::Progressed(Replica& replica) {
+  AdvanceHighWatermark(replica);
+  ConsiderExpansion(replica);
+  WatchLag(replica);
+}
+
+void LeaderSide::WatchLag(const Replica& replica) {
+  if (replica.leading->in_sync.AnyBehind(replica.log->end)) {
+    context_.deadlines.SetIfAbsent(Of(Kind::kLagCheck, replica.key()),
+                                   context_.now + context_.options.replica_lag_time_max / 2);
+  }
+}
+
+void LeaderSide::CheckLag(const PartitionKey& partition) {
+  Replica* replica = replicas_.Find(partition);
+  if (replica == nullptr || !replica->leads()) {
+    return;
+  }
+  std::optional<InSync::Pending> shrunk = replica->leading->in_sync.Shrunk(
+      replica->log->end, context_.now, context_.options.replica_lag_time_max);
+  if (shrunk) {
+    Propose(*replica, *std::move(shrunk));
+  }
+  WatchLag(*replica);
+}
+
+void LeaderSide::ConsiderExpansion(Replica& replica) {
+  const AgentDeadline retry = Of(Kind::kExpansionRetry, replica.key());
+  if (context_.deadlines.Has(retry)) {
+    return;  // The controller has refused lately.
+  }
+  std::optional<InSync::Pending> expanded =
+      replica.leading->in_sync.Expanded(replica.log->high_watermark);
+  if (expanded) {
+    Propose(replica, *std::move(expanded));
+  }
+}
+
+void LeaderSide::RetryIsr(const PartitionKey& partition) {
+  Replica* replica = replicas_.Find(partition);
+  if (replica == nullptr || !replica->leads()) {
+    return;
+  }
+  const std::optional<InSync::Pending>& pending = replica->leading->in_sync.pending();
+  if (pending && !sender_.Has(partition)) {
+    sender_.Propose(partition, ItemOf(*replica, *pending));
+  }
+  ConsiderExpansion(*replica);
+  WatchLag(*replica);
+}
+
+void LeaderSide::Propose(Replica& replica, InSync::Pending pending) {
+  sender_.Propose(replica.key(), ItemOf(replica, pending));
+  replica.leading->in_sync.Propose(std::move(pending));
+}
+
+void LeaderSide::Settle(const AlterPartitionResult& result) {
+  Replica* replica = replicas_.Find({.topic = result.topic, .index = result.index});
+  if (replica == nullptr || !replica->leads()) {
+    return;
+  }
+  if (result.leader_epoch > replica->leader_epoch) {
+    StepDown(*replica);  // The LeaderAndIsr of that epoch is on its way.
+    return;
+  }
+  const bool mine =
+      result.leader_epoch == replica->leader_epoch && result.leader == context_.self();
+  if (mine && (result.partition_epoch > replica->partition_epoch ||
+               (result.partition_epoch == replica->partition_epoch &&
+                result.answer == AlterAnswer::kDone))) {
+    Adopt(*replica, result);
+    return;
+  }
+  const AgentDeadline retry = Of(Kind::kExpansionRetry, replica->key());
+  context_.deadlines.Set(retry, context_.now + context_.options.expansion_retry);
+  if (result.answer == AlterAnswer::kDone) {
+    ++context_.counters.malformed;  // Done, without the state that was asked for: ask again.
+    return;
+  }
+  // Refused, and the controller's state is the one already known: the refusal of the latest number
+  // settles every earlier attempt (§8).
+  replica->leading->in_sync.RefusePending();
+  Progressed(*replica);
+}
+
+void LeaderSide::Adopt(Replica& replica, const AlterPartitionResult& result) {
+  if (result.isr.size() < replica.isr.size()) {
+    ++context_.counters.isr_shrinks;
+  } else if (result.isr.size() > replica.isr.size()) {
+    ++context_.counters.isr_expands;
+  }
+  replica.partition_epoch = result.partition_epoch;
+  replica.isr = result.isr;
+  context_.Do(RecordEpochs{.partition = replica.partition,
+                           .leader_epoch = replica.leader_epoch,
+                           .partition_epoch = replica.partition_epoch});
+  replica.leading->in_sync.TakeState(replica.replicas, replica.isr, context_.now);
+  Progressed(replica);
+}
+
+void LeaderSide::NotRegistered(uint64_t number) {
+  for (auto& [key, replica] : replicas_.all()) {
+    if (replica.leads() && replica.confirmed_at < number) {
+      StepDown(replica);
+    }
+  }
+}
+
+}  // namespace regent

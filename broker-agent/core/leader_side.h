@@ -1,0 +1,96 @@
+#pragma once
+
+#include <vector>
+
+#include "broker-agent/core/agent_context.h"
+#include "broker-agent/core/alter_partition.h"
+#include "broker-agent/core/downlinks.h"
+#include "broker-agent/core/events.h"
+#include "broker-agent/core/replica.h"
+
+namespace regent {
+
+/// Everything that this broker does as a leader: takes and gives up leaderships, appends, serves
+/// its followers, moves high watermarks and proposes ISRs.
+///
+///   Subscribe ─┬─ newer epoch ──► parked (and a leader of an older one steps down)
+///              ├─ logs differ ──► Truncate, and no progress is noted (KAFKA-13141)
+///              └─ accepted ─────► progress ─► high watermark, ISR; reads ─► Batches ─► Ack ─┐
+///                                    ▲                                                     │
+///                                    └─────────────────────────────────────────────────────┘
+class LeaderSide {
+ public:
+  LeaderSide(AgentContext& context, ReplicaTable& replicas, AlterPartitionSender& sender);
+
+  // --- Roles ---
+
+  /// Begins to lead in the replica's epochs, which are durable; its ISR and replicas are set.
+  void TakeLead(Replica& replica);
+  /// Takes a higher partition epoch of the same leader epoch: ISR and replicas are set.
+  void TakeState(Replica& replica);
+  /// Takes replicas and config of a state with equal epochs; a pending change stays (R5).
+  void TakeMembership(Replica& replica);
+  /// Ends a leadership, if there is one: followers and producers hear of it. The role is kNone.
+  void Resign(Replica& replica);
+  /// Ends a leadership without the controller's word.
+  void StepDown(Replica& replica);
+  /// The replica's epochs or role have changed: looks again at what was parked for it.
+  void Wake(const PartitionKey& partition);
+
+  // --- The log ---
+
+  void Append(const AppendRequested& append);
+  /// The front write of a replica has returned and was taken out.
+  void Appended(Replica& replica, const LogWrite& write);
+  void Read(const LogRead& read);
+
+  // --- Followers ---
+
+  void Received(const FollowerMessageReceived& event);
+  void Lost(InboundId stream);
+
+  // --- The controller ---
+
+  void Settle(const AlterPartitionResult& result);
+  /// The controller has read this broker's absence: gives up every leadership that it did not
+  /// confirm after `number` was sent (R4).
+  void NotRegistered(uint64_t number);
+
+  // --- Time ---
+
+  void CheckLag(const PartitionKey& partition);
+  void RetryIsr(const PartitionKey& partition);
+  void TimeOutAppends(const PartitionKey& partition);
+
+  void Flush() { links_.Flush(context_); }
+  size_t parked() const { return parked_.size(); }
+
+ private:
+  bool Greet(InboundId stream, const FollowerMessage& message);
+  void TakeSubscribe(InboundId stream, BrokerId follower, const Subscribe& ask);
+  void Park(InboundId stream, BrokerId follower, const Subscribe& ask, Replica* replica);
+  void Accept(Replica& replica, InboundId stream, BrokerId follower, const Subscribe& ask);
+  void TakeUnsubscribe(InboundId stream, BrokerId follower, const Unsubscribe& end);
+  void TakeAck(InboundId stream, BrokerId follower, const Ack& ack);
+  void Refuse(InboundId stream, const Subscribe& ask, RefusedReason reason, LeaderEpoch own);
+  void Serve(Replica& replica, BrokerId follower, Subscription& subscription);
+  void ServeAll(Replica& replica);
+  void FeedHungry(InboundId stream);
+  void Progressed(Replica& replica);
+  void AdvanceHighWatermark(Replica& replica);
+  void WatchLag(const Replica& replica);
+  void ConsiderExpansion(Replica& replica);
+  void Propose(Replica& replica, InSync::Pending pending);
+  void Adopt(Replica& replica, const AlterPartitionResult& result);
+  void AnswerWaiting(Replica& replica);
+  void WatchAppends(const Replica& replica);
+
+  AgentContext& context_;
+  ReplicaTable& replicas_;
+  AlterPartitionSender& sender_;
+  Downlinks links_;
+  ParkedSubscriptions parked_;
+  size_t appends_waiting_ = 0;
+};
+
+}  // namespace regent

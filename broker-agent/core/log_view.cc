@@ -1,0 +1,91 @@
+#include "broker-agent/core/log_view.h"
+
+#include <algorithm>
+
+#include <glog/logging.h>
+
+namespace regent {
+
+int64_t BytesOf(const std::vector<RecordBatch>& batches) {
+  int64_t bytes = 0;
+  for (const RecordBatch& batch : batches) {
+    bytes += batch.bytes();
+  }
+  return bytes;
+}
+
+void LogView::Clip() {
+  end = std::max(end, start);
+  high_watermark = std::clamp(high_watermark, start, end);
+}
+
+void LogView::Appended(const std::vector<RecordBatch>& batches) {
+  for (const RecordBatch& batch : batches) {
+    CHECK_EQ(batch.base, end) << "a batch was appended that was never checked";
+    epochs.Assign(batch.epoch, batch.base);
+    end = batch.next;
+  }
+}
+
+void LogView::TruncateTo(Offset to) {
+  CHECK_LE(to, end) << "a log cannot be cut beyond its end";
+  end = to;
+  start = std::min(start, to);
+  epochs.TruncateTo(to);
+  high_watermark = std::min(high_watermark, to);
+}
+
+void LogView::RestartAt(Offset at) {
+  start = at;
+  end = at;
+  high_watermark = at;
+  epochs.Clear();
+}
+
+void LogView::TakeMarks(Offset leader_high_watermark, Offset leader_start) {
+  start = std::clamp(leader_start, start, end);
+  high_watermark = std::clamp(leader_high_watermark, start, end);
+}
+
+Offset LogView::CutFor(EpochEnd leader) const {
+  if (leader.end < Offset(0)) {
+    return end;  // The leader cannot tell; the caller backs off and asks again.
+  }
+  if (leader.epoch < LeaderEpoch(0)) {
+    return std::min(leader.end, end);
+  }
+  if (epochs.Has(leader.epoch)) {
+    return std::min({leader.end, epochs.EndOf(leader.epoch, end).end, end});
+  }
+  const std::optional<LeaderEpoch> below = epochs.GreatestBelow(leader.epoch);
+  if (!below) {
+    return std::min(leader.end, end);
+  }
+  return std::min(epochs.EndOf(*below, end).end, end);
+}
+
+Status CheckBatches(const std::vector<RecordBatch>& batches,
+                    Offset expected,
+                    LeaderEpoch last_epoch,
+                    LeaderEpoch leader_epoch) {
+  for (const RecordBatch& batch : batches) {
+    if (batch.base != expected || batch.next <= batch.base) {
+      return Error{.code = ErrorCode::kCorrupt,
+                   .message = "batch [" + std::to_string(batch.base.value()) + ", " +
+                              std::to_string(batch.next.value()) + ") does not begin at " +
+                              std::to_string(expected.value()) + ": fetch again"};
+    }
+    if (batch.epoch < last_epoch || batch.epoch < LeaderEpoch(0) || batch.epoch > leader_epoch) {
+      return Error{.code = ErrorCode::kCorrupt,
+                   .message = "batch at " + std::to_string(batch.base.value()) + " has epoch " +
+                              std::to_string(batch.epoch.value()) + ", not within [" +
+                              std::to_string(last_epoch.value()) + ", " +
+                              std::to_string(leader_epoch.value()) + "]: fetch again"};
+    }
+    expected = batch.next;
+    last_epoch = batch.epoch;
+  }
+  return Success{};
+}
+
+}  // namespace regent

@@ -1,0 +1,142 @@
+#include <utility>
+
+#include <glog/logging.h>
+
+#include "broker-agent/core/role_changes.h"
+
+// The last step of RoleChanges: what the disk has acknowledged becomes memory.
+
+namespace regent {
+
+void RoleChanges::CloseRole(Replica& replica) {
+  switch (replica.role) {
+    case Role::kLeader: leaders_.Resign(replica); break;
+    case Role::kFollower: followers_.Unfollow(replica); break;
+    case Role::kLeaderless:
+      replica.role = Role::kNone;
+      replica.leader = kNoBroker;
+      break;
+    case Role::kNone:
+    case Role::kOffline: break;
+  }
+}
+
+void RoleChanges::Publish(const Planned& planned) {
+  const PartitionKey key = KeyOf(planned.change.partition);
+  Replica* replica = replicas_.Find(key);
+  switch (planned.change.kind) {
+    case LogChange::Kind::kDelete:
+      if (replica != nullptr) {
+        CloseRole(*replica);
+        replicas_.Remove(key);
+      }
+      replicas_.RemoveStray(key);
+      leaders_.Wake(key);
+      return;
+    case LogChange::Kind::kSetAside:
+      CHECK(replica != nullptr) << key << " was set aside twice";
+      replica->frozen = false;
+      CloseRole(*replica);
+      replicas_.SetAside(key);
+      return;
+    case LogChange::Kind::kTakeBack: replica = &replicas_.TakeBack(key); break;
+    case LogChange::Kind::kCreate:
+      if (replica == nullptr) {
+        Replica fresh;
+        fresh.partition = planned.change.partition;
+        fresh.log.emplace();
+        replica = &replicas_.Add(std::move(fresh));
+      } else {
+        replica->log.emplace();
+        Replica again = std::move(*replica);
+        replicas_.Remove(key);
+        replica = &replicas_.Add(std::move(again));  // Now it holds its name.
+      }
+      break;
+    case LogChange::Kind::kRecord: break;
+  }
+  CHECK(replica != nullptr) << key << " vanished while its change was written";
+  PublishRole(*replica, *planned.topic, *planned.partition);
+}
+
+void RoleChanges::PublishRole(Replica& replica,
+                              const LeaderAndIsrTopic& topic,
+                              const LeaderAndIsrPartition& p) {
+  replica.frozen = false;
+  replica.named = full_.stamp();
+  if (replica.failure) {
+    Answer(replica.key(), PartitionAnswer::kStorageError, replica.failure->message);
+    return;
+  }
+  if (std::pair(p.leader_epoch, p.partition_epoch) <
+      std::pair(replica.leader_epoch, replica.partition_epoch)) {
+    Answer(replica.key(), PartitionAnswer::kAhead, "");  // An AlterPartition was faster.
+    return;
+  }
+  const bool goes_on = !ChangesRole(replica, p);
+  if (!goes_on) {
+    CloseRole(replica);
+  }
+  replica.leader_epoch = p.leader_epoch;
+  replica.partition_epoch = p.partition_epoch;
+  replica.replicas = p.replicas;
+  TakeIsr(replica, p.isr);
+  TakeConfig(replica, topic);
+  if (p.leader == context_.self()) {
+    replica.confirmed_at = sender_.number();
+    if (goes_on) {
+      leaders_.TakeState(replica);
+    } else {
+      replica.log->epochs.Assign(p.leader_epoch, replica.log->end);
+      leaders_.TakeLead(replica);
+    }
+  } else if (!goes_on && p.leader == kNoBroker) {
+    replica.role = Role::kLeaderless;
+    replica.leader = kNoBroker;
+  } else if (!goes_on) {
+    followers_.Follow(replica, p.leader);
+  }
+  leaders_.Wake(replica.key());
+}
+
+void RoleChanges::TakeUnderEqualEpochs(Replica& replica,
+                                       const LeaderAndIsrTopic& topic,
+                                       const LeaderAndIsrPartition& p) {
+  if (ChangesRole(replica, p)) {
+    // This life holds no role yet; the disk has had these epochs from an earlier one.
+    if (!replica.writes.empty()) {
+      Answer(replica.key(), PartitionAnswer::kStorageError, "writes are still on their way");
+      return;
+    }
+    PublishRole(replica, topic, p);
+    return;
+  }
+  replica.replicas = p.replicas;
+  TakeConfig(replica, topic);
+  if (replica.leads()) {
+    replica.confirmed_at = sender_.number();
+    leaders_.TakeMembership(replica);
+  }
+}
+
+void RoleChanges::TakeConfig(Replica& replica, const LeaderAndIsrTopic& topic) {
+  if (replica.config != nullptr && topic.config.version <= replica.config->version) {
+    return;
+  }
+  std::shared_ptr<const TopicConfig>& shared = current_->configs[topic.topic->id];
+  if (shared == nullptr) {
+    shared = std::make_shared<const TopicConfig>(topic.config);
+  }
+  replica.config = shared;
+}
+
+void RoleChanges::TakeIsr(Replica& replica, const BrokerList& isr) {
+  replica.isr = isr;
+  const bool member = Contains(isr, context_.self());
+  if (replica.suspect && member && replica.left_isr) {
+    replica.suspect = false;  // It has caught up since it was left out (R11).
+  }
+  replica.left_isr = !member;
+}
+
+}  // namespace regent
