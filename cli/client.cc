@@ -24,6 +24,11 @@ std::shared_ptr<grpc::Channel> Connect(const std::string& address) {
   arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
   arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 100);
   arguments.SetInt(GRPC_ARG_ENABLE_RETRIES, 0);
+  // A watch hears nothing for weeks: pings notice that its server has stopped. The servers' side
+  // allows them.
+  arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, 5000);
+  arguments.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 3000);
+  arguments.SetInt(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);
   arguments.SetMaxReceiveMessageSize(kAnswerBytesMax);
   return grpc::CreateCustomChannel(address, grpc::InsecureChannelCredentials(), arguments);
 }
@@ -64,6 +69,12 @@ std::string Words(const v1::ControllerInfo& info) {
 std::string Seconds(milliseconds span) {
   return span.count() % 1000 == 0 ? std::to_string(span.count() / 1000) + "s"
                                   : std::to_string(span.count()) + "ms";
+}
+
+/// How long the controller may take, so that its answer comes before our patience ends; within the
+/// bounds that it accepts.
+int64_t TimeoutOfController(milliseconds patience) {
+  return std::clamp<int64_t>(patience.count() * 9 / 10, 1000, 600'000);
 }
 
 bool SameOffice(const v1::ControllerInfo& a, const v1::ControllerInfo& b) {
@@ -258,7 +269,7 @@ Result<v1::ListBrokersResponse> Client::ListBrokers() {
 
 Result<v1::CreateTopicResponse> Client::CreateTopic(v1::CreateTopicRequest request) {
   using Stub = v1::Admin::StubInterface;
-  request.set_timeout_ms(options_.timeout.count() * 9 / 10);  // Its answer comes before our end.
+  request.set_timeout_ms(TimeoutOfController(options_.timeout));
   return Call<v1::CreateTopicRequest, v1::CreateTopicResponse>(
       &Stub::CreateTopic, request, Repeat::kHarmful, "the creation of topic " + request.name());
 }
@@ -278,7 +289,7 @@ Result<v1::DescribeTopicsResponse> Client::DescribeTopics(
 
 Result<v1::ElectLeadersResponse> Client::ElectLeaders(v1::ElectLeadersRequest request) {
   using Stub = v1::Admin::StubInterface;
-  request.set_timeout_ms(options_.timeout.count() * 9 / 10);  // Its answer comes before our end.
+  request.set_timeout_ms(TimeoutOfController(options_.timeout));
   // An election of preferred leaders that happened already changes nothing when asked for again.
   return Call<v1::ElectLeadersRequest, v1::ElectLeadersResponse>(&Stub::ElectLeaders, request,
                                                                  Repeat::kHarmless, "the election");

@@ -277,9 +277,12 @@ void CommandTree::AddLeader() {
       });
   elect.add_flag("--preferred", flags->preferred, "Elect the first replica of each partition");
   auto* const all = elect.add_flag("--all", flags->all, "All partitions");
-  elect.add_option("--topic", flags->elect.topics, "All partitions of these topics")->excludes(all);
+  auto* const topics =
+      elect.add_option("--topic", flags->elect.topics, "All partitions of these topics");
   elect.add_option("--partition", flags->partitions, "These partitions, topic:number")
-      ->excludes(all);
+      ->excludes(all)
+      ->excludes(topics);
+  topics->excludes(all);
   elect.add_flag("--dry-run", flags->elect.dry_run, "Only say what would be elected");
 }
 

@@ -173,6 +173,8 @@ TEST_F(Regentctl, ElectionWantsAKindAndAScope) {
   EXPECT_EQ(Run({"leader", "elect", "--all"}), ExitCode::kUsage);
   EXPECT_EQ(Run({"leader", "elect", "--preferred"}), ExitCode::kUsage);
   EXPECT_EQ(Run({"leader", "elect", "--preferred", "--all", "--topic", "t"}), ExitCode::kUsage);
+  EXPECT_EQ(Run({"leader", "elect", "--preferred", "--topic", "t", "--partition", "t:0"}),
+            ExitCode::kUsage);
   EXPECT_EQ(Run({"leader", "elect", "--preferred", "--partition", "t"}), ExitCode::kUsage);
   EXPECT_EQ(admin_.calls("ElectLeaders"), 0);
 }
