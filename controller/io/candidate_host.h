@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -12,16 +13,12 @@
 #include "common/runtime/loop.h"
 #include "common/zk/client.h"
 #include "controller/core/candidate.h"
+#include "controller/io/candidate_runner.h"
 #include "controller/io/controller_calls.h"
 #include "controller/io/metrics.h"
 #include "controller/io/office_source.h"
 
 namespace regent::controller {
-
-/// Makes the ZooKeeper session of a candidate: on the process's ZooKeeper thread, callbacks on
-/// `owner`. Both outlive the client.
-using ZkClientFactory = std::function<std::unique_ptr<zk::Client>(
-    Executor& owner, zk::SessionListener& listener)>;
 
 struct CandidateHostOptions {
   /// `self.life` zero: one is drawn. `self.endpoint` is where this process serves the two services.
@@ -31,7 +28,7 @@ struct CandidateHostOptions {
   /// before it claims any office: the place to remember `known_cluster_id` (R10). A false answer
   /// (the reason is logged there) keeps the candidate away from the office.
   std::function<bool(const std::string& cluster_id)> on_cluster;
-  uint64_t seed = 0;  ///< Of random ids; 0: the system's entropy.
+  uint64_t seed = 0;                                   ///< Of random ids; 0: the system's entropy.
   Duration agent_deadline = std::chrono::seconds(10);  ///< Of each control RPC.
 };
 
@@ -56,8 +53,9 @@ class CandidateHost {
   CandidateHost(const CandidateHost&) = delete;
   CandidateHost& operator=(const CandidateHost&) = delete;
 
-  /// Opens the session and begins to run for the office.
-  void Start();
+  /// Opens the session and begins to run for the office. `endpoint`: where this process is to be
+  /// reached, if that was not known before the server listened.
+  void Start(std::optional<Endpoint> endpoint = std::nullopt);
   /// Who is the controller, also when it is another process.
   OfficeSource& office();
   ControllerCalls& calls();

@@ -12,10 +12,15 @@
 
 namespace regent::controller {
 
+/// How our processes connect to each other: keepalive, quick reconnects, no proxy, a connection of
+/// its own for each channel.
+grpc::ChannelArguments InternalChannelArguments();
+
+inline constexpr int kMessageBytesMax = 16 * 1024 * 1024;
+
 struct GrpcServerOptions {
-  Endpoint listen;  ///< Port 0: a free one is chosen.
+  Endpoint listen;                       ///< Port 0: a free one is chosen.
   std::vector<grpc::Service*> services;  ///< Outlive the server.
-  int message_bytes_max = 16 * 1024 * 1024;
 };
 
 /// A gRPC server with the settings that all our processes share: health and reflection on,

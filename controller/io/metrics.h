@@ -14,13 +14,13 @@ namespace regent::controller {
 /// The figures of a candidate at one moment.
 struct ControllerMetrics {
   bool active = false;
-  ControllerEpoch epoch{0};        ///< The highest that this process has seen.
-  ClusterCounts counts;            ///< Of the term; zero if there is none.
-  TermCounters counters;           ///< Over all terms of the process.
+  ControllerEpoch epoch{0};                    ///< The highest that this process has seen.
+  ClusterCounts counts;                        ///< Of the term; zero if there is none.
+  TermCounters counters;                       ///< Over all terms of the process.
   std::map<BrokerId, int64_t> unacknowledged;  ///< Partitions, by broker.
-  int64_t terms = 0;               ///< How often this process has become active.
-  int64_t writes_fenced = 0;       ///< Writes refused because of a newer controller.
-  Duration queue_wait_max{0};      ///< Longest wait of an event in the last interval.
+  int64_t terms = 0;                           ///< How often this process has become active.
+  int64_t writes_fenced = 0;                   ///< Writes refused because of a newer controller.
+  Duration queue_wait_max{0};                  ///< Longest wait of an event in the last interval.
   zk::SessionState session = zk::SessionState::kDisconnected;
   Duration zookeeper_latency_max{0};  ///< Slowest request in the last interval.
 };

@@ -18,10 +18,10 @@ namespace regent::controller {
 struct OfficeView {
   std::optional<ControllerRegistration> holder;  ///< Nothing: nobody that we know of.
   ControllerEpoch epoch{0};
-  bool active_here = false;   ///< This process holds the office and has loaded the cluster.
-  std::string reason;         ///< Of the last change, for people.
-  Duration failover{-1};      ///< From the predecessor's disappearance to active; −1: not known.
-  int64_t timestamp_ms = 0;   ///< Wall clock of the change.
+  bool active_here = false;  ///< This process holds the office and has loaded the cluster.
+  std::string reason;        ///< Of the last change, for people.
+  Duration failover{-1};     ///< From the predecessor's disappearance to active; −1: not known.
+  int64_t timestamp_ms = 0;  ///< Wall clock of the change.
 };
 
 /// Tells who the controller is: to redirect callers, and to those who watch. Any thread.

@@ -1,0 +1,70 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+
+#include "regent/v1/admin.grpc.pb.h"
+
+#include "common/base/mutex.h"
+#include "controller/io/controller_calls.h"
+#include "controller/io/office_source.h"
+
+namespace regent::controller {
+
+/// What operators ask, served by every broker and controller. Who is the controller is known
+/// everywhere; all else is answered by the active controller, and elsewhere by NOT_CONTROLLER with
+/// the name of the one that is. Non-blocking; gRPC's threads only convert.
+class AdminService final : public v1::Admin::CallbackService {
+ public:
+  /// `calls` is null in a process without a candidate. All outlive the service's server.
+  AdminService(OfficeSource& office, ControllerCalls* calls, std::function<int64_t()> wall_ms);
+  ~AdminService() override;
+
+  /// Ends the streams of all watchers, and refuses new ones. Before the server's shutdown.
+  void EndWatches() EXCLUDES(mutex_);
+
+  grpc::ServerUnaryReactor* GetController(grpc::CallbackServerContext* context,
+                                          const v1::GetControllerRequest* request,
+                                          v1::GetControllerResponse* response) override;
+  grpc::ServerWriteReactor<v1::ControllerChange>* WatchController(
+      grpc::CallbackServerContext* context, const v1::WatchControllerRequest* request) override
+      EXCLUDES(mutex_);
+  grpc::ServerUnaryReactor* GetClusterStatus(grpc::CallbackServerContext* context,
+                                             const v1::GetClusterStatusRequest* request,
+                                             v1::GetClusterStatusResponse* response) override;
+  grpc::ServerUnaryReactor* ListBrokers(grpc::CallbackServerContext* context,
+                                        const v1::ListBrokersRequest* request,
+                                        v1::ListBrokersResponse* response) override;
+  grpc::ServerUnaryReactor* CreateTopic(grpc::CallbackServerContext* context,
+                                        const v1::CreateTopicRequest* request,
+                                        v1::CreateTopicResponse* response) override;
+  grpc::ServerUnaryReactor* ListTopics(grpc::CallbackServerContext* context,
+                                       const v1::ListTopicsRequest* request,
+                                       v1::ListTopicsResponse* response) override;
+  grpc::ServerUnaryReactor* DescribeTopics(grpc::CallbackServerContext* context,
+                                           const v1::DescribeTopicsRequest* request,
+                                           v1::DescribeTopicsResponse* response) override;
+  grpc::ServerUnaryReactor* ElectLeaders(grpc::CallbackServerContext* context,
+                                         const v1::ElectLeadersRequest* request,
+                                         v1::ElectLeadersResponse* response) override;
+
+ private:
+  class Watcher;
+
+  /// Says who the controller is; in an error of NOT_CONTROLLER also in words.
+  void Complete(v1::AnswerHeader* header) const;
+  void Fail(const Error& error, v1::AnswerHeader* header) const;
+  void Forget(Watcher* watcher) EXCLUDES(mutex_);
+
+  OfficeSource& office_;
+  ControllerCalls* const calls_;
+  const std::function<int64_t()> wall_ms_;
+
+  Mutex mutex_;
+  bool ended_ GUARDED_BY(mutex_) = false;
+  std::map<Watcher*, std::shared_ptr<Watcher>> watchers_ GUARDED_BY(mutex_);
+};
+
+}  // namespace regent::controller

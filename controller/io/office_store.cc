@@ -1,0 +1,295 @@
+#include "controller/io/office_store.h"
+
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+#include "common/wire/znode_json.h"
+#include "common/zk/paths.h"
+
+namespace regent::controller {
+
+// --- OfficeReader ---
+
+OfficeReader::OfficeReader(zk::Client& client, Executor& executor, ReadBackoff backoff, Done done)
+    : client_(client), reader_(client, executor, backoff), done_(std::move(done)) {}
+
+void OfficeReader::Reset() {
+  reader_.Forget();
+  reading_ = false;
+  again_ = false;
+  watching_ = false;
+}
+
+void OfficeReader::OnWatch(const std::string& path) {
+  if (watching_ && path == zk::ControllerPath()) {
+    Read();
+  }
+}
+
+void OfficeReader::Read() {
+  watching_ = true;
+  if (reading_) {
+    again_ = true;
+    return;
+  }
+  Start();
+}
+
+void OfficeReader::Start() {
+  reading_ = true;
+  // Behind a sync: a claim decided on a stale reading would only lose, but a resignation or a
+  // doubt about the office would be settled wrongly (R3).
+  reader_.Sync([this](const zk::Outcome<std::monostate>&) {
+    // Exists arms the watch also while nobody holds the office.
+    reader_.Exists(zk::ControllerPath(), zk::Watch::kArm,
+                   [this](const zk::Outcome<std::optional<zk::Stat>>& exists) {
+                     OfficeRead read;
+                     read.generation = client_.generation().value();
+                     read.readable = exists.ok();
+                     if (!exists.ok()) {
+                       read.problem = exists.ToText();
+                       Finish(std::move(read));
+                       return;
+                     }
+                     if (!exists.value()) {
+                       ReadEpoch(std::move(read));
+                       return;
+                     }
+                     reader_.Get(zk::ControllerPath(), zk::Watch::kNone,
+                                 [this, read](const zk::Outcome<zk::Node>& node) mutable {
+                                   if (node.ok()) {
+                                     read.taken = true;
+                                     read.holder_session = node.value().stat.ephemeral_owner;
+                                     Result<ControllerRegistration> holder =
+                                         wire::DecodeControllerRegistration(node.value().data);
+                                     if (holder.ok()) {
+                                       read.holder = *std::move(holder);
+                                     } else {
+                                       read.problem =
+                                           zk::ControllerPath() + ": " + holder.error().message;
+                                     }
+                                   } else if (!node.Is(zk::ErrorKind::kNoNode)) {
+                                     read.readable = false;
+                                     read.problem = node.ToText();
+                                   }
+                                   ReadEpoch(std::move(read));
+                                 });
+                   });
+  });
+}
+
+void OfficeReader::ReadEpoch(OfficeRead read) {
+  reader_.Get(zk::ControllerEpochPath(), zk::Watch::kNone,
+              [this, read = std::move(read)](const zk::Outcome<zk::Node>& node) mutable {
+                if (node.ok()) {
+                  const Result<ControllerEpoch> epoch =
+                      wire::DecodeControllerEpoch(node.value().data);
+                  if (epoch.ok()) {
+                    read.epoch = *epoch;
+                    read.epoch_version = ControllerEpochVersion(node.value().stat.version);
+                  } else {
+                    read.readable = false;
+                    read.problem = zk::ControllerEpochPath() + ": " + epoch.error().message;
+                  }
+                } else if (!node.Is(zk::ErrorKind::kNoNode)) {
+                  read.readable = false;
+                  read.problem = node.ToText();
+                }
+                Finish(std::move(read));
+              });
+}
+
+void OfficeReader::Finish(OfficeRead read) {
+  reading_ = false;
+  if (std::exchange(again_, false)) {
+    Start();
+  }
+  done_(std::move(read));
+}
+
+// --- OfficeStore ---
+
+OfficeStore::OfficeStore(zk::Client& client,
+                         Executor& executor,
+                         ReadBackoff backoff,
+                         ControllerRegistration self,
+                         std::function<int64_t()> wall_ms,
+                         Emit emit)
+    : client_(client),
+      reader_(client, executor, backoff),
+      self_(std::move(self)),
+      wall_ms_(std::move(wall_ms)),
+      emit_(std::move(emit)),
+      office_(client, executor, backoff, [this](OfficeRead read) { emit_(std::move(read)); }),
+      alive_(std::make_shared<int>()) {}
+
+void OfficeStore::Reset() {
+  reader_.Forget();
+  office_.Reset();
+  alive_ = std::make_shared<int>();
+}
+
+void OfficeStore::Claim(const ClaimOffice& claim) {
+  if (claim.epoch_version) {
+    SendClaim(claim.epoch, *claim.epoch_version);
+    return;
+  }
+  CreateEpochNode(claim.epoch);
+}
+
+void OfficeStore::CreateEpochNode(ControllerEpoch epoch) {
+  client_.Create(
+      {.path = zk::ControllerEpochPath(), .data = wire::EncodeControllerEpoch(epoch)},
+      [this, epoch, alive = std::weak_ptr<int>(alive_)](const zk::Outcome<zk::OpResult>& outcome) {
+        if (alive.expired() || outcome.Is(zk::ErrorKind::kSessionExpired)) {
+          return;
+        }
+        if (outcome.ok()) {
+          SendClaim(epoch, ControllerEpochVersion(0));
+          return;
+        }
+        // Somebody else has made it, or the answer was lost: the next reading tells.
+        EmitClaim(ClaimDone::Outcome::kLost, epoch, ControllerEpochVersion(0));
+      });
+}
+
+void OfficeStore::SendClaim(ControllerEpoch epoch, ControllerEpochVersion version) {
+  ControllerRegistration self = self_;
+  self.timestamp_ms = wall_ms_();
+  const ControllerEpoch claimed = epoch.Next();
+  std::vector<zk::Op> ops;
+  ops.emplace_back(zk::CreateOp{.path = zk::ControllerPath(),
+                                .data = wire::EncodeControllerRegistration(self),
+                                .mode = zk::CreateMode::kEphemeral});
+  ops.emplace_back(zk::SetOp{.path = zk::ControllerEpochPath(),
+                             .data = wire::EncodeControllerEpoch(claimed),
+                             .expected = zk::AtVersion{version.value()}});
+  client_.Multi(std::move(ops), [this, claimed, version, alive = std::weak_ptr<int>(alive_)](
+                                    const zk::Outcome<std::vector<zk::OpResult>>& outcome) {
+    if (alive.expired() || outcome.Is(zk::ErrorKind::kSessionExpired)) {
+      return;
+    }
+    if (outcome.ok()) {
+      EmitClaim(ClaimDone::Outcome::kWon, claimed, version.Next());
+    } else {
+      SettleClaim(claimed);
+    }
+  });
+}
+
+void OfficeStore::SettleClaim(ControllerEpoch claimed) {
+  reader_.Sync([this, claimed](const zk::Outcome<std::monostate>&) {
+    reader_.Get(zk::ControllerPath(), zk::Watch::kNone,
+                [this, claimed](const zk::Outcome<zk::Node>& controller) {
+                  bool ours = false;
+                  if (controller.ok()) {
+                    const Result<ControllerRegistration> holder =
+                        wire::DecodeControllerRegistration(controller.value().data);
+                    // Our id alone may be that of an earlier life.
+                    ours = holder.ok() && holder->life == self_.life &&
+                           controller.value().stat.ephemeral_owner == client_.session_id();
+                  }
+                  reader_.Get(
+                      zk::ControllerEpochPath(), zk::Watch::kNone,
+                      [this, claimed, ours](const zk::Outcome<zk::Node>& epoch_node) {
+                        if (ours && epoch_node.ok()) {
+                          const Result<ControllerEpoch> epoch =
+                              wire::DecodeControllerEpoch(epoch_node.value().data);
+                          if (epoch.ok() && *epoch == claimed) {
+                            EmitClaim(ClaimDone::Outcome::kWon, claimed,
+                                      ControllerEpochVersion(epoch_node.value().stat.version));
+                            return;
+                          }
+                        }
+                        const bool unreadable = ours && !epoch_node.ok();
+                        EmitClaim(
+                            unreadable ? ClaimDone::Outcome::kUnknown : ClaimDone::Outcome::kLost,
+                            claimed, ControllerEpochVersion(0));
+                      });
+                });
+  });
+}
+
+void OfficeStore::EmitClaim(ClaimDone::Outcome outcome,
+                            ControllerEpoch epoch,
+                            ControllerEpochVersion version) {
+  emit_(ClaimDone{.generation = client_.generation().value(),
+                  .outcome = outcome,
+                  .epoch = epoch,
+                  .epoch_version = version});
+}
+
+void OfficeStore::Resign(const ResignOffice& resign) {
+  SendResignation({.resign = resign,
+                   .quarantine_exists = false,
+                   .with_quarantine = resign.quarantine && !resign.quarantine->path.empty()});
+}
+
+void OfficeStore::SendResignation(Resigning resigning) {
+  std::vector<zk::Op> ops;
+  ops.emplace_back(
+      zk::CheckOp{.path = zk::ControllerEpochPath(), .version = resigning.resign.licence.value()});
+  ops.emplace_back(zk::DeleteOp{.path = zk::ControllerPath(), .expected = zk::AnyVersion{}});
+  if (resigning.with_quarantine) {
+    const QuarantineEntry& item = *resigning.resign.quarantine;
+    const std::string path = zk::RegentQuarantinePath(item.path);
+    const std::string data =
+        wire::EncodeQuarantineEntry({.path = item.path,
+                                     .node_version = item.node_version,
+                                     .reason = item.reason,
+                                     .controller_epoch = item.controller_epoch});
+    if (resigning.quarantine_exists) {
+      ops.emplace_back(zk::SetOp{.path = path, .data = data, .expected = zk::AnyVersion{}});
+    } else {
+      ops.emplace_back(zk::CreateOp{.path = path, .data = data});
+    }
+  }
+  client_.Multi(
+      std::move(ops), [this, resigning = std::move(resigning), alive = std::weak_ptr<int>(alive_)](
+                          const zk::Outcome<std::vector<zk::OpResult>>& outcome) mutable {
+        if (alive.expired() || outcome.Is(zk::ErrorKind::kSessionExpired)) {
+          return;
+        }
+        if (outcome.unknown()) {
+          SettleResignation(std::move(resigning));
+          return;
+        }
+        const int failed = outcome.ok() ? -1 : outcome.error().failed_op;
+        if (failed == 2 && !resigning.quarantine_exists && outcome.Is(zk::ErrorKind::kNodeExists)) {
+          resigning.quarantine_exists = true;
+          SendResignation(std::move(resigning));
+          return;
+        }
+        if (failed >= 2 || (failed < 0 && !outcome.ok() && resigning.with_quarantine)) {
+          // The entry cannot be written: the office is given up all the same.
+          LOG(ERROR) << "quarantine not written item=" << resigning.resign.quarantine->path
+                     << " outcome=\"" << outcome.ToText() << '"';
+          resigning.with_quarantine = false;
+          SendResignation(std::move(resigning));
+          return;
+        }
+        EmitResigned();
+      });
+}
+
+void OfficeStore::SettleResignation(Resigning resigning) {
+  reader_.Sync([this, resigning = std::move(resigning)](const zk::Outcome<std::monostate>&) {
+    reader_.Get(zk::ControllerPath(), zk::Watch::kNone,
+                [this, resigning](const zk::Outcome<zk::Node>& node) {
+                  const bool still_ours =
+                      node.ok() && node.value().stat.ephemeral_owner == client_.session_id();
+                  if (still_ours) {
+                    SendResignation(resigning);
+                  } else {
+                    EmitResigned();
+                  }
+                });
+  });
+}
+
+void OfficeStore::EmitResigned() {
+  emit_(ResignDone{.generation = client_.generation().value()});
+}
+
+}  // namespace regent::controller

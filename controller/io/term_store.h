@@ -1,0 +1,113 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "common/base/rng.h"
+#include "common/runtime/loop.h"
+#include "common/zk/client.h"
+#include "controller/core/actions.h"
+#include "controller/core/events.h"
+#include "controller/io/patient_reader.h"
+#include "controller/io/topic_reads.h"
+
+namespace regent::controller {
+
+/// The store of one term: its licence, its reads, its writes, its watches. It ends with the term,
+/// and no event of it comes after that.
+///
+/// Watches only say "read again": of the brokers, of the list of topics (at most once a second), of
+/// the preferred election asked for. What is read arms them again.
+class TermStore {
+ public:
+  using Emit = std::function<void(Event)>;
+  static constexpr Duration kTopicsListedEvery = std::chrono::seconds(1);
+  /// Between tries to read a list that ZooKeeper refuses to show.
+  static constexpr Duration kRefusedRetry = std::chrono::seconds(1);
+
+  struct Counters {
+    int64_t multis = 0;
+    int64_t operations = 0;  ///< Inside the multis, licences included.
+    int64_t writes_fenced = 0;
+    Duration latency_max{0};  ///< Slowest multi.
+  };
+
+  /// References outlive the store.
+  TermStore(BeginTerm term,
+            zk::Client& client,
+            Executor& executor,
+            Rng& rng,
+            ReadBackoff backoff,
+            Counters& counters,
+            Emit emit);
+  ~TermStore();
+  TermStore(const TermStore&) = delete;
+  TermStore& operator=(const TermStore&) = delete;
+
+  void Do(const LoadCluster& action);
+  void Do(const ReadBrokers& action);
+  void Do(const ReadTopics& action);
+  void Do(const ReadPartitions& action);
+  void Do(const Write& action);
+
+  void OnWatch(const std::string& path);
+  /// The connection is back: watches may have been lost with it.
+  void OnReconnected();
+  /// No event comes after it.
+  void Close();
+
+ private:
+  struct BrokerReading;
+  struct Loading;
+  struct PartitionReading;
+
+  using BrokersOrError = Result<std::vector<BrokerRead>>;
+
+  /// Reads the children of /brokers/ids and what stands in them, arming the watches. A list that
+  /// cannot be read is an error, never an empty list: absence is a death (R4).
+  void FetchBrokers(std::function<void(BrokersOrError)> done);
+  void FetchPreferredElection(std::function<void(std::optional<PreferredElectionRead>)> done);
+
+  void LoadBehindSync();
+  void LoadMarks(const std::string& directory, std::function<Status(const std::string& data)> take);
+  void LoadClusterId();
+  void LoadTopics();
+  void Loaded();
+
+  void RereadBrokers();
+  void ListTopics();
+  void OnTopicsListed(zk::Outcome<std::vector<std::string>> names);
+  void CheckPreferredElection();
+  /// Runs `task` after `wait`, unless the term has ended.
+  void Later(Duration wait, std::function<void()> task);
+  void FinishWrite(WriteId id, WriteOutcome outcome, const std::string& created_path);
+
+  const BeginTerm term_;
+  zk::Client& client_;
+  Executor& executor_;
+  Rng& rng_;
+  PatientReader reader_;
+  Counters& counters_;
+  Emit emit_;
+
+  std::unique_ptr<Loading> loading_;
+  bool changed_while_loading_ = false;
+
+  bool brokers_reading_ = false;
+  bool brokers_again_ = false;
+  bool topics_reading_ = false;
+  bool topics_again_ = false;
+  Instant topics_not_before_;
+  bool election_reading_ = false;
+  bool election_again_ = false;
+
+  uint64_t next_reading_ = 0;
+  std::map<uint64_t, std::unique_ptr<TopicReads>> topic_reads_;
+  std::shared_ptr<int> alive_;
+};
+
+}  // namespace regent::controller
