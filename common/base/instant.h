@@ -20,8 +20,12 @@ class Instant {
   constexpr Duration since_origin() const { return since_origin_; }
 
   friend constexpr auto operator<=>(Instant, Instant) = default;
-  friend constexpr Instant operator+(Instant at, Duration d) { return Instant(at.since_origin_ + d); }
-  friend constexpr Instant operator-(Instant at, Duration d) { return Instant(at.since_origin_ - d); }
+  friend constexpr Instant operator+(Instant at, Duration d) {
+    return Instant(at.since_origin_ + d);
+  }
+  friend constexpr Instant operator-(Instant at, Duration d) {
+    return Instant(at.since_origin_ - d);
+  }
   friend constexpr Duration operator-(Instant a, Instant b) {
     return a.since_origin_ - b.since_origin_;
   }

@@ -56,8 +56,8 @@ struct BrokerRegistration {
   std::vector<Listener> listeners;
   std::optional<std::string> rack;
   std::map<std::string, VersionRange> features;
-  LifeId life;          ///< Zero for a broker that is not ours.
-  std::string boot_id;  ///< Of the machine's boot (R11); empty if not known.
+  LifeId life;               ///< Zero for a broker that is not ours.
+  std::string boot_id;       ///< Of the machine's boot (R11); empty if not known.
   int64_t timestamp_ms = 0;  ///< Wall clock of the registration, for people.
 
   /// Returns the endpoint of the listener `name`; not known() if there is none.

@@ -23,9 +23,9 @@ struct ControlHeader {
   BrokerId controller = kNoBroker;
   Endpoint controller_endpoint;
   ControllerEpoch controller_epoch{0};
-  BrokerId broker = kNoBroker;         ///< The addressee.
+  BrokerId broker = kNoBroker;                ///< The addressee.
   BrokerEpoch broker_epoch = kNoBrokerEpoch;  ///< Of the addressee.
-  Revision revision{0};                ///< Orders the requests of a lane within the term (R5).
+  Revision revision{0};  ///< Orders the requests of a lane within the term (R5).
   std::string cluster_id;
 
   friend bool operator==(const ControlHeader&, const ControlHeader&) = default;
@@ -125,25 +125,26 @@ struct UpdateMetadataRequest {
 
 /// An agent's answer to a control request as a whole.
 enum class ControlAnswer {
-  kDone,                   ///< Look at the partitions.
-  kStaleControllerEpoch,   ///< I have heard of a newer controller: you are a zombie.
-  kOtherBrokerEpoch,       ///< That is not my current registration.
-  kSuperseded,             ///< A newer request of this lane has begun; nothing changed.
-  kWrongCluster,           ///< My directory belongs to another cluster or broker.
-  kStopping,               ///< I am on my way out.
+  kDone,                  ///< Look at the partitions.
+  kStaleControllerEpoch,  ///< I have heard of a newer controller: you are a zombie.
+  kOtherBrokerEpoch,      ///< That is not my current registration.
+  kSuperseded,            ///< A newer request of this lane has begun; nothing changed.
+  kWrongCluster,          ///< My directory belongs to another cluster or broker.
+  kStopping,              ///< I am on my way out.
 };
 
 /// An agent's answer for one partition of LeaderAndIsr or StopReplica (R5).
 enum class PartitionAnswer {
   kApplied,
   kAlready,
-  kAhead,           ///< My epochs are above those of the request.
+  kAhead,  ///< My epochs are above those of the request.
   kStorageError,
-  kReplicaMissing,  ///< I held this replica, or cannot prove that I never did, and have no log (R10).
+  kReplicaMissing,  ///< I held this replica, or cannot prove that I never did, and have no log
+                    ///< (R10).
   kOtherTopicId,
   kNotReplica,
-  kOtherLife,       ///< My disk held this leader epoch in an earlier life (R4).
-  kSuspect,         ///< I may have lost a tail and refuse to lead (R11).
+  kOtherLife,  ///< My disk held this leader epoch in an earlier life (R4).
+  kSuspect,    ///< I may have lost a tail and refuse to lead (R11).
 };
 
 /// Whether the answer clears the partition's dirty mark (R5).
@@ -153,8 +154,12 @@ constexpr bool Settles(PartitionAnswer answer) {
 
 const char* Name(ControlAnswer answer);
 const char* Name(PartitionAnswer answer);
-inline std::ostream& operator<<(std::ostream& out, ControlAnswer a) { return out << Name(a); }
-inline std::ostream& operator<<(std::ostream& out, PartitionAnswer a) { return out << Name(a); }
+inline std::ostream& operator<<(std::ostream& out, ControlAnswer a) {
+  return out << Name(a);
+}
+inline std::ostream& operator<<(std::ostream& out, PartitionAnswer a) {
+  return out << Name(a);
+}
 
 struct PartitionAnswerEntry {
   TopicId topic;
@@ -207,24 +212,26 @@ struct AlterPartitionRequest {
 
 /// The controller's verdict on one item, or on the whole request where marked.
 enum class AlterAnswer {
-  kDone,                 ///< The state given is in force.
-  kUnknownPartition,     ///< No such topic id or partition.
-  kControllerBehind,     ///< The item's epochs are above mine: I am the stale one (KAFKA-14154).
+  kDone,              ///< The state given is in force.
+  kUnknownPartition,  ///< No such topic id or partition.
+  kControllerBehind,  ///< The item's epochs are above mine: I am the stale one (KAFKA-14154).
   kFencedLeaderEpoch,
   kNotLeader,
   kStalePartitionEpoch,
-  kInvalidRequest,       ///< ISR empty, with duplicates, without the leader, or not in replicas.
-  kIneligibleReplica,    ///< A member added is dead, stopping, offline or of another broker epoch.
-  kConflict,             ///< The write lost; the state given is the current one.
-  kUnknownOutcome,       ///< The write's answer was lost with the term (R8).
-  kNotController,        ///< Whole request.
-  kStaleBrokerEpoch,     ///< Whole request: the id is registered, under another epoch.
-  kNotRegistered,        ///< Whole request: the controller has read the sender's absence (R4).
-  kStaleNumber,          ///< Whole request: an equal or higher number has begun.
+  kInvalidRequest,     ///< ISR empty, with duplicates, without the leader, or not in replicas.
+  kIneligibleReplica,  ///< A member added is dead, stopping, offline or of another broker epoch.
+  kConflict,           ///< The write lost; the state given is the current one.
+  kUnknownOutcome,     ///< The write's answer was lost with the term (R8).
+  kNotController,      ///< Whole request.
+  kStaleBrokerEpoch,   ///< Whole request: the id is registered, under another epoch.
+  kNotRegistered,      ///< Whole request: the controller has read the sender's absence (R4).
+  kStaleNumber,        ///< Whole request: an equal or higher number has begun.
 };
 
 const char* Name(AlterAnswer answer);
-inline std::ostream& operator<<(std::ostream& out, AlterAnswer a) { return out << Name(a); }
+inline std::ostream& operator<<(std::ostream& out, AlterAnswer a) {
+  return out << Name(a);
+}
 
 struct AlterPartitionResult {
   TopicId topic;

@@ -22,7 +22,7 @@ enum class LeaderRecovery { kRecovered = 0, kRecovering = 1 };
 struct PartitionState {
   BrokerId leader = kNoBroker;
   LeaderEpoch leader_epoch = kNoLeaderEpoch;
-  BrokerList isr;  ///< Without order; compare as a set.
+  BrokerList isr;                       ///< Without order; compare as a set.
   ControllerEpoch controller_epoch{0};  ///< Of the term that wrote it.
   LeaderRecovery recovery = LeaderRecovery::kRecovered;
   /// Eligible replicas (R11): kept as read; the rules that fill them come with the suspects.

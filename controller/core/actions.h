@@ -55,7 +55,7 @@ struct PublishOffice {
   ControllerEpoch epoch{0};
   bool active_here = false;  ///< We hold it, have loaded the cluster and are not fenced.
   std::string reason;
-  Duration failover{-1};     ///< From the predecessor's disappearance, as seen here, to active.
+  Duration failover{-1};  ///< From the predecessor's disappearance, as seen here, to active.
 };
 /// The candidate has left for good after StopRequested.
 struct OfficeLeft {};
@@ -133,12 +133,29 @@ struct AnswerElectLeaders {
   ElectLeadersResult result;
 };
 
-using Action =
-    std::variant<ReadRoot, PrepareRoot, ReadOffice, ClaimOffice, ResignOffice, BeginTerm, EndTerm,
-                 PublishOffice, OfficeLeft, LoadCluster, ReadBrokers, ReadTopics, ReadPartitions,
-                 Write, OpenChannel, CloseChannel, SendLeaderAndIsr, SendStopReplica,
-                 SendUpdateMetadata, AnswerAlterPartition, AnswerControlledShutdown,
-                 AnswerCreateTopic, AnswerElectLeaders>;
+using Action = std::variant<ReadRoot,
+                            PrepareRoot,
+                            ReadOffice,
+                            ClaimOffice,
+                            ResignOffice,
+                            BeginTerm,
+                            EndTerm,
+                            PublishOffice,
+                            OfficeLeft,
+                            LoadCluster,
+                            ReadBrokers,
+                            ReadTopics,
+                            ReadPartitions,
+                            Write,
+                            OpenChannel,
+                            CloseChannel,
+                            SendLeaderAndIsr,
+                            SendStopReplica,
+                            SendUpdateMetadata,
+                            AnswerAlterPartition,
+                            AnswerControlledShutdown,
+                            AnswerCreateTopic,
+                            AnswerElectLeaders>;
 using Actions = std::vector<Action>;
 
 }  // namespace regent::controller

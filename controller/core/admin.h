@@ -6,8 +6,9 @@
 #include <string>
 #include <vector>
 
+#include "common/base/instant.h"
 #include "common/base/result.h"
-#include "common/model/broker.h"
+#include "common/model/control.h"
 #include "common/model/ids.h"
 #include "common/model/partition_state.h"
 #include "common/model/topic.h"
@@ -18,13 +19,13 @@ namespace regent::controller {
 
 struct CreateTopicSpec {
   std::string name;
-  int32_t partitions = 0;          ///< With automatic placement: 1–10,000.
-  int32_t replication_factor = 0;  ///< With automatic placement: 1 … live brokers.
+  int32_t partitions = 0;              ///< With automatic placement: 1–10,000.
+  int32_t replication_factor = 0;      ///< With automatic placement: 1 … live brokers.
   std::vector<BrokerList> assignment;  ///< Manual: one list per partition; then the two are 0.
   std::map<std::string, std::string> configs;
-  TopicId new_id;      ///< Drawn by the shell: the core draws nothing.
+  TopicId new_id;               ///< Drawn by the shell: the core draws nothing.
   uint64_t placement_seed = 0;  ///< Likewise: where automatic placement begins.
-  Duration timeout{0};  ///< For the answer; the creation goes on. 0: the default of 30 s.
+  Duration timeout{0};          ///< For the answer; the creation goes on. 0: the default of 30 s.
 };
 
 struct CreateTopicResult {
@@ -42,7 +43,7 @@ struct NamedPartition {
 };
 
 struct ElectLeadersSpec {
-  std::vector<std::string> topics;         ///< Neither: all partitions.
+  std::vector<std::string> topics;  ///< Neither: all partitions.
   std::vector<NamedPartition> partitions;
   bool dry_run = false;
   Duration timeout{0};  ///< For the answer. 0: the default of 30 s.
@@ -76,7 +77,7 @@ struct ElectLeadersResult {
 
 struct OutOfSyncReplica {
   BrokerId broker = kNoBroker;
-  Duration since{0};   ///< How long ago it left; Duration::max() if before this term.
+  Duration since{0};  ///< How long ago it left; Duration::max() if before this term.
   std::string reason;
 };
 
@@ -88,8 +89,8 @@ struct PartitionDescription {
   BrokerList replicas;
   std::vector<OutOfSyncReplica> out_of_sync;
   bool leader_confirmed = false;
-  std::string explanation;             ///< Why there is no leader, or not the preferred one.
-  std::vector<std::string> pending;    ///< Brokers that have not acknowledged, and why.
+  std::string explanation;           ///< Why there is no leader, or not the preferred one.
+  std::vector<std::string> pending;  ///< Brokers that have not acknowledged, and why.
 };
 
 struct TopicDescription {
@@ -134,7 +135,7 @@ struct ClusterCounts {
   int64_t offline = 0;           ///< No leader, or no state yet.
   int64_t under_replicated = 0;  ///< ISR smaller than the replica set.
   int64_t under_min_isr = 0;
-  int64_t not_preferred = 0;     ///< Has a leader that is not the first replica.
+  int64_t not_preferred = 0;  ///< Has a leader that is not the first replica.
 
   friend bool operator==(const ClusterCounts&, const ClusterCounts&) = default;
 };

@@ -67,13 +67,21 @@ class Candidate {
   void ToTerm(Event event);
   void Refuse(const Event& event);
 
+  /// Hands an event to the term; its broken promise ends the term (R12).
+  void Serve(Event event);
+  /// Looks at what the term has come to after an event.
+  void AfterTerm();
+  void CheckOffice(const OfficeRead& event);
+  void Follow(const OfficeRead& event);
+  bool HeldByUs(const OfficeRead& event) const;
   void Claim();
   void StartTerm(ControllerEpoch epoch, ControllerEpochVersion version);
   /// Ends the term; open requests are answered.
   void FinishTerm(const std::string& reason);
   void Resign(const std::string& reason, std::optional<QuarantineEntry> quarantine);
   void Publish(const std::string& reason);
-  void PublishIfLoaded();
+  void RetryAfter(Duration delay);
+  void RefuseRoot(const std::string& why);
 
   CandidateOptions options_;
   Stage stage_ = Stage::kNoSession;
@@ -89,7 +97,9 @@ class Candidate {
   std::optional<Instant> vacant_since_;
   std::unique_ptr<Controller> term_;
   bool announced_active_ = false;
-  ControllerEpoch last_claim_epoch_{0};
+  bool checking_office_ = false;
+  ControllerEpoch claimed_{0};  ///< The epoch that the last claim would give us.
+  std::string root_refusal_;    ///< As last logged.
   Instant now_;
   Actions out_;
   TermIds ids_;

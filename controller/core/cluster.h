@@ -42,11 +42,11 @@ struct Partition {
   /// Bit i: replicas[i] has died, or come back in another life, and no decision has been
   /// acknowledged that took note of it (R4).
   uint64_t departed = 0;
-  Revision published{0};   ///< When it last entered the metadata log.
+  Revision published{0};       ///< When it last entered the metadata log.
   bool has_directory = false;  ///< /partitions/<p> exists.
   bool unreadable = false;     ///< Left alone (R9, R12); the problem is in Cluster::problems.
   bool busy = false;           ///< A write or a read-back is out (R1).
-  bool queued = false;         ///< Waits for a decision.
+  uint8_t queued = 0;          ///< Waits for a decision: 1 in the normal queue, 2 in the urgent.
 
   bool has_state() const { return epoch != kNoPartitionEpoch; }
 };
@@ -56,8 +56,9 @@ struct Topic {
   TopicConfig config;
   int32_t node_version = 0;
   bool has_partitions_directory = false;
-  bool announced = false;    ///< Has its id in ZooKeeper: states may be written and announced.
-  bool gone = false;         ///< Its node has disappeared: nothing is decided any more.
+  bool directory_write_out = false;  ///< The write that creates it is under way.
+  bool announced = false;  ///< Has its id in ZooKeeper: states may be written and announced.
+  bool gone = false;       ///< Its node has disappeared: nothing is decided any more.
   std::vector<Partition> partitions;
 };
 
@@ -84,8 +85,8 @@ class Cluster {
  public:
   // --- Topics ---
 
-  /// Takes a readable topic in; returns its index. `identity` carries the id it has or will get.
-  uint32_t AddTopic(TopicRef identity, TopicRead read, Instant now);
+  /// Takes a readable topic in, its states left out; returns its index.
+  uint32_t AddTopic(TopicRef identity, TopicRead read, int32_t min_insync_replicas);
   std::optional<uint32_t> FindTopic(const std::string& name) const;
   std::optional<uint32_t> FindTopic(TopicId id) const;
   void SetTopicGone(uint32_t topic);

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -16,8 +17,8 @@
 namespace regent::controller {
 
 struct TermOptions {
-  int write_ops_max = 400;      ///< ZooKeeper operations in one multi, the licence apart; 1–499.
-  int writes_in_flight_max = 8; ///< Multis of partition states at a time.
+  int write_ops_max = 400;       ///< ZooKeeper operations in one multi, the licence apart; 1–499.
+  int writes_in_flight_max = 8;  ///< Multis of partition states at a time.
   int part_partitions_max = 8000;  ///< Partitions in one request: keeps it below 1 MiB (R9).
   Duration retry_min = std::chrono::milliseconds(100);  ///< Of a control RPC; doubles.
   Duration retry_max = std::chrono::seconds(5);
@@ -25,6 +26,8 @@ struct TermOptions {
   Duration request_timeout = std::chrono::seconds(30);
   int32_t default_min_insync_replicas = 1;
   int32_t partitions_per_topic_max = 10'000;
+  /// Tests only: changes a decision before the core checks it, to see the check bite (R12).
+  std::function<void(PartitionState&)> tamper;
 };
 
 /// Draws ids that stay unique over the terms of one process.
@@ -38,16 +41,18 @@ struct TermIds {
 /// Figures that only ever rise, for metrics.
 struct TermCounters {
   int64_t elections_initial = 0;
-  int64_t elections_offline = 0;    ///< The leader was dead, or its life was over.
+  int64_t elections_offline = 0;  ///< The leader was dead, or its life was over.
   int64_t elections_preferred = 0;
-  int64_t elections_shutdown = 0;   ///< The leader had announced that it stops.
+  int64_t elections_shutdown = 0;  ///< The leader had announced that it stops.
   int64_t isr_shrinks = 0;
   int64_t isr_expands = 0;
   int64_t alters_refused = 0;
   int64_t multis = 0;
-  int64_t operations = 0;           ///< Inside the multis, licences apart.
-  int64_t read_backs = 0;           ///< Partitions read after an unknown or refused write.
+  int64_t operations = 0;  ///< Inside the multis, licences apart.
+  int64_t read_backs = 0;  ///< Partitions read after an unknown or refused write.
 };
+
+class Cluster;
 
 /// One term of office: loads the cluster, keeps it led, tells the agents, answers callers. Lives
 /// from the won claim to the end of the term; nothing of it survives (KAFKA-5310).
@@ -78,6 +83,8 @@ class Controller {
   /// A write came back fenced, or an agent or a znode spoke of a newer controller: the office is
   /// to be read again.
   bool office_in_doubt() const;
+  /// The office has been read, and is still ours under our licence.
+  void SettleDoubt();
   bool loaded() const;
   ControllerEpoch epoch() const;
   ControllerEpochVersion licence() const;
@@ -94,6 +101,10 @@ class Controller {
   size_t requests_open() const;
   /// Whether the broker is still registered in this term's memory.
   bool KnowsBroker(BrokerId broker) const;
+  /// The term's memory, for checkers.
+  const Cluster& cluster() const;
+  /// Nothing is left to decide, write or announce.
+  bool quiet() const;
 
   class Impl;
 

@@ -23,7 +23,8 @@ std::optional<BrokerId> FirstInSync(const PartitionState& current,
 }
 
 /// The ISR's members at or above `worst`, in the ISR's order.
-BrokerList Keep(const PartitionState& current, const std::vector<ReplicaView>& replicas,
+BrokerList Keep(const PartitionState& current,
+                const std::vector<ReplicaView>& replicas,
                 ReplicaStanding worst) {
   BrokerList kept;
   for (const BrokerId member : current.isr) {
@@ -34,7 +35,9 @@ BrokerList Keep(const PartitionState& current, const std::vector<ReplicaView>& r
   return kept;
 }
 
-PartitionState NewLeader(const PartitionState& current, BrokerId leader, BrokerList isr,
+PartitionState NewLeader(const PartitionState& current,
+                         BrokerId leader,
+                         BrokerList isr,
                          ControllerEpoch term) {
   PartitionState next = current;
   next.leader = leader;
@@ -44,7 +47,8 @@ PartitionState NewLeader(const PartitionState& current, BrokerId leader, BrokerL
   return next;
 }
 
-std::optional<PartitionState> Shrunk(const PartitionState& current, BrokerList isr,
+std::optional<PartitionState> Shrunk(const PartitionState& current,
+                                     BrokerList isr,
                                      ControllerEpoch term) {
   if (isr.size() == current.isr.size()) {
     return std::nullopt;

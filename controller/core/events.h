@@ -41,9 +41,9 @@ struct RootRead {
   uint64_t generation = 0;
   bool readable = false;  ///< False: ask again; `problem` says what went wrong.
   std::optional<std::string> cluster_id;
-  bool has_format = false;      ///< /regent/format is there.
-  bool holds_cluster = false;   ///< Brokers, topics, a controller or a cluster id are there.
-  bool base_paths = false;      ///< All base paths are there.
+  bool has_format = false;     ///< /regent/format is there.
+  bool holds_cluster = false;  ///< Brokers, topics, a controller or a cluster id are there.
+  bool base_paths = false;     ///< All base paths are there.
   std::string problem;
 };
 /// The base paths asked for by PrepareRoot are there, or not.
@@ -148,11 +148,28 @@ struct ElectLeadersAsked {
 /// Time has passed; comes at least every 100 ms.
 struct Ticked {};
 
-using Event =
-    std::variant<SessionConnected, LeaseEnded, SessionExpired, RootRead, RootPrepared, OfficeRead,
-                 ClaimDone, ResignDone, StopRequested, ResignRequested, ClusterLoaded, BrokersRead,
-                 TopicsListed, TopicsRead, PartitionsRead, PreferredElectionFound, WriteDone,
-                 ControlAnswered, AlterPartitionAsked, ControlledShutdownAsked, CreateTopicAsked,
-                 ElectLeadersAsked, Ticked>;
+using Event = std::variant<SessionConnected,
+                           LeaseEnded,
+                           SessionExpired,
+                           RootRead,
+                           RootPrepared,
+                           OfficeRead,
+                           ClaimDone,
+                           ResignDone,
+                           StopRequested,
+                           ResignRequested,
+                           ClusterLoaded,
+                           BrokersRead,
+                           TopicsListed,
+                           TopicsRead,
+                           PartitionsRead,
+                           PreferredElectionFound,
+                           WriteDone,
+                           ControlAnswered,
+                           AlterPartitionAsked,
+                           ControlledShutdownAsked,
+                           CreateTopicAsked,
+                           ElectLeadersAsked,
+                           Ticked>;
 
 }  // namespace regent::controller

@@ -90,9 +90,15 @@ struct DeletePreferredElection {
   int32_t expected = 0;
 };
 
-using StoreOp = std::variant<SetPartitionState, CreatePartitionState, CreatePartitionsDirectory,
-                             CreateTopicNode, SetTopicId, WriteTopicConfig, CreateStoppingMark,
-                             DeleteStoppingMark, DeletePreferredElection>;
+using StoreOp = std::variant<SetPartitionState,
+                             CreatePartitionState,
+                             CreatePartitionsDirectory,
+                             CreateTopicNode,
+                             SetTopicId,
+                             WriteTopicConfig,
+                             CreateStoppingMark,
+                             DeleteStoppingMark,
+                             DeletePreferredElection>;
 
 /// How many ZooKeeper operations a StoreOp becomes; a write may have 499 of them (one is the
 /// licence).
@@ -109,7 +115,7 @@ struct WriteRefused {
     kExists,           ///< The node to be created is there.
     kDirectoryExists,  ///< Only the parent that the operation would have created is there.
     kBadVersion,
-    kMissing,          ///< The node, or its parent, is not there.
+    kMissing,  ///< The node, or its parent, is not there.
     kOther,
   };
   size_t failed_op = 0;  ///< Index into the write's operations.

@@ -1,0 +1,124 @@
+#include "controller/core/alter_desk.h"
+
+#include <utility>
+
+namespace regent::controller {
+
+AlterAnswer AlterDesk::Admit(const AlterPartitionRequest& ask) {
+  if (ask.controller_epoch != term_.epoch()) {
+    if (ask.controller_epoch > term_.epoch()) {
+      term_.DoubtOffice();
+    }
+    return AlterAnswer::kNotController;
+  }
+  const Broker* sender = term_.cluster.FindBroker(ask.broker);
+  if (sender == nullptr || !sender->live || sender->registration.life != ask.life) {
+    return AlterAnswer::kNotRegistered;
+  }
+  if (sender->epoch != ask.broker_epoch) {
+    term_.Emit(ReadBrokers{term_.epoch()});
+    return AlterAnswer::kStaleBrokerEpoch;
+  }
+  uint64_t& begun = begun_[ask.life];
+  if (ask.number <= begun) {
+    return AlterAnswer::kStaleNumber;
+  }
+  begun = ask.number;
+  return AlterAnswer::kDone;
+}
+
+void AlterDesk::Take(const AlterPartitionAsked& event) {
+  const AlterPartitionRequest& ask = event.ask;
+  const AlterAnswer admitted = Admit(ask);
+  if (admitted != AlterAnswer::kDone) {
+    Answer(event.request, {.answer = admitted, .controller_epoch = term_.epoch(), .results = {}});
+    return;
+  }
+  Open open;
+  open.items_left = ask.items.size();
+  for (const AlterPartitionItem& item : ask.items) {
+    AlterPartitionResult result;
+    result.topic = item.topic;
+    result.index = item.index;
+    open.results.push_back(std::move(result));
+  }
+  open_.emplace(event.request, std::move(open));
+  for (size_t i = 0; i < ask.items.size(); ++i) {
+    WaitingAlter alter{
+        .request = event.request, .item = i, .sender = ask.broker, .ask = ask.items[i]};
+    const auto ref = term_.cluster.Find(ask.items[i].topic, ask.items[i].index);
+    if (ref) {
+      writer_.WantAlter(*ref, std::move(alter));
+    } else {
+      Settle(alter, AlterAnswer::kUnknownPartition);
+    }
+  }
+  if (ask.items.empty()) {
+    AnswerIfComplete(event.request);
+  }
+}
+
+void AlterDesk::FillState(AlterPartitionResult& result) const {
+  const auto ref = term_.cluster.Find(result.topic, result.index);
+  if (!ref) {
+    return;
+  }
+  const Partition& p = term_.cluster.at(*ref);
+  result.leader = p.state.leader;
+  result.leader_epoch = p.state.leader_epoch;
+  result.partition_epoch = p.epoch;
+  result.isr = p.state.isr;
+}
+
+void AlterDesk::Settle(const WaitingAlter& alter, AlterAnswer answer) {
+  const auto found = open_.find(alter.request);
+  if (found == open_.end()) {
+    return;
+  }
+  AlterPartitionResult& result = found->second.results[alter.item];
+  result.answer = answer;
+  FillState(result);
+  if (answer != AlterAnswer::kDone) {
+    ++term_.counters.alters_refused;
+    // So that nobody waits for news that never comes (R8).
+    if (const auto ref = term_.cluster.Find(result.topic, result.index)) {
+      announcer_.Mark(alter.sender, *ref);
+      if (answer == AlterAnswer::kControllerBehind) {
+        writer_.ReadBack({*ref});
+      }
+    }
+  }
+  --found->second.items_left;
+  AnswerIfComplete(alter.request);
+}
+
+void AlterDesk::AnswerIfComplete(RequestId request) {
+  const auto found = open_.find(request);
+  if (found->second.items_left > 0) {
+    return;
+  }
+  AlterPartitionResponse response{.answer = AlterAnswer::kDone,
+                                  .controller_epoch = term_.epoch(),
+                                  .results = std::move(found->second.results)};
+  open_.erase(found);
+  Answer(request, std::move(response));
+}
+
+void AlterDesk::Answer(RequestId request, AlterPartitionResponse response) {
+  term_.Emit(AnswerAlterPartition{.request = request, .response = std::move(response)});
+}
+
+void AlterDesk::Abandon(const std::vector<std::pair<WaitingAlter, bool>>& left) {
+  for (const auto& [alter, write_out] : left) {
+    Settle(alter, write_out ? AlterAnswer::kUnknownOutcome : AlterAnswer::kNotController);
+  }
+  while (!open_.empty()) {
+    const RequestId request = open_.begin()->first;
+    open_.erase(open_.begin());
+    Answer(
+        request,
+        {.answer = AlterAnswer::kNotController, .controller_epoch = term_.epoch(), .results = {}});
+  }
+}
+
+}  // namespace regent::controller

@@ -1,0 +1,46 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <vector>
+
+#include "controller/core/partition_writer.h"
+#include "controller/core/term.h"
+
+namespace regent::controller {
+
+/// Takes AlterPartition requests in, sees that each is answered once, and that a number is begun
+/// only once per life of a sender (architecture §8).
+class AlterDesk {
+ public:
+  AlterDesk(Term& term, Announcer& announcer, PartitionWriter& writer)
+      : term_(term), announcer_(announcer), writer_(writer) {}
+
+  void Take(const AlterPartitionAsked& event);
+  void Settle(const WaitingAlter& alter, AlterAnswer answer);
+  /// Answers what is open: not begun, or of unknown outcome (R8).
+  void Abandon(const std::vector<std::pair<WaitingAlter, bool>>& left);
+  /// The life is over: its numbers are forgotten.
+  void Forget(LifeId life) { begun_.erase(life); }
+  size_t open() const { return open_.size(); }
+
+ private:
+  struct Open {
+    std::vector<AlterPartitionResult> results;
+    size_t items_left = 0;
+  };
+
+  /// The answer to the request as a whole; kDone if its items are to be looked at.
+  AlterAnswer Admit(const AlterPartitionRequest& ask);
+  void FillState(AlterPartitionResult& result) const;
+  void AnswerIfComplete(RequestId request);
+  void Answer(RequestId request, AlterPartitionResponse response);
+
+  Term& term_;
+  Announcer& announcer_;
+  PartitionWriter& writer_;
+  std::map<RequestId, Open> open_;
+  std::map<LifeId, uint64_t> begun_;
+};
+
+}  // namespace regent::controller

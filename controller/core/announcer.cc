@@ -1,0 +1,431 @@
+#include "controller/core/announcer.h"
+
+#include <algorithm>
+#include <utility>
+
+#include <glog/logging.h>
+
+namespace regent::controller {
+
+void Announcer::Register(BrokerId broker, BrokerEpoch epoch, Endpoint endpoint) {
+  Agent agent;
+  agent.epoch = epoch;
+  agent.full_number = term_.NextFullState();
+  agent.full_size = term_.cluster.broker(broker).hosted.size();
+  const auto per_part = static_cast<size_t>(term_.options().part_partitions_max);
+  agent.full_parts =
+      static_cast<int32_t>(std::max<size_t>(1, (agent.full_size + per_part - 1) / per_part));
+  agents_[broker] = std::move(agent);
+  ready_.insert(broker);
+  term_.Emit(OpenChannel{.broker = broker, .endpoint = std::move(endpoint)});
+}
+
+void Announcer::Unregister(BrokerId broker) {
+  if (agents_.erase(broker) > 0) {
+    ready_.erase(broker);
+    term_.Emit(CloseChannel{.broker = broker});
+  }
+}
+
+void Announcer::MarkReplicas(PartitionRef ref) {
+  for (const BrokerId replica : term_.cluster.at(ref).replicas) {
+    Mark(replica, ref);
+  }
+}
+
+void Announcer::Mark(BrokerId broker, PartitionRef ref) {
+  const auto found = agents_.find(broker);
+  if (found == agents_.end()) {
+    return;
+  }
+  found->second.dirty.insert(ref);
+  found->second.stop.erase(ref);
+  ready_.insert(broker);
+}
+
+void Announcer::MarkStop(BrokerId broker, PartitionRef ref) {
+  const auto found = agents_.find(broker);
+  if (found == agents_.end()) {
+    return;
+  }
+  found->second.stop.insert(ref);
+  found->second.dirty.erase(ref);
+  ready_.insert(broker);
+}
+
+void Announcer::Publish(PartitionRef ref) {
+  log_.Publish(ref);
+  all_ready_ = true;
+}
+
+void Announcer::PublishBrokers() {
+  log_.PublishBrokers();
+  all_ready_ = true;
+}
+
+void Announcer::PublishGone(uint32_t topic) {
+  log_.PublishGone(topic);
+  all_ready_ = true;
+}
+
+bool Announcer::Wants(const Agent& agent) const {
+  const bool control =
+      !agent.control && (!agent.full_done() || !agent.dirty.empty() || !agent.stop.empty());
+  const bool metadata =
+      !agent.metadata && (!agent.has_snapshot || agent.cursor < log_.end() ||
+                          agent.brokers != log_.brokers() || agent.snapshot != nullptr);
+  return control || metadata;
+}
+
+void Announcer::Pump() {
+  if (term_.fenced()) {
+    return;
+  }
+  if (std::exchange(all_ready_, false)) {
+    for (const auto& [id, agent] : agents_) {
+      ready_.insert(id);
+    }
+  }
+  for (auto it = ready_.begin(); it != ready_.end();) {
+    Agent& agent = agents_.at(*it);
+    PumpControl(*it, agent);
+    PumpMetadata(*it, agent);
+    it = Wants(agent) ? std::next(it) : ready_.erase(it);
+  }
+  if (log_.WorthTrimming()) {
+    uint64_t least_cursor = log_.end();
+    for (const auto& [id, agent] : agents_) {
+      if (agent.has_snapshot) {
+        least_cursor = std::min(least_cursor, agent.cursor);
+      }
+    }
+    log_.Trim(least_cursor);
+  }
+}
+
+void Announcer::PumpControl(BrokerId id, Agent& agent) {
+  if (agent.control || term_.now() < agent.control_backoff.until) {
+    return;
+  }
+  if (!agent.full_done()) {
+    SendFullPart(id, agent);
+  } else if (!agent.dirty.empty()) {
+    SendIncrement(id, agent);
+  } else if (!agent.stop.empty()) {
+    SendStop(id, agent);
+  }
+}
+
+void Announcer::SendFullPart(BrokerId id, Agent& agent) {
+  LeaderAndIsrRequest request;
+  request.full = FullStatePart{.number = agent.full_number,
+                               .part = agent.full_part,
+                               .parts = agent.full_parts,
+                               .incomplete = !term_.cluster.problems().empty()};
+  ControlCall call;
+  call.full = true;
+  const auto& hosted = term_.cluster.broker(id).hosted;
+  const auto per_part = static_cast<size_t>(term_.options().part_partitions_max);
+  const size_t begin = static_cast<size_t>(agent.full_part) * per_part;
+  const size_t end = std::min(begin + per_part, agent.full_size);
+  for (size_t i = begin; i < end; ++i) {
+    Include(request, call, hosted[i]);
+    agent.dirty.erase(hosted[i]);
+  }
+  SendRoles(id, agent, std::move(request), std::move(call));
+}
+
+void Announcer::SendIncrement(BrokerId id, Agent& agent) {
+  LeaderAndIsrRequest request;
+  ControlCall call;
+  const auto most = static_cast<size_t>(term_.options().part_partitions_max);
+  auto it = agent.dirty.begin();
+  for (size_t i = 0; i < most && it != agent.dirty.end(); ++i) {
+    Include(request, call, *it);
+    it = agent.dirty.erase(it);
+  }
+  if (!call.sent.empty()) {
+    SendRoles(id, agent, std::move(request), std::move(call));
+  }
+}
+
+void Announcer::Include(LeaderAndIsrRequest& request, ControlCall& call, PartitionRef ref) const {
+  const Partition& p = term_.cluster.at(ref);
+  if (!term_.cluster.Usable(ref) || !p.has_state()) {
+    return;
+  }
+  const Topic& topic = term_.cluster.topic(ref.topic);
+  if (request.topics.empty() || request.topics.back().topic != topic.identity) {
+    request.topics.push_back({.topic = topic.identity, .config = topic.config, .partitions = {}});
+  }
+  request.topics.back().partitions.push_back({.index = ref.index,
+                                              .leader = p.state.leader,
+                                              .leader_epoch = p.state.leader_epoch,
+                                              .partition_epoch = p.epoch,
+                                              .isr = p.state.isr,
+                                              .replicas = p.replicas,
+                                              .state_czxid = p.czxid,
+                                              .recovery = p.state.recovery});
+  call.sent.push_back({.partition = ref, .leader_epoch = p.state.leader_epoch});
+}
+
+void Announcer::SendRoles(BrokerId id,
+                          Agent& agent,
+                          LeaderAndIsrRequest request,
+                          ControlCall call) {
+  std::set<BrokerId> leaders;
+  for (const LeaderAndIsrTopic& topic : request.topics) {
+    for (const LeaderAndIsrPartition& p : topic.partitions) {
+      leaders.insert(p.leader);
+    }
+  }
+  request.header = Header(id, agent);
+  request.leaders = EndpointsOf(leaders);
+  call.call = term_.NextCall();
+  term_.Emit(
+      SendLeaderAndIsr{.broker = id,
+                       .call = call.call,
+                       .request = std::make_shared<const LeaderAndIsrRequest>(std::move(request))});
+  agent.control = std::move(call);
+}
+
+void Announcer::SendStop(BrokerId id, Agent& agent) {
+  auto request = std::make_shared<StopReplicaRequest>();
+  ControlCall call;
+  call.stop = true;
+  for (const PartitionRef ref : agent.stop) {
+    const LeaderEpoch epoch = term_.cluster.at(ref).state.leader_epoch;
+    request->partitions.push_back(
+        {.partition = term_.cluster.Name(ref), .leader_epoch = epoch, .delete_files = false});
+    call.sent.push_back({.partition = ref, .leader_epoch = epoch});
+  }
+  agent.stop.clear();
+  request->header = Header(id, agent);
+  call.call = term_.NextCall();
+  term_.Emit(SendStopReplica{.broker = id, .call = call.call, .request = std::move(request)});
+  agent.control = std::move(call);
+}
+
+void Announcer::PumpMetadata(BrokerId id, Agent& agent) {
+  if (agent.metadata || term_.now() < agent.metadata_backoff.until) {
+    return;
+  }
+  MetadataCall call;
+  std::shared_ptr<const MetadataUpdate> update;
+  if (!agent.has_snapshot || (agent.snapshot == nullptr && !log_.Covers(agent.cursor))) {
+    agent.has_snapshot = false;
+    if (agent.snapshot == nullptr) {
+      agent.snapshot = log_.TakeSnapshot(term_.NextFullState(), !term_.cluster.problems().empty());
+      agent.snapshot_part = 0;
+    }
+    update = agent.snapshot->parts[agent.snapshot_part];
+    call.full = true;
+  } else if (agent.cursor < log_.end() || agent.brokers != log_.brokers()) {
+    MetadataLog::Stretch stretch = log_.Read(agent.cursor, agent.brokers);
+    call.cursor = stretch.cursor;
+    call.brokers = stretch.brokers;
+    update = std::move(stretch.update);
+  } else {
+    return;
+  }
+  call.call = term_.NextCall();
+  auto request = std::make_shared<UpdateMetadataRequest>();
+  request->header = Header(id, agent);
+  request->update = std::move(update);
+  term_.Emit(SendUpdateMetadata{.broker = id, .call = call.call, .request = std::move(request)});
+  agent.metadata = call;
+}
+
+ControlHeader Announcer::Header(BrokerId id, const Agent& agent) {
+  revision_ = revision_.Next();
+  return {.controller = term_.self().id,
+          .controller_endpoint = term_.self().endpoint,
+          .controller_epoch = term_.epoch(),
+          .broker = id,
+          .broker_epoch = agent.epoch,
+          .revision = revision_,
+          .cluster_id = term_.cluster.cluster_id};
+}
+
+std::vector<BrokerEndpoint> Announcer::EndpointsOf(const std::set<BrokerId>& brokers) const {
+  std::vector<BrokerEndpoint> endpoints;
+  for (const BrokerId id : brokers) {
+    const Broker* broker = term_.cluster.FindBroker(id);
+    if (broker != nullptr && broker->live) {
+      endpoints.push_back({.id = id,
+                           .epoch = broker->epoch,
+                           .listeners = broker->registration.listeners,
+                           .rack = broker->registration.rack});
+    }
+  }
+  return endpoints;
+}
+
+std::optional<Announcer::Digest> Announcer::Take(const ControlAnswered& event) {
+  const auto found = agents_.find(event.broker);
+  if (found == agents_.end()) {
+    return std::nullopt;
+  }
+  Agent& agent = found->second;
+  Digest digest;
+  digest.broker = event.broker;
+  if (agent.control && agent.control->call == event.call) {
+    TakeControl(agent, event.response, digest);
+  } else if (agent.metadata && agent.metadata->call == event.call) {
+    TakeMetadata(agent, event.response, digest);
+  } else {
+    return std::nullopt;  // Of an earlier registration.
+  }
+  ready_.insert(event.broker);
+  return digest;
+}
+
+void Announcer::TakeControl(Agent& agent, const Result<ControlResponse>& response, Digest& digest) {
+  const ControlCall call = std::move(*agent.control);
+  agent.control.reset();
+  if (!response.ok() || response->answer != ControlAnswer::kDone) {
+    if (response.ok()) {
+      digest.refused = response->answer;
+      digest.agent_epoch = response->broker_epoch;
+      digest.highest_epoch = response->highest_controller_epoch;
+    }
+    MarkAgain(agent, call);
+    BackOff(agent.control_backoff);
+    return;
+  }
+  agent.control_backoff = {};
+  if (call.full) {
+    ++agent.full_part;
+  }
+  TakeRoles(agent, call, *response, digest);
+}
+
+void Announcer::TakeRoles(Agent& agent,
+                          const ControlCall& call,
+                          const ControlResponse& response,
+                          Digest& digest) {
+  std::map<std::pair<TopicId, int32_t>, const PartitionAnswerEntry*> listed;
+  for (const PartitionAnswerEntry& entry : response.partitions) {
+    listed[{entry.topic, entry.index}] = &entry;
+  }
+  for (const Sent& sent : call.sent) {
+    const TopicPartition name = term_.cluster.Name(sent.partition);
+    const auto entry = listed.find({name.topic->id, name.index});
+    const bool told = entry != listed.end();
+    if (told ? Settles(entry->second->answer) : response.settled_omitted) {
+      digest.settled.push_back(sent.partition);
+      const Partition& p = term_.cluster.at(sent.partition);
+      if (!call.stop && p.state.leader == digest.broker &&
+          p.state.leader_epoch == sent.leader_epoch) {
+        digest.confirmed.push_back(sent.partition);
+      }
+    } else if (told) {
+      agent.parked.emplace(term_.now() + term_.options().problem_retry, sent.partition);
+      digest.refusals.push_back({.partition = sent.partition,
+                                 .sent_leader_epoch = sent.leader_epoch,
+                                 .entry = *entry->second});
+    } else {
+      agent.dirty.insert(sent.partition);
+    }
+  }
+}
+
+void Announcer::TakeMetadata(Agent& agent,
+                             const Result<ControlResponse>& response,
+                             Digest& digest) {
+  const MetadataCall call = *agent.metadata;
+  agent.metadata.reset();
+  if (!response.ok() || response->answer != ControlAnswer::kDone) {
+    if (response.ok()) {
+      digest.refused = response->answer;
+      digest.agent_epoch = response->broker_epoch;
+      digest.highest_epoch = response->highest_controller_epoch;
+    }
+    BackOff(agent.metadata_backoff);
+    return;
+  }
+  agent.metadata_backoff = {};
+  if (!call.full) {
+    agent.cursor = call.cursor;
+    agent.brokers = call.brokers;
+    return;
+  }
+  ++agent.snapshot_part;
+  if (agent.snapshot_part == agent.snapshot->parts.size()) {
+    agent.cursor = agent.snapshot->cursor;
+    agent.brokers = agent.snapshot->brokers;
+    agent.has_snapshot = true;
+    agent.snapshot.reset();
+  }
+}
+
+void Announcer::MarkAgain(Agent& agent, const ControlCall& call) {
+  for (const Sent& sent : call.sent) {
+    if (call.stop) {
+      if (!agent.dirty.contains(sent.partition)) {
+        agent.stop.insert(sent.partition);
+      }
+    } else if (!agent.stop.contains(sent.partition)) {
+      agent.dirty.insert(sent.partition);
+    }
+  }
+}
+
+void Announcer::BackOff(Backoff& backoff) {
+  backoff.delay =
+      std::clamp(backoff.delay * 2, term_.options().retry_min, term_.options().retry_max);
+  backoff.until = term_.now() + backoff.delay;
+}
+
+void Announcer::Tick() {
+  for (auto& [id, agent] : agents_) {
+    while (!agent.parked.empty() && agent.parked.begin()->first <= term_.now()) {
+      agent.dirty.insert(agent.parked.begin()->second);
+      agent.parked.erase(agent.parked.begin());
+    }
+    if (Wants(agent)) {
+      ready_.insert(id);
+    }
+  }
+}
+
+int64_t Announcer::Unacknowledged(BrokerId broker) const {
+  const auto found = agents_.find(broker);
+  if (found == agents_.end()) {
+    return 0;
+  }
+  const Agent& agent = found->second;
+  size_t count = agent.dirty.size() + agent.stop.size() + agent.parked.size();
+  if (agent.control) {
+    count += agent.control->sent.size();
+  }
+  if (!agent.full_done()) {
+    const auto per_part = static_cast<size_t>(term_.options().part_partitions_max);
+    const size_t begun = static_cast<size_t>(agent.full_part + (agent.control ? 1 : 0)) * per_part;
+    count += agent.full_size - std::min(agent.full_size, begun);
+  }
+  return static_cast<int64_t>(count);
+}
+
+bool Announcer::HasHeard(BrokerId broker, PartitionRef ref) const {
+  const auto found = agents_.find(broker);
+  if (found == agents_.end()) {
+    return false;
+  }
+  const Agent& agent = found->second;
+  // What is in flight was taken from a sorted set, or from the sorted list of hosted partitions.
+  const bool in_flight =
+      agent.control && std::ranges::binary_search(agent.control->sent, ref, {}, &Sent::partition);
+  const bool parked =
+      std::ranges::any_of(agent.parked, [&](const auto& entry) { return entry.second == ref; });
+  return agent.full_done() && !in_flight && !parked && !agent.dirty.contains(ref);
+}
+
+bool Announcer::Quiet() const {
+  return std::ranges::all_of(agents_, [this](const auto& entry) {
+    const Agent& agent = entry.second;
+    return !Wants(agent) && !agent.control && !agent.metadata && agent.parked.empty();
+  });
+}
+
+}  // namespace regent::controller

@@ -1,0 +1,147 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <vector>
+
+#include "controller/core/metadata_log.h"
+#include "controller/core/term.h"
+
+namespace regent::controller {
+
+/// Tells the agents what the term's memory holds: per agent a set of partitions that it must hear
+/// of, at most one request of a kind in flight, newest state wins, retried until settled (R5). The
+/// first thing that an agent hears in a term, and under each broker epoch, is the full state in
+/// numbered parts (R9).
+///
+///     registered ─► full state, part by part ─► increments of what is dirty
+///                        ▲ new broker epoch            │ no answer: dirty again, back-off
+///                        └─────────────────────────────┘
+class Announcer {
+ public:
+  /// What an answer means beyond the marks that it cleared.
+  struct Digest {
+    BrokerId broker = kNoBroker;
+    std::optional<ControlAnswer> refused;      ///< The request as a whole.
+    BrokerEpoch agent_epoch = kNoBrokerEpoch;  ///< With `refused`: what the agent says it is.
+    ControllerEpoch highest_epoch{0};
+    /// Partitions whose leader has acknowledged its present epoch (R1).
+    std::vector<PartitionRef> confirmed;
+    /// Partitions that the agent now serves as told.
+    std::vector<PartitionRef> settled;
+    struct Refusal {
+      PartitionRef partition;
+      LeaderEpoch sent_leader_epoch;
+      PartitionAnswerEntry entry;
+    };
+    std::vector<Refusal> refusals;
+  };
+
+  explicit Announcer(Term& term)
+      : term_(term), log_(term.cluster, term.options().part_partitions_max) {}
+
+  /// An agent is there under a (new) broker epoch: it gets the full state.
+  void Register(BrokerId broker, BrokerEpoch epoch, Endpoint endpoint);
+  void Unregister(BrokerId broker);
+  bool Knows(BrokerId broker) const { return agents_.contains(broker); }
+
+  /// Every live replica must hear of the partition.
+  void MarkReplicas(PartitionRef ref);
+  void Mark(BrokerId broker, PartitionRef ref);
+  /// The agent is to stop its replica (without deleting it).
+  void MarkStop(BrokerId broker, PartitionRef ref);
+  /// The partition's public face has changed: clients are to know (R1 decides when).
+  void Publish(PartitionRef ref);
+  void PublishBrokers();
+  void PublishGone(uint32_t topic);
+
+  /// Sends what may be sent now.
+  void Pump();
+  /// Takes an answer in; nothing if it answers no call of this term.
+  std::optional<Digest> Take(const ControlAnswered& event);
+  /// Wakes what waits for its time.
+  void Tick();
+
+  /// Partitions that the agent has not acknowledged.
+  int64_t Unacknowledged(BrokerId broker) const;
+  bool HasHeard(BrokerId broker, PartitionRef ref) const;
+  /// Whether every registered agent has the full state and every change, and says so.
+  bool Quiet() const;
+
+ private:
+  struct Backoff {
+    Instant until;
+    Duration delay{0};
+  };
+  struct Sent {
+    PartitionRef partition;
+    LeaderEpoch leader_epoch;
+  };
+  struct ControlCall {
+    CallId call;
+    std::vector<Sent> sent;
+    bool stop = false;
+    bool full = false;
+  };
+  struct MetadataCall {
+    CallId call;
+    uint64_t cursor = 0;
+    uint64_t brokers = 0;
+    bool full = false;
+  };
+  struct Agent {
+    BrokerEpoch epoch = kNoBrokerEpoch;
+    // LeaderAndIsr and StopReplica: one lane.
+    std::set<PartitionRef> dirty;
+    std::set<PartitionRef> stop;
+    std::multimap<Instant, PartitionRef> parked;  ///< Refused: tried again at that time.
+    std::optional<ControlCall> control;
+    Backoff control_backoff;
+    uint64_t full_number = 0;
+    size_t full_size = 0;   ///< Hosted partitions when the full state was begun.
+    int32_t full_part = 0;  ///< Next part to send.
+    int32_t full_parts = 0;
+    // UpdateMetadata: the other lane.
+    std::optional<MetadataCall> metadata;
+    Backoff metadata_backoff;
+    std::shared_ptr<const MetadataLog::Snapshot> snapshot;  ///< While its parts are being sent.
+    size_t snapshot_part = 0;
+    bool has_snapshot = false;
+    uint64_t cursor = 0;
+    uint64_t brokers = 0;
+
+    bool full_done() const { return full_part == full_parts; }
+  };
+
+  void PumpControl(BrokerId id, Agent& agent);
+  void SendFullPart(BrokerId id, Agent& agent);
+  void SendIncrement(BrokerId id, Agent& agent);
+  void SendStop(BrokerId id, Agent& agent);
+  void PumpMetadata(BrokerId id, Agent& agent);
+  void Include(LeaderAndIsrRequest& request, ControlCall& call, PartitionRef ref) const;
+  void SendRoles(BrokerId id, Agent& agent, LeaderAndIsrRequest request, ControlCall call);
+  ControlHeader Header(BrokerId id, const Agent& agent);
+  std::vector<BrokerEndpoint> EndpointsOf(const std::set<BrokerId>& brokers) const;
+
+  void TakeControl(Agent& agent, const Result<ControlResponse>& response, Digest& digest);
+  void TakeMetadata(Agent& agent, const Result<ControlResponse>& response, Digest& digest);
+  void TakeRoles(Agent& agent,
+                 const ControlCall& call,
+                 const ControlResponse& response,
+                 Digest& digest);
+  void MarkAgain(Agent& agent, const ControlCall& call);
+  void BackOff(Backoff& backoff);
+  bool Wants(const Agent& agent) const;
+
+  Term& term_;
+  MetadataLog log_;
+  Revision revision_{0};
+  std::map<BrokerId, Agent> agents_;
+  std::set<BrokerId> ready_;  ///< Agents that may have something to send: no walk over all (R6).
+  bool all_ready_ = false;    ///< Everybody has: something was published.
+};
+
+}  // namespace regent::controller

@@ -1,0 +1,444 @@
+#include "controller/core/candidate.h"
+
+#include <algorithm>
+#include <utility>
+
+#include <glog/logging.h>
+
+#include "common/base/overloaded.h"
+#include "controller/core/invariant.h"
+
+namespace regent::controller {
+namespace {
+
+constexpr Duration kRootRetry = std::chrono::seconds(1);
+constexpr Duration kOfficeRetry = std::chrono::milliseconds(200);
+
+}  // namespace
+
+Candidate::Candidate(CandidateOptions options) : options_(std::move(options)) {}
+Candidate::~Candidate() = default;
+
+Actions Candidate::Handle(Event event, Instant now) {
+  now_ = now;
+  std::visit(Overloaded{
+                 [&](const SessionConnected& e) { On(e); },
+                 [&](const LeaseEnded& e) { On(e); },
+                 [&](const SessionExpired& e) { On(e); },
+                 [&](const RootRead& e) { On(e); },
+                 [&](const RootPrepared& e) { On(e); },
+                 [&](const OfficeRead& e) { On(e); },
+                 [&](const ClaimDone& e) { On(e); },
+                 [&](const ResignDone& e) { On(e); },
+                 [&](const StopRequested& e) { On(e); },
+                 [&](const ResignRequested& e) { On(e); },
+                 [&](const Ticked& e) { On(e); },
+                 [&](auto& e) { ToTerm(std::move(e)); },
+             },
+             event);
+  return std::exchange(out_, {});
+}
+
+const Controller* Candidate::term() const {
+  return term_ != nullptr && term_->loaded() ? term_.get() : nullptr;
+}
+
+size_t Candidate::requests_open() const {
+  return term_ == nullptr ? 0 : term_->requests_open();
+}
+
+// --- The session ---
+
+void Candidate::On(const SessionConnected& event) {
+  if (stage_ == Stage::kStopped) {
+    return;
+  }
+  session_id_ = event.session_id;
+  if (event.generation != generation_) {
+    generation_ = event.generation;
+    if (term_ != nullptr && options_.never_fence) {
+      return;
+    }
+    fenced_ = false;
+    stage_ = Stage::kRoot;
+    out_.push_back(ReadRoot{});
+    return;
+  }
+  if (stage_ == Stage::kServing || stage_ == Stage::kFollowing) {
+    // Fenced is not expired (R4): the term goes on if the office is still ours.
+    checking_office_ = true;
+    out_.push_back(ReadOffice{});
+  }
+}
+
+void Candidate::On(const LeaseEnded& event) {
+  if (event.generation != generation_ || options_.never_fence || fenced_) {
+    return;
+  }
+  fenced_ = true;
+  if (term_ != nullptr) {
+    LOG(WARNING) << "fenced epoch=" << term_->epoch() << " reason=no contact with ZooKeeper";
+    term_->SetFenced(true, now_, out_);
+    announced_active_ = false;
+    Publish("fenced: no contact with ZooKeeper");
+  }
+}
+
+void Candidate::On(const SessionExpired& event) {
+  if (event.generation != generation_ || (term_ != nullptr && options_.never_fence)) {
+    return;
+  }
+  if (term_ != nullptr) {
+    FinishTerm("session expired");
+  }
+  const bool leaving = stage_ == Stage::kResigning && stopping_;
+  if (stage_ != Stage::kStopped) {
+    stage_ = leaving ? Stage::kStopped : Stage::kNoSession;
+  }
+  office_.reset();
+  vacant_since_.reset();
+  retry_wanted_ = false;
+  if (leaving) {
+    out_.push_back(OfficeLeft{});
+  }
+}
+
+// --- The root ---
+
+void Candidate::RetryAfter(Duration delay) {
+  retry_wanted_ = true;
+  retry_at_ = now_ + delay;
+}
+
+void Candidate::RefuseRoot(const std::string& why) {
+  if (root_refusal_ != why) {
+    LOG(ERROR) << "not a candidate id=" << options_.self.id << " reason=" << why;
+    root_refusal_ = why;
+    Publish(why);
+  }
+  RetryAfter(kRootRetry);
+}
+
+void Candidate::On(const RootRead& event) {
+  if (event.generation != generation_ || stage_ != Stage::kRoot) {
+    return;
+  }
+  if (!event.readable) {
+    RetryAfter(kRootRetry);
+    return;
+  }
+  const std::string& known = options_.known_cluster_id;
+  if (!known.empty() && event.cluster_id != known) {
+    RefuseRoot("this process belongs to cluster " + known + ", and ZooKeeper holds " +
+               (event.cluster_id ? "cluster " + *event.cluster_id : "no cluster") +
+               ": check --zookeeper and --zk-root; a wiped ZooKeeper is not filled again");
+    return;
+  }
+  if (event.holds_cluster && !event.has_format && !options_.adopt) {
+    RefuseRoot(
+        "the root holds a cluster that is not ours (there is no /regent/format): check --zk-root, "
+        "or take it over with --adopt");
+    return;
+  }
+  if (!event.cluster_id || !event.has_format || !event.base_paths) {
+    if (!known.empty()) {
+      RefuseRoot("base paths are missing in ZooKeeper, and this process belongs to cluster " +
+                 known + ": it does not make them anew");
+      return;
+    }
+    out_.push_back(PrepareRoot{event.cluster_id.value_or("")});
+    return;
+  }
+  options_.known_cluster_id = *event.cluster_id;
+  root_refusal_.clear();
+  stage_ = Stage::kFollowing;
+  out_.push_back(ReadOffice{});
+}
+
+void Candidate::On(const RootPrepared& event) {
+  if (event.generation != generation_ || stage_ != Stage::kRoot) {
+    return;
+  }
+  if (!event.done) {
+    LOG(WARNING) << "root not prepared reason=" << event.problem;
+    RetryAfter(kRootRetry);
+    return;
+  }
+  out_.push_back(ReadRoot{});
+}
+
+// --- The office ---
+
+bool Candidate::HeldByUs(const OfficeRead& event) const {
+  // Our id from an earlier life or session is somebody else (KAFKA-13407).
+  return event.taken && event.holder && event.holder->life == options_.self.life &&
+         event.holder_session == session_id_;
+}
+
+void Candidate::On(const OfficeRead& event) {
+  if (event.generation != generation_ || stage_ == Stage::kStopped || stage_ == Stage::kRoot ||
+      stage_ == Stage::kNoSession) {
+    return;
+  }
+  if (!event.readable) {
+    RetryAfter(kOfficeRetry);
+    return;
+  }
+  office_ = event;
+  if (stage_ == Stage::kServing) {
+    CheckOffice(event);
+  } else if (stage_ == Stage::kFollowing) {
+    Follow(event);
+  }
+}
+
+void Candidate::CheckOffice(const OfficeRead& event) {
+  checking_office_ = false;
+  const bool ours =
+      HeldByUs(event) && event.epoch == term_->epoch() && event.epoch_version == term_->licence();
+  if (ours) {
+    term_->SettleDoubt();
+    if (fenced_) {
+      fenced_ = false;
+      LOG(INFO) << "fence lifted epoch=" << term_->epoch();
+      term_->SetFenced(false, now_, out_);
+    }
+    AfterTerm();
+    return;
+  }
+  if (options_.never_fence && !term_->office_in_doubt()) {
+    return;  // Tests: a zombie that does not look at /controller.
+  }
+  FinishTerm("office lost");
+  stage_ = Stage::kFollowing;
+  Follow(event);
+}
+
+void Candidate::Follow(const OfficeRead& event) {
+  if (HeldByUs(event)) {
+    if (event.epoch == claimed_ && event.epoch_version) {
+      StartTerm(event.epoch, *event.epoch_version);  // The claim whose answer was lost.
+    } else if (event.epoch_version) {
+      out_.push_back(ResignOffice{.licence = *event.epoch_version, .quarantine = std::nullopt});
+      stage_ = Stage::kResigning;
+    }
+    return;
+  }
+  if (event.taken) {
+    vacant_since_.reset();
+    Publish("elected");
+    return;
+  }
+  if (!vacant_since_) {
+    vacant_since_ = now_;
+    Publish("the office is vacant");
+  }
+  if (now_ < no_claim_before_) {
+    RetryAfter(no_claim_before_ - now_);
+    return;
+  }
+  Claim();
+}
+
+void Candidate::Claim() {
+  stage_ = Stage::kClaiming;
+  claimed_ = office_->epoch.Next();
+  out_.push_back(ClaimOffice{.epoch = office_->epoch, .epoch_version = office_->epoch_version});
+}
+
+void Candidate::On(const ClaimDone& event) {
+  if (event.generation != generation_ || stage_ != Stage::kClaiming) {
+    return;
+  }
+  switch (event.outcome) {
+    case ClaimDone::Outcome::kWon: StartTerm(event.epoch, event.epoch_version); return;
+    case ClaimDone::Outcome::kLost:
+    case ClaimDone::Outcome::kUnknown:
+      stage_ = Stage::kFollowing;
+      out_.push_back(ReadOffice{});
+      return;
+  }
+}
+
+void Candidate::StartTerm(ControllerEpoch epoch, ControllerEpochVersion version) {
+  LOG(INFO) << "office won id=" << options_.self.id << " epoch=" << epoch;
+  stage_ = Stage::kServing;
+  checking_office_ = false;
+  out_.push_back(BeginTerm{.epoch = epoch, .licence = version});
+  term_ = std::make_unique<Controller>(
+      Controller::Options{
+          .term = options_.term, .self = options_.self, .epoch = epoch, .licence = version},
+      ids_, now_, out_);
+  if (fenced_) {
+    term_->SetFenced(true, now_, out_);
+  }
+  claimed_ = ControllerEpoch(0);
+}
+
+void Candidate::FinishTerm(const std::string& reason) {
+  const ControllerEpoch epoch = term_->epoch();
+  LOG(INFO) << "term over epoch=" << epoch << " reason=" << reason;
+  term_->AbandonRequests(out_);
+  term_.reset();
+  announced_active_ = false;
+  checking_office_ = false;
+  out_.push_back(EndTerm{.epoch = epoch, .reason = reason});
+  office_.reset();
+  Publish(reason);
+}
+
+void Candidate::Resign(const std::string& reason, std::optional<QuarantineEntry> quarantine) {
+  const ControllerEpochVersion licence = term_->licence();
+  FinishTerm(reason);
+  stage_ = Stage::kResigning;
+  out_.push_back(ResignOffice{.licence = licence, .quarantine = std::move(quarantine)});
+}
+
+void Candidate::On(const ResignDone& event) {
+  if (event.generation != generation_ || stage_ != Stage::kResigning) {
+    return;
+  }
+  if (stopping_) {
+    stage_ = Stage::kStopped;
+    out_.push_back(OfficeLeft{});
+    return;
+  }
+  stage_ = Stage::kFollowing;
+  out_.push_back(ReadOffice{});
+}
+
+void Candidate::On(const StopRequested& /*event*/) {
+  if (std::exchange(stopping_, true)) {
+    return;
+  }
+  if (stage_ == Stage::kServing && !fenced_) {
+    Resign("resigned: shutdown", std::nullopt);
+    return;
+  }
+  if (term_ != nullptr) {
+    FinishTerm("shutdown");
+  }
+  stage_ = Stage::kStopped;
+  out_.push_back(OfficeLeft{});
+}
+
+void Candidate::On(const ResignRequested& event) {
+  if (stage_ == Stage::kServing && !fenced_) {
+    no_claim_before_ = now_ + options_.resign_backoff_min;
+    Resign("resigned: " + event.reason, std::nullopt);
+  }
+}
+
+void Candidate::On(const Ticked& event) {
+  if (retry_wanted_ && retry_at_ <= now_) {
+    retry_wanted_ = false;
+    if (stage_ == Stage::kRoot) {
+      out_.push_back(ReadRoot{});
+    } else if (stage_ == Stage::kFollowing || stage_ == Stage::kServing) {
+      out_.push_back(ReadOffice{});
+    }
+  }
+  if (term_ != nullptr) {
+    Serve(event);
+  }
+}
+
+// --- The term ---
+
+void Candidate::ToTerm(Event event) {
+  const bool asked = std::holds_alternative<AlterPartitionAsked>(event) ||
+                     std::holds_alternative<ControlledShutdownAsked>(event) ||
+                     std::holds_alternative<CreateTopicAsked>(event) ||
+                     std::holds_alternative<ElectLeadersAsked>(event);
+  if (asked && (term() == nullptr || fenced_)) {
+    Refuse(event);
+    return;
+  }
+  if (term_ != nullptr) {
+    Serve(std::move(event));
+  }
+}
+
+void Candidate::Serve(Event event) {
+  try {
+    term_->Handle(std::move(event), now_, out_);
+  } catch (const InvariantBroken& broken) {
+    resign_backoff_ =
+        std::clamp(resign_backoff_ * 2, options_.resign_backoff_min, options_.resign_backoff_max);
+    no_claim_before_ = now_ + resign_backoff_;
+    LOG(ERROR) << "term ended by a broken promise epoch=" << term_->epoch()
+               << " item=" << broken.item().path << " reason=" << broken.what();
+    std::optional<QuarantineEntry> item;
+    if (!broken.item().path.empty()) {
+      item = broken.item();
+    }
+    Resign(std::string("broken promise: ") + broken.what(), std::move(item));
+    return;
+  }
+  AfterTerm();
+}
+
+void Candidate::AfterTerm() {
+  if (term_->office_in_doubt() && !checking_office_) {
+    checking_office_ = true;
+    out_.push_back(ReadOffice{});
+  }
+  if (term_->loaded() && !fenced_ && !announced_active_) {
+    announced_active_ = true;
+    Publish("elected");
+    vacant_since_.reset();
+  }
+}
+
+void Candidate::Refuse(const Event& event) {
+  const Error error{ErrorCode::kNotController,
+                    "this candidate is not the active controller, or has not loaded the cluster "
+                    "yet: ask the controller named, or again"};
+  std::visit(
+      Overloaded{
+          [&](const AlterPartitionAsked& e) {
+            AlterPartitionResponse response;
+            response.answer = AlterAnswer::kNotController;
+            out_.push_back(
+                AnswerAlterPartition{.request = e.request, .response = std::move(response)});
+          },
+          [&](const ControlledShutdownAsked& e) {
+            ControlledShutdownResponse response;
+            response.error = error;
+            out_.push_back(
+                AnswerControlledShutdown{.request = e.request, .response = std::move(response)});
+          },
+          [&](const CreateTopicAsked& e) {
+            CreateTopicResult result;
+            result.error = error;
+            out_.push_back(AnswerCreateTopic{.request = e.request, .result = std::move(result)});
+          },
+          [&](const ElectLeadersAsked& e) {
+            ElectLeadersResult result;
+            result.error = error;
+            out_.push_back(AnswerElectLeaders{.request = e.request, .result = std::move(result)});
+          },
+          [](const auto&) {}},
+      event);
+}
+
+void Candidate::Publish(const std::string& reason) {
+  PublishOffice office;
+  office.reason = reason;
+  if (term_ != nullptr) {
+    office.holder = options_.self;
+    office.epoch = term_->epoch();
+    office.active_here = announced_active_;
+    if (announced_active_ && vacant_since_) {
+      office.failover = now_ - *vacant_since_;
+    }
+  } else if (office_ && office_->taken) {
+    office.holder = office_->holder;
+    office.epoch = office_->epoch;
+  } else if (office_) {
+    office.epoch = office_->epoch;
+  }
+  out_.push_back(std::move(office));
+}
+
+}  // namespace regent::controller

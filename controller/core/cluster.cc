@@ -1,0 +1,213 @@
+#include "controller/core/cluster.h"
+
+#include <algorithm>
+
+#include <glog/logging.h>
+
+namespace regent::controller {
+
+uint32_t Cluster::AddTopic(TopicRef identity, TopicRead read, int32_t min_insync_replicas) {
+  const auto index = static_cast<uint32_t>(topics_.size());
+  topics_.emplace_back();
+  Topic& topic = topics_.back();
+  topic.identity = std::move(identity);
+  topic.node_version = read.node_version;
+  topic.config.overrides = std::move(read.overrides);
+  topic.config.version = read.config_version;
+  topic.config.min_insync_replicas = min_insync_replicas;
+  topic.partitions.resize(read.assignment.size());
+  by_name_[topic.identity->name] = index;
+  by_id_[topic.identity->id] = index;
+  ++counts_.topics;
+  for (size_t i = 0; i < read.assignment.size(); ++i) {
+    const PartitionRef ref{index, static_cast<int32_t>(i)};
+    Partition& p = topic.partitions[i];
+    p.replicas = std::move(read.assignment[i]);
+    p.replicas.shrink_to_fit();
+    Count(topic, p, 1, counts_);
+    IndexReplicas(ref);
+  }
+  return index;
+}
+
+void Cluster::IndexReplicas(PartitionRef ref) {
+  for (const BrokerId replica : at(ref).replicas) {
+    brokers_[replica].hosted.push_back(ref);
+  }
+}
+
+std::optional<uint32_t> Cluster::FindTopic(const std::string& name) const {
+  const auto found = by_name_.find(name);
+  return found == by_name_.end() ? std::nullopt : std::optional(found->second);
+}
+
+std::optional<uint32_t> Cluster::FindTopic(TopicId id) const {
+  const auto found = by_id_.find(id);
+  return found == by_id_.end() ? std::nullopt : std::optional(found->second);
+}
+
+void Cluster::SetTopicGone(uint32_t index) {
+  Topic& gone = topics_[index];
+  if (gone.gone) {
+    return;
+  }
+  gone.gone = true;
+  --counts_.topics;
+  for (Partition& p : gone.partitions) {
+    Count(gone, p, -1, counts_);
+    if (p.state.leader != kNoBroker) {
+      --brokers_[p.state.leader].leaders;
+    }
+  }
+  by_name_.erase(gone.identity->name);
+  by_id_.erase(gone.identity->id);
+}
+
+bool Cluster::Usable(PartitionRef ref) const {
+  const Topic& owner = topics_[ref.topic];
+  return owner.announced && !owner.gone && !at(ref).unreadable;
+}
+
+std::optional<PartitionRef> Cluster::Find(TopicId id, int32_t index) const {
+  const auto found = FindTopic(id);
+  if (!found || index < 0 || static_cast<size_t>(index) >= topics_[*found].partitions.size()) {
+    return std::nullopt;
+  }
+  return PartitionRef{*found, index};
+}
+
+std::optional<PartitionRef> Cluster::Find(const std::string& name, int32_t index) const {
+  const auto found = FindTopic(name);
+  if (!found || index < 0 || static_cast<size_t>(index) >= topics_[*found].partitions.size()) {
+    return std::nullopt;
+  }
+  return PartitionRef{*found, index};
+}
+
+void Cluster::SetState(PartitionRef ref, PartitionState state, PartitionEpoch epoch, Instant now) {
+  Topic& owner = topics_[ref.topic];
+  Partition& p = at(ref);
+  CHECK(!owner.gone) << Name(ref);
+  Count(owner, p, -1, counts_);
+  const BrokerId old_leader = p.state.leader;
+  if (old_leader != state.leader) {
+    if (old_leader != kNoBroker) {
+      --brokers_[old_leader].leaders;
+    }
+    if (state.leader != kNoBroker) {
+      ++brokers_[state.leader].leaders;
+    }
+  }
+  for (const BrokerId replica : p.replicas) {
+    const bool was = Contains(p.state.isr, replica);
+    const bool is = Contains(state.isr, replica);
+    if (was && !is) {
+      out_of_sync_since_[{ref, replica}] = now;
+    } else if (!was && is) {
+      out_of_sync_since_.erase({ref, replica});
+    }
+  }
+  p.state = std::move(state);
+  p.state.isr.shrink_to_fit();
+  p.epoch = epoch;
+  Count(owner, p, 1, counts_);
+}
+
+void Cluster::Count(const Topic& topic, const Partition& p, int64_t sign, ClusterCounts& counts) {
+  counts.partitions += sign;
+  if (!p.has_state() || p.state.leader == kNoBroker) {
+    counts.offline += sign;
+  } else if (p.state.leader != p.replicas.front()) {
+    counts.not_preferred += sign;
+  }
+  // An ISR without a leader is a memory of who may lead again, not of who is in sync now.
+  const size_t in_sync = p.state.leader == kNoBroker ? 0 : p.state.isr.size();
+  if (in_sync < p.replicas.size()) {
+    counts.under_replicated += sign;
+  }
+  const auto min_isr = std::min(static_cast<size_t>(std::max(topic.config.min_insync_replicas, 1)),
+                                p.replicas.size());
+  if (in_sync < min_isr) {
+    counts.under_min_isr += sign;
+  }
+}
+
+ClusterCounts Cluster::Recount() const {
+  ClusterCounts counts;
+  for (const Topic& topic : topics_) {
+    if (topic.gone) {
+      continue;
+    }
+    ++counts.topics;
+    for (const Partition& p : topic.partitions) {
+      Count(topic, p, 1, counts);
+    }
+  }
+  return counts;
+}
+
+ReplicaStanding Cluster::Standing(PartitionRef ref, BrokerId id) const {
+  const Broker* found = FindBroker(id);
+  if (found == nullptr || !found->live) {
+    return ReplicaStanding::kDead;
+  }
+  if (FindReplicaProblem(ref, id) != nullptr) {
+    return ReplicaStanding::kDead;
+  }
+  const Partition& p = at(ref);
+  if (p.departed != 0) {
+    const auto place = std::ranges::find(p.replicas, id) - p.replicas.begin();
+    if (((p.departed >> static_cast<unsigned>(place)) & 1U) != 0) {
+      return ReplicaStanding::kReturned;
+    }
+  }
+  return found->stopping ? ReplicaStanding::kStopping : ReplicaStanding::kLive;
+}
+
+std::vector<ReplicaView> Cluster::Views(PartitionRef ref) const {
+  std::vector<ReplicaView> views;
+  const Partition& p = at(ref);
+  views.reserve(p.replicas.size());
+  for (const BrokerId replica : p.replicas) {
+    views.push_back({replica, Standing(ref, replica)});
+  }
+  return views;
+}
+
+const Broker* Cluster::FindBroker(BrokerId id) const {
+  const auto found = brokers_.find(id);
+  return found == brokers_.end() ? nullptr : &found->second;
+}
+
+bool Cluster::IsLive(BrokerId id) const {
+  const Broker* found = FindBroker(id);
+  return found != nullptr && found->live;
+}
+
+void Cluster::SetReplicaProblem(PartitionRef ref, BrokerId id, ReplicaProblem problem) {
+  replica_problems_[{id, ref}] = std::move(problem);
+}
+
+bool Cluster::ClearReplicaProblem(PartitionRef ref, BrokerId id) {
+  return !replica_problems_.empty() && replica_problems_.erase({id, ref}) > 0;
+}
+
+void Cluster::ClearReplicaProblems(BrokerId id) {
+  replica_problems_.erase(replica_problems_.lower_bound({id, PartitionRef{}}),
+                          replica_problems_.lower_bound({id.Next(), PartitionRef{}}));
+}
+
+const ReplicaProblem* Cluster::FindReplicaProblem(PartitionRef ref, BrokerId id) const {
+  if (replica_problems_.empty()) {
+    return nullptr;
+  }
+  const auto found = replica_problems_.find({id, ref});
+  return found == replica_problems_.end() ? nullptr : &found->second;
+}
+
+std::optional<Instant> Cluster::OutOfSyncSince(PartitionRef ref, BrokerId id) const {
+  const auto found = out_of_sync_since_.find({ref, id});
+  return found == out_of_sync_since_.end() ? std::nullopt : std::optional(found->second);
+}
+
+}  // namespace regent::controller

@@ -1,0 +1,380 @@
+#include "controller/core/controller.h"
+
+#include <algorithm>
+#include <utility>
+
+#include <glog/logging.h>
+
+#include "common/base/overloaded.h"
+#include "controller/core/controller_impl.h"
+
+namespace regent::controller {
+namespace {
+
+constexpr Duration kLoadRetry = std::chrono::seconds(1);
+
+}  // namespace
+
+Controller::Impl::Impl(Options options, TermIds& ids)
+    : term(std::move(options), ids),
+      announcer(term),
+      writer(term, announcer, *this),
+      alters(term, announcer, writer),
+      elections(term, writer),
+      topics(term, announcer, writer),
+      membership(term, announcer, writer, alters) {}
+
+void Controller::Impl::Start(Instant now, Actions& out) {
+  term.Begin(now, out);
+  term.Emit(LoadCluster{term.epoch()});
+}
+
+void Controller::Impl::Handle(Event event, Instant now, Actions& out) {
+  term.Begin(now, out);
+  std::visit(Overloaded{
+                 [&](ClusterLoaded& e) { On(e); },
+                 [&](BrokersRead& e) { On(e); },
+                 [&](TopicsListed& e) { On(e); },
+                 [&](PreferredElectionFound& e) { On(e); },
+                 [&](WriteDone& e) { term.Resolve(std::move(e)); },
+                 [&](PartitionsRead& e) { term.Resolve(std::move(e)); },
+                 [&](TopicsRead& e) { term.Resolve(std::move(e)); },
+                 [&](ControlAnswered& e) { On(e); },
+                 [&](AlterPartitionAsked& e) { On(e); },
+                 [&](ControlledShutdownAsked& e) { On(e); },
+                 [&](CreateTopicAsked& e) { On(e); },
+                 [&](ElectLeadersAsked& e) { On(e); },
+                 [&](Ticked& e) { On(e); },
+                 [](auto&) { LOG(FATAL) << "an event of the candidate reached the term"; },
+             },
+             event);
+  Flush();
+}
+
+void Controller::Impl::Flush() {
+  if (!loaded) {
+    return;
+  }
+  writer.Pump();
+  announcer.Pump();
+}
+
+// --- Loading ---
+
+void Controller::Impl::On(ClusterLoaded& event) {
+  if (event.term != term.epoch() || loaded) {
+    return;
+  }
+  if (!event.snapshot.ok()) {
+    LOG(WARNING) << "load failed epoch=" << term.epoch() << " reason=" << event.snapshot.error();
+    load_again_at_ = term.now() + kLoadRetry;
+    return;
+  }
+  Load(std::move(*event.snapshot));
+  loaded = true;
+  if (auto early = std::exchange(early_brokers_, std::nullopt)) {
+    membership.Take(*early);
+  }
+  if (auto early = std::exchange(early_topics_, std::nullopt)) {
+    topics.Take(*early);
+  }
+  if (auto early = std::exchange(early_election_, std::nullopt)) {
+    elections.Take(early->election);
+  }
+}
+
+void Controller::Impl::Load(ClusterSnapshot snapshot) {
+  term.cluster.cluster_id = snapshot.cluster_id;
+  for (const std::string& problem : snapshot.problems) {
+    const size_t space = problem.find(' ');
+    term.cluster.SetProblem(problem.substr(0, space),
+                            space == std::string::npos ? problem : problem.substr(space + 1));
+  }
+  Quarantine(snapshot.quarantine, snapshot);
+  for (TopicRead& topic : snapshot.topics) {
+    topics.Adopt(std::move(topic));
+  }
+  // Agents are registered once the topics are known: their full state is then complete.
+  membership.Begin(snapshot.brokers, snapshot.stopping);
+  for (uint32_t t = 0; t < term.cluster.topics().size(); ++t) {
+    for (int32_t i = 0; static_cast<size_t>(i) < term.cluster.topic(t).partitions.size(); ++i) {
+      writer.Queue({t, i});
+    }
+  }
+  if (snapshot.preferred_election) {
+    elections.Take(*snapshot.preferred_election);
+  }
+  const ClusterCounts& counts = term.cluster.counts();
+  LOG(INFO) << "cluster loaded epoch=" << term.epoch() << " brokers=" << snapshot.brokers.size()
+            << " topics=" << counts.topics << " partitions=" << counts.partitions
+            << " problems=" << term.cluster.problems().size();
+}
+
+void Controller::Impl::Quarantine(const std::vector<QuarantineEntry>& entries,
+                                  ClusterSnapshot& snapshot) {
+  std::map<std::string, const QuarantineEntry*> by_path;
+  for (const QuarantineEntry& entry : entries) {
+    by_path[entry.path] = &entry;
+  }
+  if (by_path.empty()) {
+    return;
+  }
+  const auto why = [&](const std::string& path, int32_t version) -> std::string {
+    const auto found = by_path.find(path);
+    if (found == by_path.end() || found->second->node_version != version) {
+      return {};
+    }
+    return "in quarantine since controller epoch " +
+           std::to_string(found->second->controller_epoch.value()) + ": " + found->second->reason;
+  };
+  for (TopicRead& topic : snapshot.topics) {
+    if (std::string reason = why(TopicNode(topic.name), topic.node_version); !reason.empty()) {
+      topic.problem = std::move(reason);
+    }
+    for (size_t i = 0; i < topic.states.size(); ++i) {
+      PartitionStateRead& state = topic.states[i];
+      const std::string path =
+          TopicNode(topic.name) + "/partitions/" + std::to_string(i) + "/state";
+      if (std::string reason = why(path, state.epoch.value()); !reason.empty()) {
+        state.kind = PartitionStateRead::Kind::kUnreadable;
+        state.problem = std::move(reason);
+      }
+    }
+  }
+}
+
+// --- The store ---
+
+void Controller::Impl::On(BrokersRead& event) {
+  if (event.term != term.epoch()) {
+    return;
+  }
+  if (!loaded) {
+    early_brokers_ = std::move(event);
+    return;
+  }
+  membership.Take(event);
+}
+
+void Controller::Impl::On(TopicsListed& event) {
+  if (event.term != term.epoch()) {
+    return;
+  }
+  if (!loaded) {
+    early_topics_ = std::move(event);
+    return;
+  }
+  topics.Take(event);
+}
+
+void Controller::Impl::On(PreferredElectionFound& event) {
+  if (event.term != term.epoch()) {
+    return;
+  }
+  if (!loaded) {
+    early_election_ = std::move(event);
+    return;
+  }
+  elections.Take(event.election);
+}
+
+// --- Agents ---
+
+void Controller::Impl::On(const ControlAnswered& event) {
+  const auto digest = announcer.Take(event);
+  if (!digest) {
+    return;
+  }
+  for (const PartitionRef ref : digest->confirmed) {
+    Partition& p = term.cluster.at(ref);
+    if (p.confirmed != p.state.leader_epoch) {
+      p.confirmed = p.state.leader_epoch;
+      announcer.Publish(ref);
+    }
+  }
+  for (const PartitionRef ref : digest->settled) {
+    if (term.cluster.ClearReplicaProblem(ref, digest->broker)) {
+      writer.Queue(ref);
+    }
+  }
+  for (const Announcer::Digest::Refusal& refusal : digest->refusals) {
+    ReplicaRefused(digest->broker, refusal);
+  }
+  if (digest->refused) {
+    Refused(*digest);
+  }
+}
+
+void Controller::Impl::Refused(const Announcer::Digest& digest) {
+  const BrokerId broker = digest.broker;
+  switch (*digest.refused) {
+    case ControlAnswer::kStaleControllerEpoch:
+      LOG(WARNING) << "control refused broker=" << broker << " epoch=" << term.epoch()
+                   << " highest=" << digest.highest_epoch << " reason=stale controller epoch";
+      if (digest.highest_epoch > term.epoch()) {
+        term.DoubtOffice();
+      }
+      return;
+    case ControlAnswer::kOtherBrokerEpoch: term.Emit(ReadBrokers{term.epoch()}); return;
+    case ControlAnswer::kWrongCluster:
+      term.cluster.SetProblem(BrokerNode(broker),
+                              "its data directory belongs to another cluster or broker");
+      return;
+    case ControlAnswer::kDone:
+    case ControlAnswer::kSuperseded:
+    case ControlAnswer::kStopping: return;
+  }
+}
+
+void Controller::Impl::ReplicaRefused(BrokerId broker, const Announcer::Digest::Refusal& refusal) {
+  const PartitionRef ref = refusal.partition;
+  Partition& p = term.cluster.at(ref);
+  const PartitionAnswer answer = refusal.entry.answer;
+  LOG(WARNING) << "role refused partition=" << term.cluster.Name(ref) << " broker=" << broker
+               << " leader_epoch=" << refusal.sent_leader_epoch << " answer=" << answer
+               << " reason=" << refusal.entry.reason;
+  switch (answer) {
+    case PartitionAnswer::kApplied:
+    case PartitionAnswer::kAlready: return;
+    case PartitionAnswer::kAhead:
+      if (refusal.entry.leader_epoch > p.state.leader_epoch ||
+          refusal.entry.partition_epoch > p.epoch) {
+        writer.ReadBack({ref});
+      }
+      return;
+    case PartitionAnswer::kOtherLife:
+      if (p.state.leader == broker && p.state.leader_epoch == refusal.sent_leader_epoch) {
+        const auto place = std::ranges::find(p.replicas, broker) - p.replicas.begin();
+        p.departed |= uint64_t{1} << static_cast<unsigned>(place);
+        writer.Queue(ref);
+      }
+      return;
+    case PartitionAnswer::kStorageError:
+    case PartitionAnswer::kReplicaMissing:
+    case PartitionAnswer::kOtherTopicId:
+    case PartitionAnswer::kNotReplica:
+    case PartitionAnswer::kSuspect:
+      term.cluster.SetReplicaProblem(ref, broker,
+                                     {.answer = answer, .reason = refusal.entry.reason});
+      writer.Queue(ref);
+      return;
+  }
+}
+
+// --- Callers ---
+
+void Controller::Impl::On(const AlterPartitionAsked& event) {
+  if (!loaded) {
+    term.Emit(AnswerAlterPartition{.request = event.request,
+                                   .response = {.answer = AlterAnswer::kNotController,
+                                                .controller_epoch = term.epoch(),
+                                                .results = {}}});
+    return;
+  }
+  alters.Take(event);
+}
+
+void Controller::Impl::On(const ControlledShutdownAsked& event) {
+  membership.Take(event);
+}
+void Controller::Impl::On(const CreateTopicAsked& event) {
+  topics.Take(event);
+}
+void Controller::Impl::On(const ElectLeadersAsked& event) {
+  elections.Take(event);
+}
+
+void Controller::Impl::On(const Ticked& /*event*/) {
+  if (load_again_at_ && *load_again_at_ <= term.now()) {
+    load_again_at_.reset();
+    term.Emit(LoadCluster{term.epoch()});
+  }
+  writer.Tick();
+  announcer.Tick();
+  elections.Tick();
+  topics.Tick();
+  membership.Tick();
+}
+
+void Controller::Impl::OnAlterSettled(const WaitingAlter& alter, AlterAnswer answer) {
+  alters.Settle(alter, answer);
+}
+void Controller::Impl::OnPreferredSettled(PartitionRef ref, bool elected) {
+  elections.Settle(ref, elected);
+}
+void Controller::Impl::OnSettled(PartitionRef ref) {
+  membership.Settle(ref);
+}
+void Controller::Impl::OnFirstState(PartitionRef ref) {
+  topics.FirstState(ref);
+}
+
+void Controller::Impl::SetFenced(bool fenced, Instant now, Actions& out) {
+  term.Begin(now, out);
+  term.SetFenced(fenced);
+  Flush();
+}
+
+void Controller::Impl::AbandonRequests(Actions& out) {
+  term.Begin(term.now(), out);
+  alters.Abandon(writer.Abandon());
+  elections.Abandon();
+  topics.Abandon();
+  membership.Abandon();
+}
+
+// --- The outside ---
+
+Controller::Controller(Options options, TermIds& ids, Instant now, Actions& out)
+    : impl_(std::make_unique<Impl>(std::move(options), ids)) {
+  impl_->Start(now, out);
+}
+Controller::~Controller() = default;
+
+void Controller::Handle(Event event, Instant now, Actions& out) {
+  impl_->Handle(std::move(event), now, out);
+}
+void Controller::SetFenced(bool fenced, Instant now, Actions& out) {
+  impl_->SetFenced(fenced, now, out);
+}
+void Controller::AbandonRequests(Actions& out) {
+  impl_->AbandonRequests(out);
+}
+
+bool Controller::office_in_doubt() const {
+  return impl_->term.office_in_doubt();
+}
+void Controller::SettleDoubt() {
+  impl_->term.SettleDoubt();
+}
+bool Controller::loaded() const {
+  return impl_->loaded;
+}
+ControllerEpoch Controller::epoch() const {
+  return impl_->term.epoch();
+}
+ControllerEpochVersion Controller::licence() const {
+  return impl_->term.licence();
+}
+const ClusterCounts& Controller::counts() const {
+  return impl_->term.cluster.counts();
+}
+const TermCounters& Controller::counters() const {
+  return impl_->term.counters;
+}
+size_t Controller::requests_open() const {
+  return impl_->alters.open() + impl_->elections.open() + impl_->topics.open() +
+         impl_->membership.open();
+}
+bool Controller::KnowsBroker(BrokerId broker) const {
+  return impl_->term.cluster.IsLive(broker);
+}
+const Cluster& Controller::cluster() const {
+  return impl_->term.cluster;
+}
+bool Controller::quiet() const {
+  return impl_->loaded && impl_->announcer.Quiet() && impl_->writer.queue_size() == 0 &&
+         impl_->term.writes_out() == 0;
+}
+
+}  // namespace regent::controller

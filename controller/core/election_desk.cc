@@ -1,0 +1,233 @@
+#include "controller/core/election_desk.h"
+
+#include <algorithm>
+#include <utility>
+
+#include <glog/logging.h>
+
+namespace regent::controller {
+namespace {
+
+constexpr const char* kElectionNode = "/admin/preferred_replica_election";
+
+}  // namespace
+
+std::vector<NamedPartition> ElectionDesk::Asked(const ElectLeadersSpec& spec, Open& open) const {
+  std::vector<NamedPartition> names = spec.partitions;
+  const auto add_topic = [&](uint32_t index, bool count_only) {
+    const Topic& topic = term_.cluster.topic(index);
+    for (int32_t i = 0; static_cast<size_t>(i) < topic.partitions.size(); ++i) {
+      const Partition& p = topic.partitions[static_cast<size_t>(i)];
+      if (count_only && p.state.leader == p.replicas.front()) {
+        ++open.result.already_preferred;
+      } else {
+        names.push_back({.topic = topic.identity->name, .index = i});
+      }
+    }
+  };
+  for (const std::string& name : spec.topics) {
+    if (const auto index = term_.cluster.FindTopic(name)) {
+      add_topic(*index, false);
+    } else {
+      names.push_back({.topic = name, .index = -1});
+    }
+  }
+  if (spec.topics.empty() && spec.partitions.empty()) {
+    for (const auto& [name, index] : term_.cluster.topics_by_name()) {
+      add_topic(index, true);
+    }
+  }
+  std::ranges::sort(names);
+  names.erase(std::unique(names.begin(), names.end()), names.end());
+  return names;
+}
+
+std::string ElectionDesk::WhyNot(PartitionRef ref) const {
+  const Partition& p = term_.cluster.at(ref);
+  const BrokerId preferred = p.replicas.front();
+  const std::string who = "broker " + std::to_string(preferred.value());
+  if (p.unreadable) {
+    return "the partition's state cannot be read";
+  }
+  if (const ReplicaProblem* problem = term_.cluster.FindReplicaProblem(ref, preferred)) {
+    return who + " cannot serve the replica: " + Name(problem->answer);
+  }
+  switch (term_.cluster.Standing(ref, preferred)) {
+    case ReplicaStanding::kDead: return who + " is not registered";
+    case ReplicaStanding::kStopping: return who + " is stopping";
+    case ReplicaStanding::kReturned: return who + " has just come back";
+    case ReplicaStanding::kLive: break;
+  }
+  return Contains(p.state.isr, preferred) ? "the partition has no state yet"
+                                          : who + " is not in the ISR";
+}
+
+ElectResult ElectionDesk::FirstLook(const NamedPartition& name,
+                                    std::optional<PartitionRef> ref,
+                                    bool dry_run) const {
+  ElectResult result;
+  result.partition = name;
+  if (!ref) {
+    result.outcome = ElectOutcome::kUnknownPartition;
+    result.message = "there is no such topic or partition";
+    return result;
+  }
+  const Partition& p = term_.cluster.at(*ref);
+  result.old_leader = p.state.leader;
+  result.new_leader = p.state.leader;
+  if (p.has_state() && p.state.leader == p.replicas.front()) {
+    result.outcome = ElectOutcome::kAlreadyPreferred;
+  } else if (!p.has_state() || p.unreadable ||
+             !PreferredState(p.state, term_.cluster.Views(*ref), term_.epoch())) {
+    result.outcome = ElectOutcome::kPreferredNotAvailable;
+    result.message = WhyNot(*ref);
+  } else if (dry_run) {
+    result.outcome = ElectOutcome::kWouldElect;
+    result.new_leader = p.replicas.front();
+  }
+  return result;
+}
+
+void ElectionDesk::Take(const ElectLeadersAsked& event) {
+  Open open;
+  const Duration timeout =
+      event.spec.timeout > Duration(0) ? event.spec.timeout : term_.options().request_timeout;
+  open.deadline = term_.now() + timeout;
+  std::vector<PartitionRef> wanted;
+  for (NamedPartition& name : Asked(event.spec, open)) {
+    const auto ref = term_.cluster.Find(name.topic, name.index);
+    ElectResult result = FirstLook(name, ref, event.spec.dry_run);
+    if (result.outcome == ElectOutcome::kFailed) {
+      waiting_[*ref].push_back({.request = event.request, .item = open.result.results.size()});
+      wanted.push_back(*ref);
+      ++open.items_left;
+    }
+    open.result.results.push_back(std::move(result));
+  }
+  const auto at = open_.emplace(event.request, std::move(open)).first;
+  if (wanted.empty()) {
+    Finish(at);
+    return;
+  }
+  for (const PartitionRef ref : wanted) {
+    writer_.WantPreferred(ref);
+  }
+}
+
+void ElectionDesk::Take(const PreferredElectionRead& election) {
+  if (!election.problem.empty()) {
+    term_.cluster.SetProblem(kElectionNode, election.problem + ": correct or delete the node");
+    return;
+  }
+  term_.cluster.ClearProblem(kElectionNode);
+  if (znode_version_) {
+    next_ = election;  // One at a time.
+    return;
+  }
+  znode_version_ = election.version;
+  std::vector<PartitionRef> wanted;
+  for (const auto& [topic, index] : election.partitions) {
+    const auto ref = term_.cluster.Find(topic, index);
+    if (!ref) {
+      LOG(WARNING) << "preferred election ignored partition=" << topic << '-' << index
+                   << " reason=unknown";
+      continue;
+    }
+    znode_left_.insert(*ref);
+    wanted.push_back(*ref);
+  }
+  for (const PartitionRef ref : wanted) {
+    writer_.WantPreferred(ref);
+  }
+  ZnodeSettled();
+}
+
+void ElectionDesk::ZnodeSettled() {
+  if (!znode_version_ || !znode_left_.empty()) {
+    return;
+  }
+  const int32_t version = *znode_version_;
+  term_.IssueWrite({DeletePreferredElection{.expected = version}},
+                   [this, version](const WriteOutcome& outcome) {
+                     if (std::holds_alternative<WriteUnknown>(outcome)) {
+                       ZnodeSettled();  // A second deletion of the same version harms nobody.
+                       return;
+                     }
+                     znode_version_.reset();
+                     if (const auto next = std::exchange(next_, std::nullopt);
+                         next && next->version != version) {
+                       Take(*next);
+                     }
+                   });
+}
+
+void ElectionDesk::Settle(PartitionRef ref, bool elected) {
+  if (znode_left_.erase(ref) > 0) {
+    ZnodeSettled();
+  }
+  const auto found = waiting_.find(ref);
+  if (found == waiting_.end()) {
+    return;
+  }
+  const std::vector<Waiter> waiters = std::move(found->second);
+  waiting_.erase(found);
+  const Partition& p = term_.cluster.at(ref);
+  for (const Waiter& waiter : waiters) {
+    const auto open = open_.find(waiter.request);
+    if (open == open_.end()) {
+      continue;  // Answered at its deadline.
+    }
+    ElectResult& result = open->second.result.results[waiter.item];
+    result.new_leader = p.state.leader;
+    if (elected) {
+      result.outcome = ElectOutcome::kElected;
+    } else if (p.has_state() && p.state.leader == p.replicas.front()) {
+      result.outcome = ElectOutcome::kAlreadyPreferred;
+    } else {
+      result.outcome = ElectOutcome::kPreferredNotAvailable;
+      result.message = WhyNot(ref);
+    }
+    if (--open->second.items_left == 0) {
+      Finish(open);
+    }
+  }
+}
+
+void ElectionDesk::Finish(std::map<RequestId, Open>::iterator open) {
+  const RequestId request = open->first;
+  ElectLeadersResult result = std::move(open->second.result);
+  open_.erase(open);
+  term_.Emit(AnswerElectLeaders{.request = request, .result = std::move(result)});
+}
+
+void ElectionDesk::Tick() {
+  for (auto it = open_.begin(); it != open_.end();) {
+    const auto open = it++;
+    if (open->second.deadline > term_.now()) {
+      continue;
+    }
+    for (ElectResult& result : open->second.result.results) {
+      if (result.outcome == ElectOutcome::kFailed) {
+        result.outcome = ElectOutcome::kUnknownOutcome;
+        result.message = "the deadline passed; the election may still take place";
+      }
+    }
+    Finish(open);
+  }
+}
+
+void ElectionDesk::Abandon() {
+  while (!open_.empty()) {
+    Open& open = open_.begin()->second;
+    for (ElectResult& result : open.result.results) {
+      if (result.outcome == ElectOutcome::kFailed) {
+        result.outcome = ElectOutcome::kUnknownOutcome;
+        result.message = "the controller's term ended; ask again";
+      }
+    }
+    Finish(open_.begin());
+  }
+  waiting_.clear();
+}
+
+}  // namespace regent::controller

@@ -1,0 +1,603 @@
+#include "controller/core/partition_writer.h"
+
+#include <algorithm>
+#include <memory>
+#include <utility>
+
+#include <glog/logging.h>
+
+#include "common/base/overloaded.h"
+#include "controller/core/invariant.h"
+#include "controller/core/isr.h"
+
+namespace regent::controller {
+namespace {
+
+constexpr Duration kReadRetry = std::chrono::milliseconds(100);
+constexpr Duration kWriteRetry = std::chrono::seconds(1);
+
+/// Why a state that was read cannot be obeyed; empty if it can.
+std::string WhyUnusable(const PartitionState& state, const BrokerList& replicas) {
+  if (state.isr.empty()) {
+    return "its ISR is empty";
+  }
+  for (const BrokerId member : state.isr) {
+    if (!Contains(replicas, member)) {
+      return "its ISR names broker " + std::to_string(member.value()) + ", which is no replica";
+    }
+  }
+  if (state.leader != kNoBroker && !Contains(state.isr, state.leader)) {
+    return "its leader " + std::to_string(state.leader.value()) + " is not in its ISR";
+  }
+  if (state.leader_epoch < LeaderEpoch(0)) {
+    return "its leader epoch is negative";
+  }
+  return {};
+}
+
+}  // namespace
+
+bool PartitionWriter::Urgent(PartitionRef ref) const {
+  const Partition& p = term_.cluster.at(ref);
+  return !p.has_state() || p.state.leader == kNoBroker ||
+         term_.cluster.Standing(ref, p.state.leader) != ReplicaStanding::kLive;
+}
+
+void PartitionWriter::Queue(PartitionRef ref) {
+  if (!term_.cluster.Usable(ref)) {
+    return;
+  }
+  Partition& p = term_.cluster.at(ref);
+  if (p.queued == 2) {
+    return;
+  }
+  if (Urgent(ref)) {
+    p.queued = 2;
+    urgent_.push_back(ref);
+  } else if (p.queued == 0) {
+    p.queued = 1;
+    normal_.push_back(ref);
+  }
+}
+
+void PartitionWriter::QueueHosted(BrokerId broker) {
+  for (const PartitionRef ref : term_.cluster.broker(broker).hosted) {
+    Queue(ref);
+  }
+}
+
+std::optional<PartitionRef> PartitionWriter::Next() {
+  while (!urgent_.empty() || !normal_.empty()) {
+    std::deque<PartitionRef>& queue = urgent_.empty() ? normal_ : urgent_;
+    const uint8_t level = urgent_.empty() ? 1 : 2;
+    const PartitionRef ref = queue.front();
+    queue.pop_front();
+    Partition& p = term_.cluster.at(ref);
+    if (p.queued != level) {
+      continue;  // It has moved to the other queue since.
+    }
+    p.queued = 0;
+    if (p.busy || !term_.cluster.Usable(ref)) {
+      continue;  // The outcome that is awaited queues it again.
+    }
+    return ref;
+  }
+  return std::nullopt;
+}
+
+void PartitionWriter::WantAlter(PartitionRef ref, WaitingAlter alter) {
+  if (!term_.cluster.Usable(ref)) {
+    listener_.OnAlterSettled(alter, AlterAnswer::kUnknownPartition);
+    return;
+  }
+  wishes_[ref].alters.push_back(std::move(alter));
+  Queue(ref);
+}
+
+void PartitionWriter::WantPreferred(PartitionRef ref) {
+  if (!term_.cluster.Usable(ref)) {
+    listener_.OnPreferredSettled(ref, false);
+    return;
+  }
+  wishes_[ref].preferred = true;
+  Queue(ref);
+}
+
+bool PartitionWriter::Settled(PartitionRef ref) const {
+  const Partition& p = term_.cluster.at(ref);
+  return !p.busy && p.queued == 0;
+}
+
+// --- Deciding ---
+
+void PartitionWriter::Pump() {
+  if (term_.fenced()) {
+    return;
+  }
+  while (in_flight_ < term_.options().writes_in_flight_max) {
+    Batch batch;
+    while (Fits(batch)) {
+      const auto ref = Next();
+      if (!ref) {
+        break;
+      }
+      if (!Decide(*ref, batch)) {
+        break;
+      }
+    }
+    if (batch.ops.empty()) {
+      return;
+    }
+    Send(std::move(batch));
+  }
+}
+
+bool PartitionWriter::Fits(const Batch& batch) const {
+  // The next partition may need three: the topic's directory, its own, and the state.
+  return batch.zookeeper_ops + 3 <= std::min(term_.options().write_ops_max, kZooKeeperOpsMax);
+}
+
+bool PartitionWriter::Decide(PartitionRef ref, Batch& batch) {
+  Topic& topic = term_.cluster.topic(ref.topic);
+  const Partition& p = term_.cluster.at(ref);
+  if (!p.has_state() && topic.directory_write_out && batch.directory_of != ref.topic) {
+    waiting_for_directory_[ref.topic].push_back(ref);
+    return true;
+  }
+  std::optional<Item> item = Decision(ref);
+  if (!item) {
+    if (Settled(ref)) {
+      listener_.OnSettled(ref);
+    }
+    return true;
+  }
+  CheckState(ref, item->next);
+  if (item->cause == WriteCause::kInitial && !topic.has_partitions_directory &&
+      !topic.directory_write_out) {
+    if (batch.directory_of) {  // One topic's directory per multi: a refusal must have one cause.
+      Queue(ref);
+      return false;
+    }
+    batch.directory_of = ref.topic;
+    topic.directory_write_out = true;
+    batch.directory_op = batch.ops.size();
+    batch.ops.push_back(CreatePartitionsDirectory{topic.identity});
+    ++batch.zookeeper_ops;
+  }
+  AddToBatch(std::move(*item), batch);
+  return true;
+}
+
+std::optional<PartitionWriter::Item> PartitionWriter::Decision(PartitionRef ref) {
+  Partition& p = term_.cluster.at(ref);
+  const std::vector<ReplicaView> views = term_.cluster.Views(ref);
+  if (!p.has_state()) {
+    if (auto first = InitialState(views, term_.epoch())) {
+      return Item{.partition = ref,
+                  .next = std::move(*first),
+                  .expected = kNoPartitionEpoch,
+                  .cause = WriteCause::kInitial,
+                  .departed = p.departed,
+                  .alter = std::nullopt};
+    }
+    p.departed = 0;
+  } else if (auto demanded = DemandedState(p.state, views, term_.epoch())) {
+    return Item{.partition = ref,
+                .next = std::move(*demanded),
+                .expected = p.epoch,
+                .cause = WriteCause::kLiveness,
+                .departed = p.departed,
+                .alter = std::nullopt};
+  } else {
+    p.departed = 0;  // Taken note of: nothing had to change.
+  }
+  if (auto item = AlterDecision(ref)) {
+    return item;
+  }
+  return PreferredDecision(ref, views);
+}
+
+bool PartitionWriter::MayJoin(PartitionRef ref, const IsrMember& member) const {
+  const Broker* broker = term_.cluster.FindBroker(member.id);
+  return broker != nullptr && broker->epoch == member.epoch &&
+         term_.cluster.Standing(ref, member.id) == ReplicaStanding::kLive;
+}
+
+std::optional<PartitionWriter::Item> PartitionWriter::AlterDecision(PartitionRef ref) {
+  const auto found = wishes_.find(ref);
+  if (found == wishes_.end()) {
+    return std::nullopt;
+  }
+  Partition& p = term_.cluster.at(ref);
+  while (!found->second.alters.empty()) {
+    WaitingAlter alter = std::move(found->second.alters.front());
+    found->second.alters.pop_front();
+    const AlterContext context{
+        .state = p.state,
+        .epoch = p.epoch,
+        .replicas = p.replicas,
+        .sender = alter.sender,
+        .term = term_.epoch(),
+        .may_join = [&](const IsrMember& member) { return MayJoin(ref, member); }};
+    auto verdict = p.has_state()
+                       ? JudgeAlter(context, alter.ask)
+                       : std::variant<AlterAnswer, PartitionState>(AlterAnswer::kUnknownPartition);
+    if (auto* next = std::get_if<PartitionState>(&verdict)) {
+      return Item{.partition = ref,
+                  .next = std::move(*next),
+                  .expected = p.epoch,
+                  .cause = WriteCause::kAlter,
+                  .departed = 0,
+                  .alter = std::move(alter)};
+    }
+    const AlterAnswer answer = std::get<AlterAnswer>(verdict);
+    if (answer == AlterAnswer::kDone && p.confirmed != p.state.leader_epoch) {
+      p.confirmed = p.state.leader_epoch;  // Who asks for its ISR knows that it leads (R1).
+      announcer_.Publish(ref);
+    }
+    listener_.OnAlterSettled(alter, answer);
+  }
+  return std::nullopt;
+}
+
+std::optional<PartitionWriter::Item> PartitionWriter::PreferredDecision(
+    PartitionRef ref, const std::vector<ReplicaView>& views) {
+  const auto found = wishes_.find(ref);
+  if (found == wishes_.end()) {
+    return std::nullopt;
+  }
+  const bool wanted = found->second.preferred;
+  const Partition& p = term_.cluster.at(ref);
+  if (wanted && p.has_state()) {
+    if (auto next = PreferredState(p.state, views, term_.epoch())) {
+      return Item{.partition = ref,
+                  .next = std::move(*next),
+                  .expected = p.epoch,
+                  .cause = WriteCause::kPreferred,
+                  .departed = p.departed,
+                  .alter = std::nullopt};
+    }
+  }
+  wishes_.erase(found);
+  if (wanted) {
+    listener_.OnPreferredSettled(ref, false);
+  }
+  return std::nullopt;
+}
+
+void PartitionWriter::CheckState(PartitionRef ref, const PartitionState& next) const {
+  PartitionState checked = next;
+  if (term_.options().tamper) {
+    term_.options().tamper(checked);
+  }
+  const Partition& p = term_.cluster.at(ref);
+  std::string broken = WhyUnusable(checked, p.replicas);
+  if (broken.empty() && p.has_state() && checked.leader_epoch < p.state.leader_epoch) {
+    broken = "its leader epoch would go back";
+  }
+  if (!broken.empty()) {
+    throw InvariantBroken({.path = StateNode(term_.cluster.Name(ref)),
+                           .node_version = p.epoch.value(),
+                           .reason = "a decision was made that must not be: " + broken,
+                           .controller_epoch = term_.epoch()});
+  }
+}
+
+void PartitionWriter::AddToBatch(Item item, Batch& batch) {
+  Partition& p = term_.cluster.at(item.partition);
+  p.busy = true;
+  item.op = batch.ops.size();
+  if (item.cause == WriteCause::kInitial) {
+    batch.ops.push_back(CreatePartitionState{.partition = term_.cluster.Name(item.partition),
+                                             .state = item.next,
+                                             .with_directory = !p.has_directory});
+  } else {
+    batch.ops.push_back(SetPartitionState{.partition = term_.cluster.Name(item.partition),
+                                          .state = item.next,
+                                          .expected = item.expected});
+  }
+  batch.zookeeper_ops += ZooKeeperOps(batch.ops.back());
+  if (item.alter) {
+    alters_out_[item.partition] = *item.alter;
+  }
+  batch.items.push_back(std::move(item));
+}
+
+void PartitionWriter::Send(Batch batch) {
+  ++in_flight_;
+  std::vector<StoreOp> ops = std::move(batch.ops);
+  auto shared = std::make_shared<Batch>(std::move(batch));
+  term_.IssueWrite(std::move(ops),
+                   [this, shared](const WriteOutcome& outcome) { Done(*shared, outcome); });
+}
+
+// --- Outcomes ---
+
+void PartitionWriter::Done(Batch& batch, const WriteOutcome& outcome) {
+  --in_flight_;
+  std::visit(Overloaded{[&](const WriteApplied& applied) { Applied(batch, applied.zxid); },
+                        [&](const WriteRefused& refused) { Refused(batch, refused); },
+                        [&](const WriteFenced&) {
+                          for (Item& item : batch.items) {
+                            Release(item.partition);  // The term is about to end.
+                          }
+                        },
+                        [&](const WriteUnknown&) {
+                          if (batch.directory_of) {
+                            TopicDirectoryDone(*batch.directory_of, false);
+                          }
+                          std::vector<PartitionRef> refs;
+                          for (Item& item : batch.items) {
+                            refs.push_back(item.partition);
+                            TakeBack(item);
+                          }
+                          ReadBack(refs);
+                        }},
+             outcome);
+}
+
+void PartitionWriter::Release(PartitionRef ref) {
+  term_.cluster.at(ref).busy = false;
+  alters_out_.erase(ref);
+}
+
+void PartitionWriter::Applied(Batch& batch, Zxid zxid) {
+  if (batch.directory_of) {
+    TopicDirectoryDone(*batch.directory_of, true);
+  }
+  for (Item& item : batch.items) {
+    ItemApplied(item, zxid);
+  }
+}
+
+void PartitionWriter::ItemApplied(Item& item, Zxid zxid) {
+  const PartitionRef ref = item.partition;
+  Partition& p = term_.cluster.at(ref);
+  Release(ref);
+  CountElection(item, p.state);
+  p.departed &= ~item.departed;
+  const bool first = item.cause == WriteCause::kInitial;
+  if (first) {
+    p.czxid = zxid;
+    p.has_directory = true;
+  }
+  term_.cluster.SetState(ref, std::move(item.next),
+                         first ? PartitionEpoch(0) : item.expected.Next(), term_.now());
+  announcer_.MarkReplicas(ref);
+  if (item.cause == WriteCause::kAlter) {
+    p.confirmed = p.state.leader_epoch;  // Who asks for its ISR knows that it leads (R1).
+  }
+  if (p.state.leader == kNoBroker || p.confirmed == p.state.leader_epoch) {
+    announcer_.Publish(ref);
+  }
+  if (item.alter) {
+    listener_.OnAlterSettled(*item.alter, AlterAnswer::kDone);
+  }
+  if (first) {
+    listener_.OnFirstState(ref);
+  }
+  if (const auto wishes = wishes_.find(ref);
+      item.cause == WriteCause::kPreferred && wishes != wishes_.end()) {
+    wishes->second.preferred = false;
+    if (wishes->second.alters.empty()) {
+      wishes_.erase(wishes);
+    }
+    listener_.OnPreferredSettled(ref, true);
+  }
+  Queue(ref);
+}
+
+void PartitionWriter::CountElection(const Item& item, const PartitionState& before) {
+  TermCounters& counters = term_.counters;
+  const PartitionState& next = item.next;
+  switch (item.cause) {
+    case WriteCause::kInitial: ++counters.elections_initial; return;
+    case WriteCause::kPreferred: ++counters.elections_preferred; return;
+    case WriteCause::kAlter:
+    case WriteCause::kLiveness: break;
+  }
+  if (next.leader_epoch != before.leader_epoch) {
+    const bool announced =
+        before.leader != kNoBroker &&
+        term_.cluster.Standing(item.partition, before.leader) == ReplicaStanding::kStopping;
+    ++(announced ? counters.elections_shutdown : counters.elections_offline);
+  }
+  if (next.isr.size() < before.isr.size()) {
+    ++counters.isr_shrinks;
+  } else if (next.isr.size() > before.isr.size()) {
+    ++counters.isr_expands;
+  }
+}
+
+void PartitionWriter::TopicDirectoryDone(uint32_t index, bool exists) {
+  Topic& topic = term_.cluster.topic(index);
+  topic.directory_write_out = false;
+  topic.has_partitions_directory = topic.has_partitions_directory || exists;
+  const auto waiting = waiting_for_directory_.find(index);
+  if (waiting != waiting_for_directory_.end()) {
+    const std::vector<PartitionRef> refs = std::move(waiting->second);
+    waiting_for_directory_.erase(waiting);
+    for (const PartitionRef ref : refs) {
+      Queue(ref);
+    }
+  }
+}
+
+void PartitionWriter::TakeBack(Item& item) {
+  if (item.alter) {
+    wishes_[item.partition].alters.push_front(*item.alter);
+  }
+  Release(item.partition);
+}
+
+void PartitionWriter::Requeue(Item& item) {
+  TakeBack(item);
+  Queue(item.partition);
+}
+
+void PartitionWriter::DropWishes(PartitionRef ref) {
+  const auto found = wishes_.find(ref);
+  if (found == wishes_.end()) {
+    return;
+  }
+  const Wishes wishes = std::move(found->second);
+  wishes_.erase(found);
+  for (const WaitingAlter& alter : wishes.alters) {
+    listener_.OnAlterSettled(alter, AlterAnswer::kUnknownPartition);
+  }
+  if (wishes.preferred) {
+    listener_.OnPreferredSettled(ref, false);
+  }
+}
+
+void PartitionWriter::Refused(Batch& batch, const WriteRefused& refused) {
+  using Reason = WriteRefused::Reason;
+  const bool directory_to_blame = batch.directory_of && refused.failed_op == batch.directory_op;
+  if (batch.directory_of) {
+    TopicDirectoryDone(*batch.directory_of,
+                       directory_to_blame && refused.reason == Reason::kExists);
+  }
+  for (Item& item : batch.items) {
+    if (directory_to_blame || item.op != refused.failed_op) {
+      Requeue(item);
+      continue;
+    }
+    TakeBack(item);
+    Partition& p = term_.cluster.at(item.partition);
+    switch (refused.reason) {
+      case Reason::kDirectoryExists:
+        p.has_directory = true;
+        Queue(item.partition);
+        break;
+      case Reason::kExists:
+      case Reason::kBadVersion:
+      case Reason::kMissing: ReadBack({item.partition}); break;
+      case Reason::kOther:
+        LOG(WARNING) << "write refused partition=" << term_.cluster.Name(item.partition)
+                     << " reason=" << refused.message;
+        decisions_due_.emplace(term_.now() + kWriteRetry, item.partition);
+        break;
+    }
+  }
+}
+
+// --- Reading back ---
+
+void PartitionWriter::ReadBack(const std::vector<PartitionRef>& refs) {
+  std::vector<PartitionRef> free;
+  std::vector<TopicPartition> names;
+  for (const PartitionRef ref : refs) {
+    Partition& p = term_.cluster.at(ref);
+    if (!p.busy && !term_.cluster.topic(ref.topic).gone) {
+      p.busy = true;
+      free.push_back(ref);
+      names.push_back(term_.cluster.Name(ref));
+    }
+  }
+  if (free.empty()) {
+    return;
+  }
+  term_.IssueRead(std::move(names), [this, free](const Result<std::vector<PartitionStateRead>>& s) {
+    ReadDone(free, s);
+  });
+}
+
+void PartitionWriter::ReadDone(const std::vector<PartitionRef>& refs,
+                               const Result<std::vector<PartitionStateRead>>& states) {
+  for (const PartitionRef ref : refs) {
+    Release(ref);
+  }
+  if (!states.ok()) {
+    reads_due_.emplace(term_.now() + kReadRetry, refs);
+    for (const PartitionRef ref : refs) {
+      term_.cluster.at(ref).busy = true;  // Nothing is decided before it has been read.
+    }
+    return;
+  }
+  CHECK_EQ(states->size(), refs.size());
+  for (size_t i = 0; i < refs.size(); ++i) {
+    Adopt(refs[i], (*states)[i]);
+    Queue(refs[i]);
+  }
+}
+
+bool PartitionWriter::Adopt(PartitionRef ref, const PartitionStateRead& read) {
+  Partition& p = term_.cluster.at(ref);
+  const std::string node = StateNode(term_.cluster.Name(ref));
+  std::string problem = read.problem;
+  switch (read.kind) {
+    case PartitionStateRead::Kind::kMissing:
+      if (!p.has_state()) {
+        return true;
+      }
+      problem = "the node has disappeared: put it back, or delete the topic";
+      break;
+    case PartitionStateRead::Kind::kUnreadable: break;
+    case PartitionStateRead::Kind::kFound:
+      if (read.state.controller_epoch > term_.epoch()) {
+        term_.DoubtOffice();
+        return true;
+      }
+      problem = WhyUnusable(read.state, p.replicas);
+      if (problem.empty() && p.has_state() &&
+          (read.epoch < p.epoch || read.state.leader_epoch < p.state.leader_epoch)) {
+        problem = "it has gone back in time: it was deleted and made anew by hand";
+      }
+      break;
+  }
+  if (!problem.empty()) {
+    p.unreadable = true;
+    term_.cluster.SetProblem(node, problem);
+    LOG(ERROR) << "znode left alone path=" << node << " reason=" << problem;
+    DropWishes(ref);
+    listener_.OnSettled(ref);
+    return false;
+  }
+  if (p.has_state() && read.epoch == p.epoch) {
+    return true;
+  }
+  p.czxid = read.czxid;
+  p.has_directory = true;
+  const bool first = !p.has_state();
+  term_.cluster.SetState(ref, read.state, read.epoch, term_.now());
+  announcer_.MarkReplicas(ref);
+  if (p.state.leader == kNoBroker || p.confirmed == p.state.leader_epoch) {
+    announcer_.Publish(ref);
+  }
+  if (first) {
+    listener_.OnFirstState(ref);
+  }
+  return true;
+}
+
+void PartitionWriter::Tick() {
+  while (!reads_due_.empty() && reads_due_.begin()->first <= term_.now()) {
+    const std::vector<PartitionRef> refs = std::move(reads_due_.begin()->second);
+    reads_due_.erase(reads_due_.begin());
+    for (const PartitionRef ref : refs) {
+      term_.cluster.at(ref).busy = false;
+    }
+    ReadBack(refs);
+  }
+  while (!decisions_due_.empty() && decisions_due_.begin()->first <= term_.now()) {
+    Queue(decisions_due_.begin()->second);
+    decisions_due_.erase(decisions_due_.begin());
+  }
+}
+
+std::vector<std::pair<WaitingAlter, bool>> PartitionWriter::Abandon() {
+  std::vector<std::pair<WaitingAlter, bool>> left;
+  for (auto& [ref, alter] : alters_out_) {
+    left.emplace_back(std::move(alter), true);
+  }
+  for (auto& [ref, wishes] : wishes_) {
+    for (WaitingAlter& alter : wishes.alters) {
+      left.emplace_back(std::move(alter), false);
+    }
+  }
+  alters_out_.clear();
+  wishes_.clear();
+  return left;
+}
+
+}  // namespace regent::controller

@@ -1,0 +1,210 @@
+#include <algorithm>
+#include <utility>
+
+#include "controller/core/controller.h"
+#include "controller/core/controller_impl.h"
+
+// What operators see of a term. Reads memory, changes nothing.
+
+namespace regent::controller {
+namespace {
+
+std::string BrokerName(BrokerId id) {
+  return "broker " + std::to_string(id.value());
+}
+
+/// Why a replica is not in sync, as far as the controller can tell.
+std::string WhyOut(const Cluster& cluster, PartitionRef ref, BrokerId id) {
+  if (const ReplicaProblem* problem = cluster.FindReplicaProblem(ref, id)) {
+    return std::string("it answered: ") + Name(problem->answer) +
+           (problem->reason.empty() ? "" : " (" + problem->reason + ")");
+  }
+  const Broker* broker = cluster.FindBroker(id);
+  if (broker == nullptr || !broker->live) {
+    return broker != nullptr && broker->foreign ? broker->problem : "not registered";
+  }
+  return broker->stopping ? "stopping" : "behind the leader";
+}
+
+std::string WhyNoLeader(const Cluster& cluster, PartitionRef ref) {
+  const Partition& p = cluster.at(ref);
+  if (!p.has_state()) {
+    return "never led: none of its replicas has been live since it was created";
+  }
+  std::string waiting;
+  for (const BrokerId member : p.state.isr) {
+    waiting += (waiting.empty() ? "" : ", ") + BrokerName(member) + " (" +
+               WhyOut(cluster, ref, member) + ")";
+  }
+  return "no member of the ISR is live; waiting for " + waiting;
+}
+
+std::string WhyNotPreferred(const Cluster& cluster, PartitionRef ref) {
+  const Partition& p = cluster.at(ref);
+  const BrokerId preferred = p.replicas.front();
+  if (!Contains(p.state.isr, preferred)) {
+    return "preferred " + BrokerName(preferred) +
+           " is not in the ISR: " + WhyOut(cluster, ref, preferred);
+  }
+  return "preferred " + BrokerName(preferred) +
+         " is in the ISR: elect it with 'regentctl leader elect --preferred'";
+}
+
+bool LetThrough(PartitionFilter filter, const Topic& topic, const Partition& p) {
+  const bool led = p.has_state() && p.state.leader != kNoBroker;
+  const size_t in_sync = led ? p.state.isr.size() : 0;
+  switch (filter) {
+    case PartitionFilter::kAll: return true;
+    case PartitionFilter::kUnderReplicated: return in_sync < p.replicas.size();
+    case PartitionFilter::kUnderMinIsr:
+      return in_sync <
+             std::min(static_cast<size_t>(topic.config.min_insync_replicas), p.replicas.size());
+    case PartitionFilter::kUnavailable: return !led;
+  }
+  return true;
+}
+
+PartitionDescription DescribeOne(const Controller::Impl& impl, PartitionRef ref, Instant now) {
+  const Cluster& cluster = impl.term.cluster;
+  const Partition& p = cluster.at(ref);
+  PartitionDescription d;
+  d.index = ref.index;
+  d.has_state = p.has_state();
+  d.state = p.state;
+  d.epoch = p.epoch;
+  d.replicas = p.replicas;
+  d.leader_confirmed = p.has_state() && p.confirmed == p.state.leader_epoch;
+  for (const BrokerId replica : p.replicas) {
+    if (p.has_state() && !Contains(p.state.isr, replica)) {
+      const auto since = cluster.OutOfSyncSince(ref, replica);
+      d.out_of_sync.push_back({.broker = replica,
+                               .since = since ? now - *since : Duration::max(),
+                               .reason = WhyOut(cluster, ref, replica)});
+    }
+    if (p.has_state() && cluster.IsLive(replica) && !impl.announcer.HasHeard(replica, ref)) {
+      const ReplicaProblem* problem = cluster.FindReplicaProblem(ref, replica);
+      d.pending.push_back(BrokerName(replica) +
+                          (problem == nullptr ? "" : std::string(": ") + Name(problem->answer)));
+    }
+  }
+  if (p.unreadable) {
+    const auto problem = cluster.problems().find(StateNode(cluster.Name(ref)));
+    d.explanation = "its state is left alone";
+    if (problem != cluster.problems().end()) {
+      d.explanation += ": " + problem->second;
+    }
+  } else if (!p.has_state() || p.state.leader == kNoBroker) {
+    d.explanation = WhyNoLeader(cluster, ref);
+  } else if (p.state.leader != p.replicas.front()) {
+    d.explanation = WhyNotPreferred(cluster, ref);
+  }
+  return d;
+}
+
+}  // namespace
+
+ClusterStatus Controller::Status() const {
+  const Cluster& cluster = impl_->term.cluster;
+  ClusterStatus status;
+  status.cluster_id = cluster.cluster_id;
+  status.counts = cluster.counts();
+  for (const auto& [id, broker] : cluster.brokers()) {
+    if (broker.live) {
+      ++(broker.stopping ? status.brokers_stopping : status.brokers_live);
+      status.unacknowledged += impl_->announcer.Unacknowledged(id);
+    }
+  }
+  for (const auto& [item, problem] : cluster.problems()) {
+    status.problems.push_back(item + ": " + problem);
+  }
+  return status;
+}
+
+std::vector<BrokerStatus> Controller::Brokers() const {
+  std::vector<BrokerStatus> list;
+  for (const auto& [id, broker] : impl_->term.cluster.brokers()) {
+    BrokerStatus status;
+    status.endpoint = {.id = id,
+                       .epoch = broker.epoch,
+                       .listeners = broker.registration.listeners,
+                       .rack = broker.registration.rack};
+    if (broker.foreign) {
+      status.kind = BrokerStatus::Kind::kForeign;
+    } else if (!broker.live) {
+      status.kind = BrokerStatus::Kind::kAbsent;
+    } else if (broker.stopping) {
+      status.kind = BrokerStatus::Kind::kStopping;
+    }
+    status.life = broker.registration.life;
+    status.replicas = static_cast<int64_t>(broker.hosted.size());
+    status.leaders = broker.leaders;
+    status.unacknowledged = impl_->announcer.Unacknowledged(id);
+    const auto problem = impl_->term.cluster.problems().find(BrokerNode(id));
+    status.problem = problem == impl_->term.cluster.problems().end() ? "" : problem->second;
+    list.push_back(std::move(status));
+  }
+  return list;
+}
+
+std::vector<TopicSummary> Controller::Topics() const {
+  const Cluster& cluster = impl_->term.cluster;
+  std::vector<TopicSummary> list;
+  for (const auto& [name, index] : cluster.topics_by_name()) {
+    const Topic& topic = cluster.topic(index);
+    TopicSummary summary;
+    summary.topic = topic.identity;
+    summary.partitions = static_cast<int32_t>(topic.partitions.size());
+    summary.replication_factor = static_cast<int32_t>(topic.partitions.front().replicas.size());
+    for (const Partition& p : topic.partitions) {
+      summary.offline += LetThrough(PartitionFilter::kUnavailable, topic, p) ? 1 : 0;
+      summary.under_replicated += LetThrough(PartitionFilter::kUnderReplicated, topic, p) ? 1 : 0;
+      summary.under_min_isr += LetThrough(PartitionFilter::kUnderMinIsr, topic, p) ? 1 : 0;
+    }
+    list.push_back(std::move(summary));
+  }
+  return list;
+}
+
+Result<std::vector<TopicDescription>> Controller::Describe(const DescribeSpec& spec,
+                                                           Instant now) const {
+  const Cluster& cluster = impl_->term.cluster;
+  std::vector<uint32_t> wanted;
+  for (const std::string& name : spec.topics) {
+    const auto index = cluster.FindTopic(name);
+    if (!index) {
+      return Error{ErrorCode::kNotFound, "topic '" + name + "' does not exist"};
+    }
+    wanted.push_back(*index);
+  }
+  if (spec.topics.empty()) {
+    for (const auto& [name, index] : cluster.topics_by_name()) {
+      wanted.push_back(index);
+    }
+  }
+  std::vector<TopicDescription> list;
+  for (const uint32_t index : wanted) {
+    const Topic& topic = cluster.topic(index);
+    const auto count = static_cast<int32_t>(topic.partitions.size());
+    if (spec.partition && (*spec.partition < 0 || *spec.partition >= count)) {
+      return Error{ErrorCode::kNotFound, "topic '" + topic.identity->name + "' has no partition " +
+                                             std::to_string(*spec.partition)};
+    }
+    TopicDescription d;
+    d.topic = topic.identity;
+    d.config = topic.config;
+    d.partition_count = count;
+    d.replication_factor = static_cast<int32_t>(topic.partitions.front().replicas.size());
+    for (int32_t i = 0; i < count; ++i) {
+      const Partition& p = topic.partitions[static_cast<size_t>(i)];
+      if ((!spec.partition || *spec.partition == i) && LetThrough(spec.filter, topic, p)) {
+        d.partitions.push_back(DescribeOne(*impl_, {index, i}, now));
+      }
+    }
+    if (spec.filter == PartitionFilter::kAll || !d.partitions.empty()) {
+      list.push_back(std::move(d));
+    }
+  }
+  return list;
+}
+
+}  // namespace regent::controller

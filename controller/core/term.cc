@@ -1,0 +1,91 @@
+#include "controller/core/term.h"
+
+#include <utility>
+
+namespace regent::controller {
+
+void Term::IssueWrite(std::vector<StoreOp> ops, WriteContinuation done) {
+  ids_.write = ids_.write.Next();
+  ++counters.multis;
+  for (const StoreOp& op : ops) {
+    counters.operations += ZooKeeperOps(op);
+  }
+  writes_.emplace(ids_.write, std::move(done));
+  Write write{.id = ids_.write, .ops = std::move(ops)};
+  if (fenced_) {
+    held_back_.push_back(std::move(write));
+  } else {
+    Emit(std::move(write));
+  }
+}
+
+void Term::IssueRead(std::vector<TopicPartition> partitions, PartitionsContinuation done) {
+  ids_.read = ids_.read.Next();
+  counters.read_backs += static_cast<int64_t>(partitions.size());
+  partition_reads_.emplace(ids_.read, std::move(done));
+  Emit(ReadPartitions{.id = ids_.read, .partitions = std::move(partitions)});
+}
+
+void Term::IssueRead(std::vector<std::string> topics, TopicsContinuation done) {
+  ids_.read = ids_.read.Next();
+  topic_reads_.emplace(ids_.read, std::move(done));
+  Emit(ReadTopics{.id = ids_.read, .names = std::move(topics)});
+}
+
+void Term::Resolve(WriteDone event) {
+  const auto found = writes_.find(event.id);
+  if (found == writes_.end()) {
+    return;
+  }
+  const WriteContinuation done = std::move(found->second);
+  writes_.erase(found);
+  if (std::holds_alternative<WriteFenced>(event.outcome)) {
+    DoubtOffice();
+  }
+  done(event.outcome);
+}
+
+void Term::Resolve(PartitionsRead event) {
+  const auto found = partition_reads_.find(event.id);
+  if (found == partition_reads_.end()) {
+    return;
+  }
+  const PartitionsContinuation done = std::move(found->second);
+  partition_reads_.erase(found);
+  done(event.states);
+}
+
+void Term::Resolve(TopicsRead event) {
+  const auto found = topic_reads_.find(event.id);
+  if (found == topic_reads_.end()) {
+    return;
+  }
+  const TopicsContinuation done = std::move(found->second);
+  topic_reads_.erase(found);
+  done(std::move(event.topics));
+}
+
+void Term::SetFenced(bool fenced) {
+  fenced_ = fenced;
+  if (!fenced_) {
+    for (Write& write : held_back_) {
+      Emit(std::move(write));
+    }
+    held_back_.clear();
+  }
+}
+
+std::string StateNode(const TopicPartition& partition) {
+  return TopicNode(partition.topic->name) + "/partitions/" + std::to_string(partition.index) +
+         "/state";
+}
+
+std::string TopicNode(const std::string& topic) {
+  return "/brokers/topics/" + topic;
+}
+
+std::string BrokerNode(BrokerId broker) {
+  return "/brokers/ids/" + std::to_string(broker.value());
+}
+
+}  // namespace regent::controller

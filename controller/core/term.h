@@ -1,0 +1,82 @@
+#pragma once
+
+#include <functional>
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "common/base/instant.h"
+#include "controller/core/actions.h"
+#include "controller/core/cluster.h"
+#include "controller/core/controller.h"
+
+namespace regent::controller {
+
+/// What the parts of a term share: its memory, its clock as an argument, its way out. One writer at
+/// a time: the part that is handling the present event.
+class Term {
+ public:
+  using WriteContinuation = std::function<void(const WriteOutcome&)>;
+  using PartitionsContinuation =
+      std::function<void(const Result<std::vector<PartitionStateRead>>&)>;
+  using TopicsContinuation = std::function<void(Result<std::vector<TopicRead>>)>;
+
+  Term(Controller::Options options, TermIds& ids) : options_(std::move(options)), ids_(ids) {}
+  Term(const Term&) = delete;
+  Term& operator=(const Term&) = delete;
+
+  const TermOptions& options() const { return options_.term; }
+  const ControllerRegistration& self() const { return options_.self; }
+  ControllerEpoch epoch() const { return options_.epoch; }
+  ControllerEpochVersion licence() const { return options_.licence; }
+  Instant now() const { return now_; }
+  bool fenced() const { return fenced_; }
+
+  /// Opens the handling of one event.
+  void Begin(Instant now, Actions& out) {
+    now_ = now;
+    out_ = &out;
+  }
+  void Emit(Action action) { out_->push_back(std::move(action)); }
+  CallId NextCall() { return ids_.call = ids_.call.Next(); }
+  uint64_t NextFullState() { return ++ids_.full_state; }
+
+  /// Sends a write, or keeps it until the term is no longer fenced; `done` hears its outcome.
+  void IssueWrite(std::vector<StoreOp> ops, WriteContinuation done);
+  void IssueRead(std::vector<TopicPartition> partitions, PartitionsContinuation done);
+  void IssueRead(std::vector<std::string> topics, TopicsContinuation done);
+  /// Hands an outcome to who waits for it; one that nobody waits for is of an earlier term.
+  void Resolve(WriteDone event);
+  void Resolve(PartitionsRead event);
+  void Resolve(TopicsRead event);
+  size_t writes_out() const { return writes_.size(); }
+
+  void SetFenced(bool fenced);
+  /// Something spoke of another controller: the office is to be read again.
+  void DoubtOffice() { office_in_doubt_ = true; }
+  void SettleDoubt() { office_in_doubt_ = false; }
+  bool office_in_doubt() const { return office_in_doubt_; }
+
+  Cluster cluster;
+  TermCounters counters;
+
+ private:
+  Controller::Options options_;
+  TermIds& ids_;
+  Instant now_;
+  Actions* out_ = nullptr;
+  bool fenced_ = false;
+  bool office_in_doubt_ = false;
+  std::map<WriteId, WriteContinuation> writes_;
+  std::map<ReadId, PartitionsContinuation> partition_reads_;
+  std::map<ReadId, TopicsContinuation> topic_reads_;
+  std::vector<Write> held_back_;
+};
+
+/// Path of a partition's state, to name it in problems and quarantine.
+std::string StateNode(const TopicPartition& partition);
+std::string TopicNode(const std::string& topic);
+std::string BrokerNode(BrokerId broker);
+
+}  // namespace regent::controller

@@ -1,0 +1,440 @@
+#include "controller/core/topic_desk.h"
+
+#include <algorithm>
+#include <memory>
+#include <utility>
+
+#include <glog/logging.h>
+
+#include "common/base/overloaded.h"
+#include "controller/core/placement.h"
+#include "controller/core/topic_rules.h"
+
+namespace regent::controller {
+namespace {
+
+constexpr Duration kReadRetry = std::chrono::milliseconds(200);
+constexpr size_t kTopicsPerRead = 200;
+/// Above this many replicas the topic's node alone is large: the states go into later writes.
+constexpr size_t kReplicasBesideStates = 5000;
+
+}  // namespace
+
+// --- Creation by a caller ---
+
+Status TopicDesk::CheckName(const std::string& name) const {
+  if (auto legal = CheckTopicName(name); !legal.ok()) {
+    return legal;
+  }
+  if (creations_.contains(name) || term_.cluster.FindTopic(name)) {
+    return Error{ErrorCode::kAlreadyExists, "topic '" + name + "' exists already"};
+  }
+  if (name.find_first_of("._") != std::string::npos) {
+    const std::string key = CollisionKey(name);
+    for (const auto& [other, index] : term_.cluster.topics_by_name()) {
+      if (CollisionKey(other) == key) {
+        return Error{ErrorCode::kInvalidArgument,
+                     "topic '" + name + "' collides with '" + other +
+                         "': names that differ only in '.' and '_' share their metrics"};
+      }
+    }
+  }
+  return Success{};
+}
+
+Result<std::vector<BrokerList>> TopicDesk::Plan(const CreateTopicSpec& spec) const {
+  const int32_t most = term_.options().partitions_per_topic_max;
+  if (!spec.assignment.empty()) {
+    if (spec.partitions > 0 || spec.replication_factor > 0) {
+      return Error{ErrorCode::kInvalidArgument,
+                   "an assignment and partition counts were both given: give one of them"};
+    }
+    if (auto legal = CheckAssignment(spec.assignment, most); !legal.ok()) {
+      return legal.error();
+    }
+    return spec.assignment;
+  }
+  if (auto legal = CheckCounts(spec, most); !legal.ok()) {
+    return legal.error();
+  }
+  std::vector<PlacementBroker> brokers;
+  for (const auto& [id, broker] : term_.cluster.brokers()) {
+    if (broker.live && !broker.stopping) {
+      brokers.push_back({.id = id, .rack = broker.registration.rack});
+    }
+  }
+  return PlaceReplicas(std::move(brokers), {.partitions = spec.partitions,
+                                            .replication_factor = spec.replication_factor,
+                                            .seed = spec.placement_seed});
+}
+
+void TopicDesk::Take(const CreateTopicAsked& event) {
+  const CreateTopicSpec& spec = event.spec;
+  const auto refuse = [&](Error error) {
+    CreateTopicResult result;
+    result.error = std::move(error);
+    term_.Emit(AnswerCreateTopic{.request = event.request, .result = std::move(result)});
+  };
+  if (auto legal = CheckName(spec.name); !legal.ok()) {
+    return refuse(legal.error());
+  }
+  if (auto legal = CheckTopicConfigs(spec.configs); !legal.ok()) {
+    return refuse(legal.error());
+  }
+  auto assignment = Plan(spec);
+  if (!assignment.ok()) {
+    return refuse(assignment.error());
+  }
+  Creation creation;
+  creation.request = event.request;
+  creation.spec = spec;
+  creation.assignment = std::move(*assignment);
+  creation.identity =
+      std::make_shared<const TopicIdentity>(TopicIdentity{.name = spec.name, .id = spec.new_id});
+  creation.deadline =
+      term_.now() + (spec.timeout > Duration(0) ? spec.timeout : term_.options().request_timeout);
+  creations_.emplace(spec.name, std::move(creation));
+  WriteCreation(spec.name);
+}
+
+void TopicDesk::WriteCreation(const std::string& name) {
+  Creation& creation = creations_.at(name);
+  creation.begun = true;
+  std::vector<StoreOp> ops;
+  if (!creation.spec.configs.empty()) {
+    ops.push_back(WriteTopicConfig{
+        .topic = name, .overrides = creation.spec.configs, .exists = creation.config_exists});
+  }
+  ops.push_back(CreateTopicNode{.topic = creation.identity, .assignment = creation.assignment});
+  ops.push_back(CreatePartitionsDirectory{creation.identity});
+  // As many states as fit; the rest is completed like any partition without one.
+  std::vector<PartitionState> states;
+  const size_t replicas = creation.assignment.size() * creation.assignment.front().size();
+  int used = static_cast<int>(ops.size());
+  for (size_t i = 0; i < creation.assignment.size() && replicas <= kReplicasBesideStates; ++i) {
+    std::vector<ReplicaView> views;
+    for (const BrokerId id : creation.assignment[i]) {
+      const Broker* broker = term_.cluster.FindBroker(id);
+      const bool live = broker != nullptr && broker->live && !broker->stopping;
+      views.push_back({id, live ? ReplicaStanding::kLive : ReplicaStanding::kDead});
+    }
+    auto state = InitialState(views, term_.epoch());
+    if (!state || used + 2 > std::min(term_.options().write_ops_max, kZooKeeperOpsMax)) {
+      break;
+    }
+    ops.push_back(CreatePartitionState{
+        .partition = {.topic = creation.identity, .index = static_cast<int32_t>(i)},
+        .state = *state,
+        .with_directory = true});
+    states.push_back(std::move(*state));
+    used += 2;
+  }
+  auto kept = std::make_shared<std::vector<PartitionState>>(std::move(states));
+  term_.IssueWrite(std::move(ops), [this, name, kept](const WriteOutcome& outcome) {
+    CreationWritten(name, std::move(*kept), outcome);
+  });
+}
+
+void TopicDesk::CreationWritten(const std::string& name,
+                                std::vector<PartitionState> states,
+                                const WriteOutcome& outcome) {
+  const auto found = creations_.find(name);
+  if (found == creations_.end()) {
+    // Answered at its deadline; what was written is found by the listing.
+    if (!std::holds_alternative<WriteFenced>(outcome)) {
+      Read({name});
+    }
+    return;
+  }
+  Creation& creation = found->second;
+  std::visit(
+      Overloaded{[&](const WriteApplied& done) { CreationApplied(creation, states, done.zxid); },
+                 [&](const WriteRefused& refused) { CreationRefused(creation, refused); },
+                 [&](const WriteFenced&) {}, [&](const WriteUnknown&) { LookAfter(name); }},
+      outcome);
+}
+
+void TopicDesk::CreationApplied(Creation& creation,
+                                const std::vector<PartitionState>& states,
+                                Zxid zxid) {
+  TopicRead read;
+  read.name = creation.spec.name;
+  read.exists = true;
+  read.id = creation.identity->id;
+  read.assignment = creation.assignment;
+  read.overrides = creation.spec.configs;
+  if (!creation.spec.configs.empty()) {
+    read.config_version = ConfigVersion(zxid.value());
+  }
+  for (const PartitionState& state : states) {
+    read.states.push_back({.kind = PartitionStateRead::Kind::kFound,
+                           .state = state,
+                           .epoch = PartitionEpoch(0),
+                           .czxid = zxid,
+                           .problem = {}});
+  }
+  term_.counters.elections_initial += static_cast<int64_t>(states.size());
+  const TopicRef identity = creation.identity;
+  const uint32_t topic = Include(identity, std::move(read));
+  term_.cluster.topic(topic).has_partitions_directory = true;
+}
+
+void TopicDesk::CreationRefused(Creation& creation, const WriteRefused& refused) {
+  const std::string name = creation.spec.name;
+  const bool with_config = !creation.spec.configs.empty();
+  if (refused.reason == WriteRefused::Reason::kOther) {
+    Answer(name, Error{ErrorCode::kRefused, "ZooKeeper refused the topic: " + refused.message});
+    return;
+  }
+  if (with_config && refused.failed_op == 0) {
+    creation.config_exists = refused.reason == WriteRefused::Reason::kExists;
+    WriteCreation(name);
+    return;
+  }
+  LookAfter(name);
+}
+
+void TopicDesk::LookAfter(const std::string& name) {
+  term_.IssueRead(std::vector<std::string>{name}, [this, name](Result<std::vector<TopicRead>> t) {
+    LookedAfter(name, std::move(t));
+  });
+}
+
+void TopicDesk::LookedAfter(const std::string& name, Result<std::vector<TopicRead>> topics) {
+  const auto found = creations_.find(name);
+  if (found == creations_.end()) {
+    return;
+  }
+  if (!topics.ok()) {
+    LookAfter(name);  // The store spaces its attempts.
+    return;
+  }
+  TopicRead& read = topics->front();
+  if (!read.exists) {
+    WriteCreation(name);
+    return;
+  }
+  if (read.id == found->second.identity->id) {
+    Adopt(std::move(read));  // Our own work (R3).
+    return;
+  }
+  Answer(name, Error{ErrorCode::kAlreadyExists, "topic '" + name + "' exists already"});
+  Adopt(std::move(read));
+}
+
+void TopicDesk::Answer(const std::string& name, std::optional<Error> error) {
+  const auto found = creations_.find(name);
+  CreateTopicResult result;
+  result.error = std::move(error);
+  result.id = found->second.identity->id;
+  result.assignment = std::move(found->second.assignment);
+  const RequestId request = found->second.request;
+  if (found->second.topic) {
+    completing_.erase(*found->second.topic);
+  }
+  creations_.erase(found);
+  term_.Emit(AnswerCreateTopic{.request = request, .result = std::move(result)});
+}
+
+void TopicDesk::WatchCreation(uint32_t topic) {
+  const Topic& added = term_.cluster.topic(topic);
+  const auto found = creations_.find(added.identity->name);
+  if (found == creations_.end() || found->second.identity->id != added.identity->id) {
+    return;
+  }
+  Creation& creation = found->second;
+  creation.topic = topic;
+  creation.partitions_left = static_cast<size_t>(
+      std::ranges::count_if(added.partitions, [](const Partition& p) { return !p.has_state(); }));
+  completing_[topic] = added.identity->name;
+  if (creation.partitions_left == 0) {
+    const std::string name = added.identity->name;
+    Answer(name, std::nullopt);
+  }
+}
+
+void TopicDesk::FirstState(PartitionRef ref) {
+  const auto completing = completing_.find(ref.topic);
+  if (completing == completing_.end()) {
+    return;
+  }
+  const std::string name = completing->second;
+  if (--creations_.at(name).partitions_left == 0) {
+    Answer(name, std::nullopt);
+  }
+}
+
+void TopicDesk::Tick() {
+  for (auto it = creations_.begin(); it != creations_.end();) {
+    const auto creation = it++;
+    if (creation->second.deadline <= term_.now()) {
+      const std::string name = creation->first;
+      Answer(name, Error{ErrorCode::kTimedOut,
+                         "topic '" + name +
+                             "' is not complete yet: some partitions have no live replica, or "
+                             "ZooKeeper is slow; the creation goes on"});
+    }
+  }
+  while (!reads_due_.empty() && reads_due_.begin()->first <= term_.now()) {
+    std::vector<std::string> names = std::move(reads_due_.begin()->second);
+    reads_due_.erase(reads_due_.begin());
+    Read(std::move(names));
+  }
+}
+
+void TopicDesk::Abandon() {
+  while (!creations_.empty()) {
+    const auto& [name, creation] = *creations_.begin();
+    const std::string copy = name;
+    Answer(copy, creation.begun ? Error{ErrorCode::kUnknownOutcome,
+                                        "the controller's term ended; topic '" + copy +
+                                            "' may or may not exist: ask again"}
+                                : Error{ErrorCode::kNotController, "the controller's term ended"});
+  }
+}
+
+// --- Topics found in ZooKeeper ---
+
+void TopicDesk::Take(const TopicsListed& event) {
+  std::vector<std::string> unknown;
+  const std::set<std::string> listed(event.names.begin(), event.names.end());
+  for (const std::string& name : event.names) {
+    if (!term_.cluster.FindTopic(name) && !creations_.contains(name)) {
+      unknown.push_back(name);
+    }
+  }
+  for (const auto& [name, index] : term_.cluster.topics_by_name()) {
+    if (!listed.contains(name)) {
+      unknown.push_back(name);  // Believed only once it has been read behind a sync.
+    }
+  }
+  Read(std::move(unknown));
+}
+
+void TopicDesk::Read(std::vector<std::string> names) {
+  std::erase_if(names, [this](const std::string& name) { return reading_.contains(name); });
+  for (size_t begin = 0; begin < names.size(); begin += kTopicsPerRead) {
+    const size_t end = std::min(begin + kTopicsPerRead, names.size());
+    std::vector<std::string> some(names.begin() + static_cast<std::ptrdiff_t>(begin),
+                                  names.begin() + static_cast<std::ptrdiff_t>(end));
+    reading_.insert(some.begin(), some.end());
+    term_.IssueRead(some, [this, some](Result<std::vector<TopicRead>> topics) {
+      for (const std::string& name : some) {
+        reading_.erase(name);
+      }
+      if (!topics.ok()) {
+        reads_due_.emplace(term_.now() + kReadRetry, some);
+        return;
+      }
+      for (TopicRead& read : *topics) {
+        if (!creations_.contains(read.name)) {
+          Adopt(std::move(read));
+        }
+      }
+    });
+  }
+}
+
+std::string TopicDesk::WhyUnusable(const TopicRead& read) const {
+  if (!read.problem.empty()) {
+    return read.problem;
+  }
+  if (auto legal = CheckTopicName(read.name); !legal.ok()) {
+    return legal.error().message;
+  }
+  for (const BrokerList& replicas : read.assignment) {
+    if (replicas.empty() || replicas.size() > kReplicationFactorMax) {
+      return "a partition has " + std::to_string(replicas.size()) +
+             " replicas: 1 to 64 can be served";
+    }
+  }
+  if (read.assignment.empty()) {
+    return "it has no partitions";
+  }
+  if (read.id) {
+    if (const auto other = term_.cluster.FindTopic(*read.id);
+        other && term_.cluster.topic(*other).identity->name != read.name) {
+      return "its topic id is that of topic '" + term_.cluster.topic(*other).identity->name + "'";
+    }
+  }
+  return {};
+}
+
+void TopicDesk::Adopt(TopicRead read) {
+  const std::string node = TopicNode(read.name);
+  const auto known = term_.cluster.FindTopic(read.name);
+  if (!read.exists) {
+    term_.cluster.ClearProblem(node);
+    if (known) {
+      LOG(WARNING) << "topic gone topic=" << read.name << " reason=its znode was removed";
+      announcer_.PublishGone(*known);
+      term_.cluster.SetTopicGone(*known);
+    }
+    return;
+  }
+  const std::string problem = WhyUnusable(read);
+  if (!problem.empty()) {
+    term_.cluster.SetProblem(node, problem);
+    LOG(ERROR) << "znode left alone path=" << node << " reason=" << problem;
+    return;
+  }
+  term_.cluster.ClearProblem(node);
+  if (known) {
+    const TopicId id = term_.cluster.topic(*known).identity->id;
+    if (!read.id || *read.id == id) {
+      return;
+    }
+    LOG(WARNING) << "topic replaced topic=" << read.name << " old_id=" << id
+                 << " new_id=" << *read.id;
+    announcer_.PublishGone(*known);
+    term_.cluster.SetTopicGone(*known);
+  }
+  if (!read.id) {
+    GiveId(std::move(read));
+    return;
+  }
+  Include(std::make_shared<const TopicIdentity>(TopicIdentity{.name = read.name, .id = *read.id}),
+          std::move(read));
+}
+
+void TopicDesk::GiveId(TopicRead read) {
+  auto identity =
+      std::make_shared<const TopicIdentity>(TopicIdentity{.name = read.name, .id = read.spare_id});
+  SetTopicId op{.topic = identity,
+                .assignment = read.assignment,
+                .node_extra = read.node_extra,
+                .expected = read.node_version};
+  reading_.insert(read.name);
+  auto kept = std::make_shared<TopicRead>(std::move(read));
+  term_.IssueWrite({std::move(op)}, [this, identity, kept](const WriteOutcome& outcome) {
+    reading_.erase(identity->name);
+    if (std::holds_alternative<WriteApplied>(outcome)) {
+      kept->id = identity->id;
+      ++kept->node_version;
+      Include(identity, std::move(*kept));
+    } else if (!std::holds_alternative<WriteFenced>(outcome)) {
+      reads_due_.emplace(term_.now() + kReadRetry, std::vector<std::string>{identity->name});
+    }
+  });
+}
+
+uint32_t TopicDesk::Include(TopicRef identity, TopicRead read) {
+  const std::vector<PartitionStateRead> states = std::move(read.states);
+  const int32_t min_isr =
+      MinInsyncReplicas(read.overrides, term_.options().default_min_insync_replicas);
+  const uint32_t index = term_.cluster.AddTopic(std::move(identity), std::move(read), min_isr);
+  Topic& topic = term_.cluster.topic(index);
+  topic.announced = true;
+  for (size_t i = 0; i < topic.partitions.size(); ++i) {
+    const PartitionRef ref{index, static_cast<int32_t>(i)};
+    if (i < states.size() && states[i].kind != PartitionStateRead::Kind::kMissing) {
+      topic.has_partitions_directory = true;
+      writer_.Adopt(ref, states[i]);
+    }
+    writer_.Queue(ref);
+  }
+  WatchCreation(index);
+  return index;
+}
+
+}  // namespace regent::controller

@@ -1,0 +1,72 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "controller/core/partition_writer.h"
+#include "controller/core/term.h"
+
+namespace regent::controller {
+
+/// Topics: created by a caller, found in ZooKeeper where a Kafka tool has written them, completed
+/// when somebody began and did not finish. All three end in the same place: a topic with an id in
+/// memory, whose partitions without a state are queued.
+class TopicDesk {
+ public:
+  TopicDesk(Term& term, Announcer& announcer, PartitionWriter& writer)
+      : term_(term), announcer_(announcer), writer_(writer) {}
+
+  void Take(const CreateTopicAsked& event);
+  /// What stands under /brokers/topics now.
+  void Take(const TopicsListed& event);
+  /// Takes a topic that was read into memory, or says why not.
+  void Adopt(TopicRead read);
+  void FirstState(PartitionRef ref);
+  void Tick();
+  void Abandon();
+  size_t open() const { return creations_.size(); }
+
+ private:
+  struct Creation {
+    RequestId request;
+    CreateTopicSpec spec;
+    std::vector<BrokerList> assignment;
+    TopicRef identity;
+    bool config_exists = false;
+    bool begun = false;  ///< A write has been sent.
+    std::optional<uint32_t> topic;
+    size_t partitions_left = 0;
+    Instant deadline;
+  };
+
+  Result<std::vector<BrokerList>> Plan(const CreateTopicSpec& spec) const;
+  Status CheckName(const std::string& name) const;
+  void WriteCreation(const std::string& name);
+  void CreationWritten(const std::string& name,
+                       std::vector<PartitionState> states,
+                       const WriteOutcome& outcome);
+  void CreationApplied(Creation& creation, const std::vector<PartitionState>& states, Zxid zxid);
+  void CreationRefused(Creation& creation, const WriteRefused& refused);
+  void LookAfter(const std::string& name);
+  void LookedAfter(const std::string& name, Result<std::vector<TopicRead>> topics);
+  void Answer(const std::string& name, std::optional<Error> error);
+
+  uint32_t Include(TopicRef identity, TopicRead read);
+  void GiveId(TopicRead read);
+  void Read(std::vector<std::string> names);
+  std::string WhyUnusable(const TopicRead& read) const;
+  void WatchCreation(uint32_t topic);
+
+  Term& term_;
+  Announcer& announcer_;
+  PartitionWriter& writer_;
+  std::map<std::string, Creation> creations_;
+  std::map<uint32_t, std::string> completing_;  ///< Topics whose creation waits for its states.
+  std::set<std::string> reading_;               ///< Asked for, not yet answered.
+  std::multimap<Instant, std::vector<std::string>> reads_due_;
+};
+
+}  // namespace regent::controller
