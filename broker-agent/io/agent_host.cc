@@ -1,0 +1,135 @@
+#include "broker-agent/io/agent_host.h"
+
+#include <utility>
+
+#include <glog/logging.h>
+
+namespace regent {
+
+AgentHost::AgentHost(AgentHostOptions options, AgentState recovered, AgentRunner::Parts parts)
+    : options_(std::move(options)),
+      parts_(parts),
+      runner_(options_.agent,
+              std::move(recovered),
+              parts,
+              [this](const Stopped& stopped) { OnAgentStopped(stopped); }),
+      registration_(
+          options_.registration,
+          parts.executor,
+          parts.store,
+          {.events = runner_.sink(),
+           .give_up =
+               [this](Error error) { OnAgentStopped({.clean = false, .error = std::move(error)}); },
+           .status = options_.status}) {}
+
+AgentHost::~AgentHost() {
+  *alive_ = false;
+  if (client_ != nullptr) {
+    client_->Close();
+  }
+}
+
+void AgentHost::Start() {
+  parts_.executor.Post([this, alive = alive_]() {
+    if (*alive) {
+      Open();
+    }
+  });
+}
+
+void AgentHost::Open() {
+  Result<std::unique_ptr<zk::Client>> client = options_.make_client(parts_.executor, registration_);
+  if (!client.ok()) {
+    Finish({.clean = false, .error = client.error()});
+    return;
+  }
+  client_ = std::move(client).value();
+  registration_.Start(*client_);
+  Tick();
+}
+
+void AgentHost::Tick() {
+  if (finished_) {
+    return;
+  }
+  const Instant now = parts_.executor.Now();
+  client_->Heartbeat(now);
+  PublishMetrics();
+  parts_.executor.PostAt(now + options_.tick, [this, alive = alive_]() {
+    if (*alive) {
+      Tick();
+    }
+  });
+}
+
+void AgentHost::PublishMetrics() {
+  const Agent& agent = runner_.agent();
+  AgentMetrics metrics{.counters = agent.counters(),
+                       .registered = registration_.waiting_for().empty(),
+                       .waiting_for = registration_.waiting_for(),
+                       .broker_epoch = agent.broker_epoch(),
+                       .controller = agent.controller(),
+                       .session = registration_.session(),
+                       .sessions = client_->generation().value()};
+  const MutexLock lock(mutex_);
+  metrics_ = std::move(metrics);
+}
+
+AgentMetrics AgentHost::metrics() const {
+  const MutexLock lock(mutex_);
+  return metrics_;
+}
+
+void AgentHost::RequestStop() {
+  runner_.sink()(StopRequested{});
+}
+
+void AgentHost::OnAgentStopped(const Stopped& stopped) {
+  if (std::exchange(leaving_, true)) {
+    return;
+  }
+  LOG(INFO) << "agent stopped clean=" << stopped.clean << " error=\""
+            << (stopped.error ? stopped.error->message : "") << '"';
+  parts_.store.Close([this, alive = alive_, &executor = parts_.executor, stopped](Status closed) {
+    LOG_IF(ERROR, !closed.ok()) << "logs not closed error=\"" << closed.error() << '"';
+    executor.Post([this, alive, stopped]() {
+      if (*alive) {
+        OnStoreClosed(stopped);
+      }
+    });
+  });
+}
+
+void AgentHost::OnStoreClosed(const Stopped& stopped) {
+  registration_.Stop([this, alive = alive_, stopped]() {
+    if (*alive) {
+      Finish(stopped);
+    }
+  });
+  // The session's end unregisters as well: nobody waits long for an answer.
+  parts_.executor.PostAt(parts_.executor.Now() + options_.unregister_max,
+                         [this, alive = alive_, stopped]() {
+                           if (*alive) {
+                             Finish(stopped);
+                           }
+                         });
+}
+
+void AgentHost::Finish(const Stopped& stopped) {
+  if (std::exchange(finished_, true)) {
+    return;
+  }
+  if (client_ != nullptr) {
+    // Not from inside one of its callbacks.
+    parts_.executor.Post([this, alive = alive_, stopped]() {
+      if (*alive) {
+        client_->Close();
+        options_.finished(stopped);
+      }
+    });
+    return;
+  }
+  options_.finished(stopped);
+}
+
+}  // namespace regent

@@ -1,0 +1,98 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "broker-agent/core/agent.h"
+#include "broker-agent/io/agent_runner.h"
+#include "broker-agent/io/registration.h"
+#include "common/base/instant.h"
+#include "common/base/mutex.h"
+#include "common/base/result.h"
+#include "common/runtime/loop.h"
+#include "common/zk/client.h"
+
+namespace regent {
+
+/// The figures of a broker agent at one moment.
+struct AgentMetrics {
+  AgentCounters counters;
+  bool registered = false;
+  std::string waiting_for;  ///< Why it is not registered.
+  BrokerEpoch broker_epoch = kNoBrokerEpoch;
+  KnownController controller;
+  zk::SessionState session = zk::SessionState::kDisconnected;
+  uint64_t sessions = 0;  ///< That the process has had.
+};
+
+struct AgentHostOptions {
+  AgentOptions agent;
+  RegistrationOptions registration;
+  /// Makes the session of the broker's registration; callbacks on `owner`.
+  std::function<Result<std::unique_ptr<zk::Client>>(Executor& owner, zk::SessionListener& listener)>
+      make_client;
+  /// Between two heartbeats to the ZooKeeper client, and two publications of the figures.
+  Duration tick = std::chrono::milliseconds(50);
+  /// How long the way out waits for ZooKeeper to take the registration back.
+  Duration unregister_max = std::chrono::seconds(3);
+  /// Called once, on the executor's thread: the agent has stopped and is unregistered, or could not
+  /// go on (`error`).
+  std::function<void(const Stopped&)> finished;
+  /// Called on the executor's thread when the registration's state changes; empty: registered.
+  std::function<void(const std::string& waiting_for)> status;
+};
+
+/// A broker agent with its registration on one executor: in production a loop's thread, in a
+/// simulation the world's. What it talks through is given to it.
+///
+///     AgentHost host(options, recovered, {loop, store, transport, controller});
+///     host.Start();
+///     …
+///     host.RequestStop();       // controlled shutdown; `finished` tells when
+///     loop.Close();             // then it may be destroyed
+class AgentHost {
+ public:
+  /// The parts outlive the host.
+  AgentHost(AgentHostOptions options, AgentState recovered, AgentRunner::Parts parts);
+  /// On the executor's thread, or once that has been closed.
+  ~AgentHost();
+  AgentHost(const AgentHost&) = delete;
+  AgentHost& operator=(const AgentHost&) = delete;
+
+  /// Opens the session and registers. Any thread, once.
+  void Start();
+  /// Leaves in good order: the core's controlled shutdown, then close the logs, then unregister.
+  /// Any thread; more than once is harmless.
+  void RequestStop();
+
+  AgentRunner& runner() { return runner_; }
+  /// The executor's thread.
+  const Registration& registration() const { return registration_; }
+  /// As of the last tick. Any thread.
+  AgentMetrics metrics() const EXCLUDES(mutex_);
+
+ private:
+  void Open();
+  void Tick();
+  void PublishMetrics() EXCLUDES(mutex_);
+  void OnAgentStopped(const Stopped& stopped);
+  void OnStoreClosed(const Stopped& stopped);
+  void Finish(const Stopped& stopped);
+
+  AgentHostOptions options_;
+  AgentRunner::Parts parts_;
+  AgentRunner runner_;
+  Registration registration_;
+  std::unique_ptr<zk::Client> client_;
+  bool finished_ = false;
+  bool leaving_ = false;
+  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
+
+  mutable Mutex mutex_;
+  AgentMetrics metrics_ GUARDED_BY(mutex_);
+};
+
+}  // namespace regent

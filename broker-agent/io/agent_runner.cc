@@ -1,0 +1,196 @@
+#include "broker-agent/io/agent_runner.h"
+
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+#include <glog/logging.h>
+
+#include "common/base/overloaded.h"
+
+namespace regent {
+namespace {
+
+/// A deadline that lies in the past is not asked about more often than this.
+constexpr Duration kTimerStep = std::chrono::milliseconds(1);
+
+ControlResponse Stopping() {
+  ControlResponse response;
+  response.answer = ControlAnswer::kStopping;
+  return response;
+}
+
+Result<Offset> StoppedAppending() {
+  return Error{ErrorCode::kUnknownOutcome, "the broker stops: look before appending again"};
+}
+
+/// Whether the event may overtake data: what controllers and ZooKeeper say. The rest keeps its
+/// order (results of one log, messages of one stream).
+bool IsUrgent(const AgentEvent& event) {
+  return std::visit(Overloaded{
+                        [](const Registered&) { return true; },
+                        [](const SessionLost&) { return true; },
+                        [](const ControllerSeen&) { return true; },
+                        [](const StopRequested&) { return true; },
+                        [](const AlterPartitionAnswered&) { return true; },
+                        [](const AlterPartitionLost&) { return true; },
+                        [](const ControlledShutdownAnswered&) { return true; },
+                        [](const ControlledShutdownLost&) { return true; },
+                        [](const auto&) { return false; },
+                    },
+                    event);
+}
+
+}  // namespace
+
+AgentRunner::AgentRunner(AgentOptions options,
+                         AgentState recovered,
+                         Parts parts,
+                         std::function<void(const Stopped&)> stopped)
+    : agent_(std::move(options), std::move(recovered)),
+      parts_(parts),
+      stopped_(std::move(stopped)),
+      link_(std::make_shared<Link>(Link{.runner = this, .executor = parts.executor})) {
+  parts_.store.Start(sink());
+  parts_.transport.Start(sink());
+  parts_.controller.Start(sink());
+  ArmTimer();
+}
+
+AgentRunner::~AgentRunner() {
+  link_->runner = nullptr;
+  for (auto& [call, done] : calls_) {
+    done(Stopping());
+  }
+  for (auto& [ticket, done] : appends_) {
+    done(StoppedAppending());
+  }
+}
+
+AgentEventSink AgentRunner::SinkOf(const std::shared_ptr<Link>& link) {
+  return [link](AgentEvent event) {
+    const bool urgent = IsUrgent(event);
+    auto task = [link, event = std::move(event)]() {
+      if (link->runner != nullptr) {
+        link->runner->Handle(event);
+      }
+    };
+    if (urgent) {
+      link->executor.PostUrgent(std::move(task));
+    } else {
+      link->executor.Post(std::move(task));
+    }
+  };
+}
+
+AgentEventSink AgentRunner::sink() const {
+  return SinkOf(link_);
+}
+
+template <class MakeEvent>
+void AgentRunner::Call(MakeEvent make_event, ControlDone done) {
+  auto task = [link = link_, make_event = std::move(make_event), done]() {
+    AgentRunner* const runner = link->runner;
+    if (runner == nullptr) {
+      done(Stopping());
+      return;
+    }
+    const CallId call = std::exchange(runner->next_call_, runner->next_call_.Next());
+    runner->calls_.emplace(call, done);
+    runner->Handle(make_event(call));
+  };
+  if (!parts_.executor.PostUrgent(std::move(task))) {
+    done(Stopping());
+  }
+}
+
+void AgentRunner::Control(std::shared_ptr<const LeaderAndIsrRequest> request, ControlDone done) {
+  Call([request = std::move(request)](
+           CallId call) { return LeaderAndIsrReceived{.call = call, .request = request}; },
+       std::move(done));
+}
+
+void AgentRunner::Control(std::shared_ptr<const StopReplicaRequest> request, ControlDone done) {
+  Call([request = std::move(request)](
+           CallId call) { return StopReplicaReceived{.call = call, .request = request}; },
+       std::move(done));
+}
+
+void AgentRunner::Control(UpdateMetadataRequest request, ControlDone done) {
+  Call([request = std::move(request)](
+           CallId call) { return UpdateMetadataReceived{.call = call, .request = request}; },
+       std::move(done));
+}
+
+void AgentRunner::Append(AppendRequested request, AppendDone done) {
+  auto task = [link = link_, request = std::move(request), done]() mutable {
+    AgentRunner* const runner = link->runner;
+    if (runner == nullptr) {
+      done(StoppedAppending());
+      return;
+    }
+    request.ticket = std::exchange(runner->next_ticket_, runner->next_ticket_.Next());
+    runner->appends_.emplace(request.ticket, done);
+    runner->Handle(request);
+  };
+  if (!parts_.executor.Post(std::move(task))) {
+    done(StoppedAppending());
+  }
+}
+
+void AgentRunner::Handle(const AgentEvent& event) {
+  std::vector<AgentAction> actions = agent_.Handle(event, parts_.executor.Now());
+  for (AgentAction& action : actions) {
+    std::visit([this](auto& one) { Act(std::move(one)); }, action);
+  }
+  ArmTimer();
+}
+
+void AgentRunner::ArmTimer() {
+  const Instant at = std::max(agent_.NextDeadline(), parts_.executor.Now() + kTimerStep);
+  if (at >= timer_at_) {
+    return;
+  }
+  timer_at_ = at;
+  parts_.executor.PostAt(at, [link = link_, at]() {
+    AgentRunner* const runner = link->runner;
+    // A later timer than the one that is armed has been overtaken: its work is done or due again.
+    if (runner == nullptr || runner->timer_at_ != at) {
+      return;
+    }
+    runner->timer_at_ = Instant::Max();
+    if (runner->agent_.NextDeadline() <= runner->parts_.executor.Now()) {
+      runner->Handle(TimePassed{});
+    } else {
+      runner->ArmTimer();
+    }
+  });
+}
+
+void AgentRunner::Act(AnswerControl answer) {
+  auto call = calls_.extract(answer.call);
+  CHECK(!call.empty()) << "no call " << answer.call << " is open";
+  call.mapped()(answer.response);
+}
+
+void AgentRunner::Act(AnswerAppend answer) {
+  auto append = appends_.extract(answer.ticket);
+  CHECK(!append.empty()) << "no append " << answer.ticket << " is open";
+  append.mapped()(answer.base);
+}
+
+void AgentRunner::Act(PublishMetadata publish) {
+  const MutexLock lock(mutex_);
+  metadata_ = std::move(publish.view);
+}
+
+std::shared_ptr<const MetadataView> AgentRunner::metadata() const {
+  const MutexLock lock(mutex_);
+  return metadata_;
+}
+
+void AgentRunner::Act(const Stopped& stopped) {
+  stopped_(stopped);
+}
+
+}  // namespace regent

@@ -1,0 +1,106 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+
+#include "broker-agent/core/agent.h"
+#include "broker-agent/io/controller_client.h"
+#include "broker-agent/io/event_sink.h"
+#include "broker-agent/io/replica_store.h"
+#include "broker-agent/io/replication_transport.h"
+#include "common/base/mutex.h"
+#include "common/model/control.h"
+#include "common/runtime/loop.h"
+
+namespace regent {
+
+/// Runs an Agent on an executor: brings it events, carries its actions out, answers its callers.
+/// Bytes and nothing else move here; what can be wrong is in the Agent.
+///
+/// Made, run and destroyed on the executor's thread (or once that has been closed), except where a
+/// function says otherwise.
+class AgentRunner {
+ public:
+  /// What the actions need. All outlive the runner.
+  struct Parts {
+    Executor& executor;
+    ReplicaStore& store;
+    ReplicationTransport& transport;
+    ControllerClient& controller;
+  };
+  using ControlDone = std::function<void(const ControlResponse&)>;
+
+  /// `stopped` is called once, on the executor's thread, when the Agent asks for it.
+  AgentRunner(AgentOptions options,
+              AgentState recovered,
+              Parts parts,
+              std::function<void(const Stopped&)> stopped);
+  /// Answers every open call "stopping".
+  ~AgentRunner();
+  AgentRunner(const AgentRunner&) = delete;
+  AgentRunner& operator=(const AgentRunner&) = delete;
+
+  /// Takes events, from any thread, also after the runner has gone.
+  AgentEventSink sink() const;
+
+  /// A control request arrived. Any thread, while the runner lives; `done` comes once, on the
+  /// executor's thread or within the call.
+  void Control(std::shared_ptr<const LeaderAndIsrRequest> request, ControlDone done);
+  void Control(std::shared_ptr<const StopReplicaRequest> request, ControlDone done);
+  void Control(UpdateMetadataRequest request, ControlDone done);
+
+  using AppendDone = std::function<void(const Result<Offset>& base)>;
+  /// A producer's batch; `request.ticket` is drawn here. Any thread, while the runner lives; `done`
+  /// comes once, on the executor's thread or within the call.
+  void Append(AppendRequested request, AppendDone done);
+
+  /// What clients are told; null before the first news. Any thread.
+  std::shared_ptr<const MetadataView> metadata() const EXCLUDES(mutex_);
+  const Agent& agent() const { return agent_; }
+
+ private:
+  /// What queued tasks hold on to instead of the runner.
+  struct Link {
+    AgentRunner* runner = nullptr;  ///< The executor's thread only; null once it has gone.
+    Executor& executor;
+  };
+
+  static AgentEventSink SinkOf(const std::shared_ptr<Link>& link);
+  template <class MakeEvent>
+  void Call(MakeEvent make_event, ControlDone done);
+  void Handle(const AgentEvent& event);
+  void ArmTimer();
+
+  void Act(AnswerControl answer);
+  void Act(AnswerAppend answer);
+  void Act(PublishMetadata publish);
+  void Act(const Stopped& stopped);
+  void Act(SendAlterPartition send) { parts_.controller.Send(std::move(send)); }
+  void Act(SendControlledShutdown send) { parts_.controller.Send(std::move(send)); }
+  void Act(OpenStream open) { parts_.transport.Open(std::move(open)); }
+  void Act(SendToLeader send) { parts_.transport.Send(std::move(send)); }
+  void Act(CloseStream close) { parts_.transport.Close(close); }
+  void Act(SendToFollower send) { parts_.transport.Send(std::move(send)); }
+  void Act(DropFollower drop) { parts_.transport.Drop(std::move(drop)); }
+  template <class LogActionKind>
+  void Act(LogActionKind action) {
+    parts_.store.Do(std::move(action));
+  }
+
+  Agent agent_;
+  Parts parts_;
+  std::function<void(const Stopped&)> stopped_;
+  std::shared_ptr<Link> link_;
+  std::map<CallId, ControlDone> calls_;
+  CallId next_call_{1};
+  std::map<AppendTicket, AppendDone> appends_;
+  AppendTicket next_ticket_{1};
+  Instant timer_at_ = Instant::Max();  ///< Of the earliest timer that is armed.
+  mutable Mutex mutex_;
+  std::shared_ptr<const MetadataView> metadata_ GUARDED_BY(mutex_);
+};
+
+}  // namespace regent
