@@ -52,7 +52,9 @@ enum class ErrorKind {
   kOther,
 };
 const char* Name(ErrorKind kind);
-inline std::ostream& operator<<(std::ostream& out, ErrorKind kind) { return out << Name(kind); }
+inline std::ostream& operator<<(std::ostream& out, ErrorKind kind) {
+  return out << Name(kind);
+}
 
 struct ZkError {
   ErrorKind kind = ErrorKind::kOther;
@@ -70,8 +72,8 @@ struct Unknown {
 template <class T>
 class [[nodiscard]] Outcome {
  public:
-  Outcome(T value) : value_(std::move(value)) {}      // NOLINT(google-explicit-constructor)
-  Outcome(ZkError error) : value_(std::move(error)) {}  // NOLINT(google-explicit-constructor)
+  Outcome(T value) : value_(std::move(value)) {}            // NOLINT(google-explicit-constructor)
+  Outcome(ZkError error) : value_(std::move(error)) {}      // NOLINT(google-explicit-constructor)
   Outcome(Unknown unknown) : value_(std::move(unknown)) {}  // NOLINT(google-explicit-constructor)
 
   bool ok() const { return std::holds_alternative<T>(value_); }
@@ -146,11 +148,13 @@ enum class SessionState {
   /// The client's own clock says that the session may have expired elsewhere: whoever holds an
   /// office by it must stop acting now (R4). kConnected in the same generation lifts it.
   kLeaseEnded,
-  kExpired,       ///< Gone for good. A new session follows by itself in the next generation.
-  kAuthFailed,    ///< The server refused the credentials; retried with back-off.
+  kExpired,     ///< Gone for good. A new session follows by itself in the next generation.
+  kAuthFailed,  ///< The server refused the credentials; retried with back-off.
 };
 const char* Name(SessionState state);
-inline std::ostream& operator<<(std::ostream& out, SessionState s) { return out << Name(s); }
+inline std::ostream& operator<<(std::ostream& out, SessionState s) {
+  return out << Name(s);
+}
 
 struct SessionEvent {
   SessionState state = SessionState::kDisconnected;
@@ -189,10 +193,10 @@ class Client {
 
   virtual void Get(const std::string& path, Watch watch, Callback<Node> done) = 0;
   /// The stat, or nothing if the node does not exist. Arms a watch even on an absent node.
-  virtual void Exists(const std::string& path, Watch watch,
-                      Callback<std::optional<Stat>> done) = 0;
+  virtual void Exists(const std::string& path, Watch watch, Callback<std::optional<Stat>> done) = 0;
   /// Names (not paths) of the children, sorted.
-  virtual void Children(const std::string& path, Watch watch,
+  virtual void Children(const std::string& path,
+                        Watch watch,
                         Callback<std::vector<std::string>> done) = 0;
   /// Yields the created path and its stat.
   virtual void Create(CreateOp op, Callback<OpResult> done) = 0;
