@@ -46,8 +46,8 @@ TEST(Client, PassesOverAnAddressWhereNobodyListens) {
 }
 
 TEST(Client, PassesOverAnAddressThatHangs) {
+  std::atomic<bool> release = false;  // Outlives the server whose thread reads it.
   FakeAdmin hanging;
-  std::atomic<bool> release = false;
   hanging.on_get_controller = [&](const auto&, auto&) {
     while (!release) {
       std::this_thread::yield();
@@ -61,9 +61,9 @@ TEST(Client, PassesOverAnAddressThatHangs) {
 }
 
 TEST(Client, WaitsForAFailoverToEnd) {
+  std::atomic<int> asked = 0;
   FakeAdmin admin;
   admin.Vacant();
-  std::atomic<int> asked = 0;
   admin.on_get_controller = [&](const auto&, auto&) {
     if (++asked == 3) {
       admin.HoldOffice(2, 6);
@@ -89,9 +89,9 @@ TEST(Client, GoesOnWhenTheOfficeMovesBetweenTheSearchAndTheCall) {
 }
 
 TEST(Client, AsksAgainAfterAnAnswerThatNothingHappened) {
+  std::atomic<int> asked = 0;
   FakeAdmin admin;
   admin.HoldOffice(1, 5);
-  std::atomic<int> asked = 0;
   admin.on_create_topic = [&](const auto&, v1::CreateTopicResponse& response) {
     if (++asked < 3) {
       response.mutable_header()->mutable_error()->set_code(v1::UNAVAILABLE);
@@ -114,9 +114,9 @@ TEST(Client, DoesNotRepeatACreationThatMayHaveHappened) {
 }
 
 TEST(Client, RepeatsAReadWhoseConnectionBroke) {
+  std::atomic<int> asked = 0;
   FakeAdmin admin;
   admin.HoldOffice(1, 5);
-  std::atomic<int> asked = 0;
   admin.on_list_topics = [&](const auto&, auto&) {
     return ++asked == 1 ? grpc::Status(grpc::StatusCode::UNAVAILABLE, "gone") : grpc::Status::OK;
   };
@@ -152,9 +152,9 @@ TEST(Client, TellsNobodyReachableFromNobodyInOffice) {
 }
 
 TEST(Client, SaysThatAControllerDidNotAnswerInTime) {
+  std::atomic<bool> release = false;
   FakeAdmin admin;
   admin.HoldOffice(1, 5);
-  std::atomic<bool> release = false;
   admin.on_elect = [&](const auto&, auto&) {
     while (!release) {
       std::this_thread::yield();
