@@ -6,6 +6,7 @@
 #include <cstring>
 #include <fcntl.h>
 #include <map>
+#include <poll.h>
 #include <string_view>
 
 #include <glog/logging.h>
@@ -450,6 +451,25 @@ void Handle::Process(ZooKeeperThread::Driven::Ready ready) {
   for (int i = 0; i < kRepliesPerTurn && zookeeper_process(zh_, events) == ZOK; ++i) {
     events = ZOOKEEPER_READ;
   }
+}
+
+bool Handle::AwaitOutstanding(Duration patience) {
+  const Instant deadline = MonotonicNow() + patience;
+  while (state() == State::kConnected && !outstanding_.empty()) {
+    const Instant now = MonotonicNow();
+    if (now >= deadline) {
+      return false;
+    }
+    const auto wants = Interest(now);
+    const int events = (wants.read ? POLLIN : 0) | (wants.write ? POLLOUT : 0);
+    pollfd fd{.fd = wants.fd, .events = static_cast<short>(events), .revents = 0};
+    const Duration left = std::min(deadline, wants.until) - now;
+    poll(&fd, 1,
+         static_cast<int>(std::chrono::duration_cast<std::chrono::milliseconds>(left).count()) + 1);
+    Process({.read = (fd.revents & (POLLIN | POLLHUP | POLLERR)) != 0,
+             .write = (fd.revents & POLLOUT) != 0});
+  }
+  return true;
 }
 
 void Handle::CutConnection() {

@@ -52,6 +52,8 @@ class Handle {
 
   ZooKeeperThread::Driven::Wants Interest(Instant now);
   void Process(ZooKeeperThread::Driven::Ready ready);
+  /// Waits for the answers to what has been sent; false if they do not all come in time.
+  bool AwaitOutstanding(Duration patience);
   /// Breaks the connection, so that the next server is tried.
   void CutConnection();
   /// Only while not connected: the library forgets what is outstanding otherwise.

@@ -18,6 +18,7 @@ constexpr size_t kOpsInFlightMax = 10'000;
 constexpr Duration kConnectPatienceMin = std::chrono::milliseconds(20);
 constexpr Duration kAuthRetry = std::chrono::seconds(5);
 constexpr Duration kLookUpAgain = std::chrono::seconds(2);
+constexpr Duration kFarewell = std::chrono::milliseconds(500);
 constexpr Duration kAwayReport = std::chrono::seconds(5);
 
 int Milliseconds(Duration d) {
@@ -77,10 +78,10 @@ void Session::End() {
   const Instant now = MonotonicNow();
   TakeOrders();
   if (handle_ != nullptr) {
-    // Closing waits for the server's answer: not for one that has fallen silent.
-    const auto& outstanding = handle_->outstanding();
-    if (!outstanding.empty() &&
-        now - std::max(last_heard_, outstanding.front()->sent) > timeout_ / 3) {
+    // What is in flight is waited for a little: a socket closed with unread answers would reset the
+    // connection, and the server might never read that the session is to end. Closing itself waits
+    // for the server, so it gets no chance to if it has fallen silent.
+    if (!handle_->AwaitOutstanding(std::min(timeout_ / 3, kFarewell))) {
       handle_->CutConnection();
       handle_->Process({.read = true});
     }

@@ -4,6 +4,7 @@
 #include <cerrno>
 #include <chrono>
 #include <csignal>
+#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <fcntl.h>
@@ -30,6 +31,8 @@ constexpr const char* kJar = "/usr/share/java/zookeeper.jar";
 constexpr const char* kClassPath = "/usr/share/java/zookeeper.jar:/usr/share/java/slf4j-simple.jar";
 constexpr auto kStartTimeout = std::chrono::seconds(30);
 constexpr int kStartAttempts = 3;
+/// A server that is starting may accept a connection and never answer it.
+constexpr Duration kProbePatience = std::chrono::milliseconds(100);
 
 sockaddr_in Loopback(int port) {
   sockaddr_in address{};
@@ -157,7 +160,7 @@ Status ZooKeeperServer::AwaitReady() {
                        std::to_string(port_) + " free?); its log ends with:\n" + LogTail()};
     }
     // "ruok" is answered too early.
-    if (FourLetterWord("srvr").find("Mode:") != std::string::npos) {
+    if (FourLetterWord("srvr", kProbePatience).find("Mode:") != std::string::npos) {
       return Success{};
     }
     poll(nullptr, 0, 10);
@@ -196,13 +199,14 @@ Status ZooKeeperServer::Restart() {
   return Launch();
 }
 
-std::string ZooKeeperServer::FourLetterWord(const std::string& word) const {
+std::string ZooKeeperServer::FourLetterWord(const std::string& word, Duration patience) const {
   const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   if (fd < 0) {
     return "";
   }
-  const timeval patience{.tv_sec = 2, .tv_usec = 0};
-  setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+  const timeval limit{.tv_sec = patience.count() / 1'000'000,
+                      .tv_usec = patience.count() % 1'000'000};
+  setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
   const sockaddr_in address = Loopback(port_);
   std::string answer;
   if (connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0 &&
@@ -215,6 +219,13 @@ std::string ZooKeeperServer::FourLetterWord(const std::string& word) const {
   }
   close(fd);
   return answer;
+}
+
+bool ZooKeeperServer::HasSession(int64_t session_id) const {
+  std::array<char, 32> id{};
+  std::snprintf(id.data(), id.size(), "0x%llx", static_cast<unsigned long long>(session_id));
+  const std::string sessions = FourLetterWord("dump");
+  return sessions.empty() || sessions.find(id.data()) != std::string::npos;
 }
 
 std::string ZooKeeperServer::LogTail() const {

@@ -46,8 +46,11 @@ class ZooKeeperServer {
   void Kill();
   /// Serves again, on the same port and data, after Kill or instead of the running process.
   Status Restart();
-  /// Answer of a four-letter word such as "srvr"; "" if there is none.
-  std::string FourLetterWord(const std::string& word) const;
+  /// Answer of a four-letter word such as "srvr"; "" if none comes in time.
+  std::string FourLetterWord(const std::string& word,
+                             Duration patience = std::chrono::seconds(5)) const;
+  /// True unless the server says that it has no such session.
+  bool HasSession(int64_t session_id) const;
   /// The end of the server's log.
   std::string LogTail() const;
 

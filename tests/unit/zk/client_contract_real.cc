@@ -1,7 +1,3 @@
-#include <atomic>
-#include <charconv>
-#include <cstdio>
-
 #include "common/zk/real_client.h"
 #include "tests/support/zookeeper_server.h"
 #include "tests/unit/zk/client_contract.h"
@@ -38,10 +34,9 @@ class RealEnsemble final : public Ensemble {
   }
 
   void Expire(Owner& owner) override {
-    char id[32];
-    std::snprintf(id, sizeof id, "0x%llx", static_cast<unsigned long long>(owner.session_id()));
+    const int64_t session = owner.session_id();
     owner.StopHeartbeats();
-    while (Server().FourLetterWord("dump").find(id) != std::string::npos) {
+    while (Server().HasSession(session)) {
     }
     owner.ResumeHeartbeats();
   }

@@ -1,8 +1,6 @@
 #include "common/zk/real_client.h"
 
-#include <charconv>
 #include <chrono>
-#include <cstdio>
 #include <thread>
 
 #include <gmock/gmock.h>
@@ -42,11 +40,6 @@ class RealClientTest : public ::testing::Test {
   static ClientStats StatsOf(Owner& owner) {
     return owner.FromLoop<ClientStats>(
         [&] { return static_cast<RealClient&>(owner.client()).stats(); });
-  }
-  bool ServerHas(int64_t session) {
-    char id[32];
-    std::snprintf(id, sizeof id, "0x%llx", static_cast<unsigned long long>(session));
-    return server_->FourLetterWord("dump").find(id) != std::string::npos;
   }
   static std::vector<SessionState> StatesOf(Owner& owner) {
     std::vector<SessionState> states;
@@ -153,7 +146,8 @@ TEST_F(RealClientTest, OwnerThatWakesLateHearsOfItsLeaseBeforeAnyAnswer) {
           StatesOf(*owner).back() == kLeaseEnded && owner->client().state() == kLeaseEnded;
       answered.set_value();
     });
-    while (ServerHas(session)) {  // Stuck until the session is gone; the answer lies ready.
+    while (
+        server_->HasSession(session)) {  // Stuck until the session is gone; the answer lies ready.
     }
   });
   answered.get_future().wait();
@@ -267,12 +261,35 @@ TEST_F(RealClientTest, StatsTellOfRequestsAndTheirTime) {
 }
 
 TEST_F(RealClientTest, OwnersLoopMayCloseBeforeItsClient) {
-  std::unique_ptr<Client> client;
-  {
-    auto owner = NewOwner();
-    ASSERT_TRUE(owner->AwaitSession(kConnected));
+  class Silent final : public SessionListener {
+    void OnSession(const SessionEvent& /*event*/) override {}
+    void OnWatch(const WatchEvent& /*event*/) override {}
+  } listener;
+  Loop loop("closes-first");
+  auto client = MakeRealClient(thread_, {.hosts = server_->hosts()}, loop, listener);
+  ASSERT_TRUE(client.ok());
+  while ((*client)->stats().connections == 0) {
   }
-  SUCCEED();
+  loop.Close();
+  client->reset();
+}
+
+TEST_F(RealClientTest, CloseWithWorkInFlightEndsTheSessionAtOnce) {
+  auto witness = NewOwner();
+  ASSERT_TRUE(witness->Create("/n", "0").ok());
+  for (int round = 0; round < 10; ++round) {
+    auto owner = NewOwner({.session_timeout = milliseconds(2000)});
+    ASSERT_TRUE(owner->Create("/e", "", CreateMode::kEphemeral).ok());
+    int unanswered = 0;
+    owner->OnLoop([&] {
+      for (int i = 0; i < 100; ++i) {
+        owner->client().Set({.path = "/n", .data = "1", .expected = AnyVersion{}},
+                            [&](const Outcome<Stat>& outcome) { unanswered += !outcome.ok(); });
+      }
+      owner->client().Close();
+    });
+    EXPECT_EQ(witness->Exists("/e").value(), std::nullopt);
+  }
 }
 
 }  // namespace
