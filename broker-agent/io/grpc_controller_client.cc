@@ -1,0 +1,167 @@
+#include "broker-agent/io/grpc_controller_client.h"
+
+#include <condition_variable>
+#include <optional>
+#include <set>
+#include <utility>
+
+#include <glog/logging.h>
+#include <grpcpp/grpcpp.h>
+
+#include "regent/v1/controller.grpc.pb.h"
+
+#include "broker-agent/io/channel.h"
+#include "common/base/mutex.h"
+#include "common/wire/convert.h"
+
+namespace regent {
+namespace {
+
+template <class Request, class Response>
+struct UnaryCall {
+  grpc::ClientContext context;
+  Request request;
+  Response response;
+};
+
+}  // namespace
+
+/// What calls in flight hold on to.
+class GrpcControllerClient::Calls {
+ public:
+  AgentEventSink sink;
+
+  v1::Controller::Stub::async_interface* StubFor(const Endpoint& endpoint) EXCLUDES(mutex_) {
+    const MutexLock lock(mutex_);
+    if (stub_ == nullptr || endpoint != endpoint_) {
+      endpoint_ = endpoint;
+      // Calls on the old channel keep it alive.
+      stub_ = v1::Controller::NewStub(MakeChannel(endpoint));
+    }
+    return stub_->async();
+  }
+
+  /// False: nothing is to be sent any more.
+  bool Begin(grpc::ClientContext& context, Duration deadline) EXCLUDES(mutex_) {
+    context.set_deadline(std::chrono::system_clock::now() + deadline);
+    const MutexLock lock(mutex_);
+    if (!closed_) {
+      open_.insert(&context);
+    }
+    return !closed_;
+  }
+
+  /// False: nobody wants to hear of it.
+  bool Ends(grpc::ClientContext& context) EXCLUDES(mutex_) {
+    const MutexLock lock(mutex_);
+    return open_.contains(&context) && !closed_;
+  }
+
+  void Forget(grpc::ClientContext& context) EXCLUDES(mutex_) {
+    const MutexLock lock(mutex_);
+    open_.erase(&context);
+    changed_.notify_all();
+  }
+
+  void Close() EXCLUDES(mutex_) {
+    const MutexLock lock(mutex_);
+    closed_ = true;
+    for (grpc::ClientContext* const context : open_) {
+      context->TryCancel();
+    }
+    while (!open_.empty()) {
+      changed_.wait(mutex_);
+    }
+  }
+
+ private:
+  Mutex mutex_;
+  std::condition_variable_any changed_;
+  std::unique_ptr<v1::Controller::Stub> stub_ GUARDED_BY(mutex_);
+  Endpoint endpoint_ GUARDED_BY(mutex_);
+  std::set<grpc::ClientContext*> open_ GUARDED_BY(mutex_);
+  bool closed_ GUARDED_BY(mutex_) = false;
+};
+
+namespace {
+
+/// Makes one call; `event_of` gets the answer, or nothing if there is none.
+template <class Request, class Response, class Calls, class Invoke, class EventOf>
+void Run(const std::shared_ptr<Calls>& calls,
+         const Endpoint& controller,
+         Request request,
+         Duration deadline,
+         Invoke invoke,
+         EventOf event_of) {
+  auto call = std::make_shared<UnaryCall<Request, Response>>();
+  call->request = std::move(request);
+  if (!calls->Begin(call->context, deadline)) {
+    return;
+  }
+  auto& stub = *calls->StubFor(controller);
+  invoke(stub, *call, [calls, call, controller, event_of](const grpc::Status& status) {
+    AgentEvent event = event_of(std::nullopt);
+    if (!status.ok()) {
+      LOG_EVERY_N(WARNING, 20) << "call to the controller not answered controller=" << controller
+                               << " error=\"" << status.error_message() << '"';
+    } else if (auto response = wire::FromProto(call->response); response.ok()) {
+      event = event_of(std::move(response).value());
+    } else {
+      LOG(WARNING) << "controller's answer not readable controller=" << controller << " error=\""
+                   << response.error() << '"';
+    }
+    if (calls->Ends(call->context)) {
+      calls->sink(std::move(event));
+    }
+    calls->Forget(call->context);
+  });
+}
+
+}  // namespace
+
+GrpcControllerClient::GrpcControllerClient(Options options)
+    : calls_(std::make_shared<Calls>()), options_(options) {}
+
+GrpcControllerClient::~GrpcControllerClient() {
+  Shutdown();
+}
+
+void GrpcControllerClient::Start(AgentEventSink sink) {
+  calls_->sink = std::move(sink);
+}
+
+void GrpcControllerClient::Shutdown() {
+  calls_->Close();
+}
+
+void GrpcControllerClient::Send(SendAlterPartition send) {
+  const uint64_t number = send.request.number;
+  Run<v1::AlterPartitionRequest, v1::AlterPartitionResponse>(
+      calls_, send.controller, wire::ToProto(send.request), options_.alter_partition_deadline,
+      [](auto& stub, auto& call, auto done) {
+        stub.AlterPartition(&call.context, &call.request, &call.response, std::move(done));
+      },
+      [number](std::optional<AlterPartitionResponse> response) -> AgentEvent {
+        if (!response) {
+          return AlterPartitionLost{.number = number};
+        }
+        return AlterPartitionAnswered{.number = number, .response = std::move(*response)};
+      });
+}
+
+void GrpcControllerClient::Send(SendControlledShutdown send) {
+  const uint64_t number = send.number;
+  Run<v1::ControlledShutdownRequest, v1::ControlledShutdownResponse>(
+      calls_, send.controller, wire::ToProto(send.request), options_.controlled_shutdown_deadline,
+      [](auto& stub, auto& call, auto done) {
+        stub.ControlledShutdown(&call.context, &call.request, &call.response, std::move(done));
+      },
+      [number](std::optional<ControlledShutdownResponse> response) -> AgentEvent {
+        if (!response) {
+          return ControlledShutdownLost{.number = number};
+        }
+        return ControlledShutdownAnswered{.number = number, .response = std::move(*response)};
+      });
+}
+
+}  // namespace regent

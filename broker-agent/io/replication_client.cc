@@ -1,0 +1,265 @@
+#include "broker-agent/io/replication_client.h"
+
+#include <condition_variable>
+#include <deque>
+#include <utility>
+
+#include <glog/logging.h>
+#include <grpcpp/grpcpp.h>
+
+#include "regent/v1/replication.grpc.pb.h"
+
+#include "broker-agent/io/channel.h"
+#include "broker-agent/io/stream_convert.h"
+#include "common/base/mutex.h"
+
+namespace regent {
+
+/// Counts the streams that gRPC still holds.
+struct ReplicationClient::Ended {
+  Mutex mutex;
+  std::condition_variable_any changed;
+  size_t open GUARDED_BY(mutex) = 0;
+
+  void Opened() EXCLUDES(mutex) {
+    const MutexLock lock(mutex);
+    ++open;
+  }
+  void Closed() EXCLUDES(mutex) {
+    const MutexLock lock(mutex);
+    --open;
+    changed.notify_all();
+  }
+  void Await() EXCLUDES(mutex) {
+    const MutexLock lock(mutex);
+    while (open > 0) {
+      changed.wait(mutex);
+    }
+  }
+};
+
+/// One stream. It holds itself until gRPC has let go of it (OnDone). gRPC's rules: one write and
+/// one read at a time; operations from outside its callbacks need a hold, which goes when neither
+/// is under way and no more will be. gRPC is never called with the lock held.
+class ReplicationClient::Stream final
+    : public grpc::ClientBidiReactor<v1::FollowerMessage, v1::LeaderMessage>,
+      public std::enable_shared_from_this<Stream> {
+ public:
+  Stream(const OpenStream& open,
+         Executor& executor,
+         AgentEventSink sink,
+         std::weak_ptr<Streams> streams,
+         std::shared_ptr<Ended> ended)
+      : id_(open.stream),
+        leader_(open.leader),
+        endpoint_(open.endpoint),
+        stub_(v1::Replication::NewStub(MakeChannel(open.endpoint))),
+        executor_(executor),
+        sink_(std::move(sink)),
+        streams_(std::move(streams)),
+        ended_(std::move(ended)) {}
+
+  void Begin() {
+    self_ = shared_from_this();
+    ended_->Opened();
+    stub_->async()->Replicate(&context_, this);
+    AddHold();
+    StartRead(&read_);
+    StartCall();
+  }
+
+  void Send(const FollowerMessage& message) EXCLUDES(mutex_) {
+    {
+      const MutexLock lock(mutex_);
+      if (over_) {
+        return;
+      }
+      if (queue_.size() >= kQueueMax) {
+        // The leader takes nothing: better a new stream later than memory without end.
+        over_ = true;
+      } else {
+        queue_.push_back(ToProto(message));
+      }
+    }
+    Continue();
+  }
+
+  /// The core has forgotten the stream: no event comes from it any more.
+  void Close() EXCLUDES(mutex_) {
+    {
+      const MutexLock lock(mutex_);
+      silent_ = true;
+      over_ = true;
+    }
+    Continue();
+  }
+
+  void OnReadDone(bool ok) override EXCLUDES(mutex_) {
+    Result<LeaderMessage> message = LeaderMessage{};
+    if (ok) {
+      message = FromProto(read_);
+      if (!message.ok()) {
+        LOG(WARNING) << "replication message not readable leader=" << leader_ << " error=\""
+                     << message.error() << '"';
+      }
+    }
+    bool deliver = false;
+    {
+      const MutexLock lock(mutex_);
+      reading_ = false;
+      over_ = over_ || !ok || !message.ok();
+      deliver = !over_;
+      unhandled_ += deliver ? 1 : 0;
+    }
+    if (deliver) {
+      sink_(LeaderMessageReceived{.stream = id_, .message = std::move(message).value()});
+      // Runs after the agent has handled the message: that is the brake on the reader.
+      executor_.Post([self = shared_from_this()]() { self->Handled(); });
+    }
+    Continue();
+  }
+
+  void OnWriteDone(bool ok) override EXCLUDES(mutex_) {
+    {
+      const MutexLock lock(mutex_);
+      writing_ = false;
+      over_ = over_ || !ok;
+    }
+    Continue();
+  }
+
+  void OnDone(const grpc::Status& status) override EXCLUDES(mutex_) {
+    bool silent = false;
+    {
+      const MutexLock lock(mutex_);
+      silent = silent_;
+    }
+    VLOG(1) << "replication stream ended leader=" << leader_ << " endpoint=" << endpoint_
+            << " status=\"" << status.error_message() << '"';
+    if (!silent) {
+      sink_(OutboundLost{.stream = id_});
+    }
+    executor_.Post([streams = streams_, id = id_]() {
+      if (const auto known = streams.lock()) {
+        known->erase(id);
+      }
+    });
+    const std::shared_ptr<Ended> ended = ended_;
+    self_.reset();  // May be the end of this object.
+    ended->Closed();
+  }
+
+ private:
+  enum class Step { kNothing, kRead, kWrite, kCancel, kRelease };
+
+  void Handled() EXCLUDES(mutex_) {
+    {
+      const MutexLock lock(mutex_);
+      --unhandled_;
+    }
+    Continue();
+  }
+
+  /// Decides under the lock what gRPC is to be asked for next.
+  Step Decide() EXCLUDES(mutex_) {
+    const MutexLock lock(mutex_);
+    if (over_) {
+      if (!cancelled_) {
+        cancelled_ = true;
+        return Step::kCancel;
+      }
+      if (!reading_ && !writing_ && !released_) {
+        released_ = true;
+        return Step::kRelease;
+      }
+      return Step::kNothing;
+    }
+    if (!writing_ && !queue_.empty()) {
+      writing_ = true;
+      write_ = std::move(queue_.front());
+      queue_.pop_front();
+      return Step::kWrite;
+    }
+    if (!reading_ && unhandled_ < kUnhandledMax) {
+      reading_ = true;
+      return Step::kRead;
+    }
+    return Step::kNothing;
+  }
+
+  void Continue() {
+    while (true) {
+      switch (Decide()) {
+        case Step::kNothing: return;
+        case Step::kRead: StartRead(&read_); break;
+        case Step::kWrite: StartWrite(&write_); break;
+        case Step::kCancel: context_.TryCancel(); break;
+        case Step::kRelease: RemoveHold(); return;
+      }
+    }
+  }
+
+  const OutboundId id_;
+  const BrokerId leader_;
+  const Endpoint endpoint_;
+  std::unique_ptr<v1::Replication::Stub> stub_;
+  Executor& executor_;
+  AgentEventSink sink_;
+  std::weak_ptr<Streams> streams_;
+  std::shared_ptr<Ended> ended_;
+  grpc::ClientContext context_;
+  v1::LeaderMessage read_;     ///< gRPC's while reading_.
+  v1::FollowerMessage write_;  ///< gRPC's while writing_.
+  std::shared_ptr<Stream> self_;
+
+  Mutex mutex_;
+  std::deque<v1::FollowerMessage> queue_ GUARDED_BY(mutex_);
+  int unhandled_ GUARDED_BY(mutex_) = 0;
+  bool reading_ GUARDED_BY(mutex_) = true;
+  bool writing_ GUARDED_BY(mutex_) = false;
+  bool over_ GUARDED_BY(mutex_) = false;    ///< Nothing more is read or written.
+  bool silent_ GUARDED_BY(mutex_) = false;  ///< Nobody wants to hear of it.
+  bool cancelled_ GUARDED_BY(mutex_) = false;
+  bool released_ GUARDED_BY(mutex_) = false;
+};
+
+ReplicationClient::ReplicationClient(Executor& executor)
+    : executor_(executor),
+      streams_(std::make_shared<Streams>()),
+      ended_(std::make_shared<Ended>()) {}
+
+ReplicationClient::~ReplicationClient() {
+  Shutdown();
+}
+
+void ReplicationClient::Start(AgentEventSink sink) {
+  sink_ = std::move(sink);
+}
+
+void ReplicationClient::Open(const OpenStream& open) {
+  auto stream = std::make_shared<Stream>(open, executor_, sink_, streams_, ended_);
+  (*streams_)[open.stream] = stream;
+  stream->Begin();
+}
+
+void ReplicationClient::Send(const SendToLeader& send) {
+  if (const auto stream = streams_->find(send.stream); stream != streams_->end()) {
+    stream->second->Send(send.message);
+  }
+}
+
+void ReplicationClient::Close(OutboundId id) {
+  if (auto stream = streams_->extract(id); !stream.empty()) {
+    stream.mapped()->Close();
+  }
+}
+
+void ReplicationClient::Shutdown() {
+  for (auto& [id, stream] : *streams_) {
+    stream->Close();
+  }
+  streams_->clear();
+  ended_->Await();
+}
+
+}  // namespace regent

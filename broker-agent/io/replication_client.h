@@ -1,0 +1,47 @@
+#pragma once
+
+#include <cstddef>
+#include <map>
+#include <memory>
+
+#include "broker-agent/core/actions.h"
+#include "broker-agent/io/event_sink.h"
+#include "common/runtime/loop.h"
+
+namespace regent {
+
+/// The streams that this broker opens to leaders, over gRPC, each on a connection of its own.
+///
+/// Called on the agent's thread.
+class ReplicationClient {
+ public:
+  /// Bounds of one stream. What a leader may send is bounded by the credits that the core grants.
+  static constexpr size_t kQueueMax = 10'000;  ///< Messages that wait to be written.
+  static constexpr int kUnhandledMax = 16;     ///< Messages read and not yet handled.
+
+  /// `executor` is the agent's.
+  explicit ReplicationClient(Executor& executor);
+  /// Shuts down.
+  ~ReplicationClient();
+  ReplicationClient(const ReplicationClient&) = delete;
+  ReplicationClient& operator=(const ReplicationClient&) = delete;
+
+  void Start(AgentEventSink sink);
+  void Open(const OpenStream& open);
+  void Send(const SendToLeader& send);
+  void Close(OutboundId stream);
+  /// Cancels every stream and waits until they have ended.
+  void Shutdown();
+
+ private:
+  class Stream;
+  struct Ended;
+  using Streams = std::map<OutboundId, std::shared_ptr<Stream>>;
+
+  Executor& executor_;
+  AgentEventSink sink_;
+  std::shared_ptr<Streams> streams_;  ///< Tasks that outlive the client find it gone.
+  std::shared_ptr<Ended> ended_;
+};
+
+}  // namespace regent

@@ -1,0 +1,261 @@
+#include "broker-agent/io/replication_service.h"
+
+#include <deque>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include <glog/logging.h>
+
+#include "broker-agent/io/stream_convert.h"
+#include "common/wire/status.h"
+
+namespace regent {
+namespace {
+
+using Reactor = grpc::ServerBidiReactor<v1::FollowerMessage, v1::LeaderMessage>;
+
+/// Ends a stream that is not let in.
+class Refusal final : public Reactor {
+ public:
+  explicit Refusal(const grpc::Status& status) { Finish(status); }
+  void OnDone() override { delete this; }
+};
+
+}  // namespace
+
+/// One stream. It holds itself until gRPC has let go of it (OnDone), which is after Finish, which
+/// is after the last write. gRPC is never called with the lock held.
+class ReplicationService::Stream final : public Reactor,
+                                         public std::enable_shared_from_this<Stream> {
+ public:
+  Stream(InboundId id,
+         grpc::CallbackServerContext& context,
+         ReplicationService& service,
+         AgentEventSink sink)
+      : id_(id), context_(context), service_(service), sink_(std::move(sink)) {}
+
+  void Begin() {
+    self_ = shared_from_this();
+    Continue();
+  }
+
+  void Send(const LeaderMessage& message) EXCLUDES(mutex_) {
+    {
+      const MutexLock lock(mutex_);
+      if (status_) {
+        return;
+      }
+      for (v1::LeaderMessage& part : ToProto(message)) {
+        queue_.push_back(std::move(part));
+      }
+      if (queue_.size() > kQueueMax) {
+        status_ = grpc::Status(grpc::StatusCode::RESOURCE_EXHAUSTED,
+                               "the follower takes no messages; open a new stream");
+      }
+    }
+    Continue();
+  }
+
+  enum class Tell { kAgent, kNobody };
+  /// kNobody: the core has forgotten the stream, and no event comes from it any more.
+  void End(const grpc::Status& status, Tell tell) EXCLUDES(mutex_) {
+    {
+      const MutexLock lock(mutex_);
+      silent_ = silent_ || tell == Tell::kNobody;
+      if (!status_) {
+        status_ = status;
+      }
+    }
+    Continue();
+  }
+
+  void OnReadDone(bool ok) override EXCLUDES(mutex_) {
+    Result<FollowerMessage> message = FollowerMessage{};
+    if (ok) {
+      message = FromProto(read_);
+    }
+    bool deliver = false;
+    {
+      const MutexLock lock(mutex_);
+      reading_ = false;
+      if (!ok && !status_) {
+        status_ = grpc::Status::OK;  // The follower has ended its side, or is gone.
+      }
+      if (!message.ok() && !status_) {
+        LOG(WARNING) << "replication message refused peer=" << context_.peer() << " error=\""
+                     << message.error() << '"';
+        status_ = wire::ToGrpcStatus(message.error());
+      }
+      deliver = !status_;
+      unhandled_ += deliver ? 1 : 0;
+    }
+    if (deliver) {
+      sink_(FollowerMessageReceived{.stream = id_, .message = std::move(message).value()});
+      // Runs after the agent has handled the message: that is the brake on the reader.
+      service_.executor_.Post([self = shared_from_this()]() { self->Handled(); });
+    }
+    Continue();
+  }
+
+  void OnWriteDone(bool ok) override EXCLUDES(mutex_) {
+    {
+      const MutexLock lock(mutex_);
+      writing_ = false;
+      if (!ok && !status_) {
+        status_ = grpc::Status(grpc::StatusCode::UNAVAILABLE, "the follower is gone");
+      }
+    }
+    Continue();
+  }
+
+  void OnCancel() override { End(grpc::Status::CANCELLED, Tell::kAgent); }
+
+  void OnDone() override EXCLUDES(mutex_) {
+    bool silent = false;
+    {
+      const MutexLock lock(mutex_);
+      silent = silent_;
+    }
+    if (!silent) {
+      sink_(InboundLost{.stream = id_});
+    }
+    service_.Forget(id_);
+    self_.reset();  // May be the end of this object.
+  }
+
+ private:
+  enum class Step { kNothing, kRead, kWrite, kFinish };
+
+  void Handled() EXCLUDES(mutex_) {
+    {
+      const MutexLock lock(mutex_);
+      --unhandled_;
+    }
+    Continue();
+  }
+
+  /// Decides under the lock what gRPC is to be asked for next.
+  Step Decide() EXCLUDES(mutex_) {
+    const MutexLock lock(mutex_);
+    if (status_) {
+      // A read that is under way ends by itself once the call is finished.
+      if (!writing_ && !finished_) {
+        finished_ = true;
+        return Step::kFinish;
+      }
+      return Step::kNothing;
+    }
+    if (!writing_ && !queue_.empty()) {
+      writing_ = true;
+      write_ = std::move(queue_.front());
+      queue_.pop_front();
+      return Step::kWrite;
+    }
+    if (!reading_ && unhandled_ < kUnhandledMax) {
+      reading_ = true;
+      return Step::kRead;
+    }
+    return Step::kNothing;
+  }
+
+  void Continue() {
+    while (true) {
+      switch (Decide()) {
+        case Step::kNothing: return;
+        case Step::kRead: StartRead(&read_); break;
+        case Step::kWrite: StartWrite(&write_); break;
+        case Step::kFinish: Finish(FinalStatus()); return;
+      }
+    }
+  }
+
+  grpc::Status FinalStatus() EXCLUDES(mutex_) {
+    const MutexLock lock(mutex_);
+    return *status_;
+  }
+
+  const InboundId id_;
+  grpc::CallbackServerContext& context_;
+  ReplicationService& service_;
+  AgentEventSink sink_;
+  v1::FollowerMessage read_;  ///< gRPC's while reading_.
+  v1::LeaderMessage write_;   ///< gRPC's while writing_.
+  std::shared_ptr<Stream> self_;
+
+  Mutex mutex_;
+  std::deque<v1::LeaderMessage> queue_ GUARDED_BY(mutex_);
+  int unhandled_ GUARDED_BY(mutex_) = 0;
+  bool reading_ GUARDED_BY(mutex_) = false;
+  bool writing_ GUARDED_BY(mutex_) = false;
+  std::optional<grpc::Status> status_ GUARDED_BY(mutex_);  ///< Set: nothing more happens.
+  bool finished_ GUARDED_BY(mutex_) = false;
+  bool silent_ GUARDED_BY(mutex_) = false;  ///< Nobody wants to hear of it.
+};
+
+ReplicationService::ReplicationService(Executor& executor) : executor_(executor) {}
+
+ReplicationService::~ReplicationService() = default;
+
+Reactor* ReplicationService::Replicate(grpc::CallbackServerContext* context) {
+  std::shared_ptr<Stream> stream;
+  {
+    const MutexLock lock(mutex_);
+    if (sink_ == nullptr) {
+      return new Refusal({grpc::StatusCode::UNAVAILABLE, "the broker is starting or stopping"});
+    }
+    if (streams_.size() >= kStreamsMax) {
+      return new Refusal({grpc::StatusCode::RESOURCE_EXHAUSTED,
+                          "more than " + std::to_string(kStreamsMax) + " streams are open"});
+    }
+    const InboundId id = std::exchange(next_id_, next_id_.Next());
+    stream = std::make_shared<Stream>(id, *context, *this, sink_);
+    streams_[id] = stream;
+  }
+  stream->Begin();
+  return stream.get();
+}
+
+void ReplicationService::Start(AgentEventSink sink) {
+  const MutexLock lock(mutex_);
+  sink_ = std::move(sink);
+}
+
+std::shared_ptr<ReplicationService::Stream> ReplicationService::Find(InboundId id) {
+  const MutexLock lock(mutex_);
+  const auto found = streams_.find(id);
+  return found == streams_.end() ? nullptr : found->second;
+}
+
+void ReplicationService::Forget(InboundId id) {
+  const MutexLock lock(mutex_);
+  streams_.erase(id);
+}
+
+void ReplicationService::Send(const SendToFollower& send) {
+  if (const auto stream = Find(send.stream)) {
+    stream->Send(send.message);
+  }
+}
+
+void ReplicationService::Drop(const DropFollower& drop) {
+  if (const auto stream = Find(drop.stream)) {
+    stream->End(wire::ToGrpcStatus(drop.reason), Stream::Tell::kNobody);
+  }
+}
+
+void ReplicationService::Shutdown() {
+  std::vector<std::shared_ptr<Stream>> open;
+  {
+    const MutexLock lock(mutex_);
+    sink_ = nullptr;
+    for (const auto& [id, stream] : streams_) {
+      open.push_back(stream);
+    }
+  }
+  for (const auto& stream : open) {
+    stream->End({grpc::StatusCode::UNAVAILABLE, "the broker stops"}, Stream::Tell::kNobody);
+  }
+}
+
+}  // namespace regent
