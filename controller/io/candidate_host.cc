@@ -92,6 +92,8 @@ class CandidateHost::Impl {
             .seed = seed,
             .wall_ms = WallMs,
             .on_cluster = options.on_cluster,
+            .on_other_cluster = options.on_other_cluster,
+            .on_session = options.on_session,
             .on_left = [left, told = false]() mutable {
               if (!std::exchange(told, true)) {
                 left->set_value();

@@ -28,6 +28,11 @@ struct CandidateHostOptions {
   /// before it claims any office: the place to remember `known_cluster_id` (R10). A false answer
   /// (the reason is logged there) keeps the candidate away from the office.
   std::function<bool(const std::string& cluster_id)> on_cluster;
+  /// Called on the candidate's thread when ZooKeeper holds another cluster than
+  /// `candidate.known_cluster_id`: the candidate stays away from the office.
+  std::function<void(const std::string& cluster_id)> on_other_cluster;
+  /// Called on the candidate's thread whenever the session's state changes.
+  std::function<void(zk::SessionState)> on_session;
   uint64_t seed = 0;                                   ///< Of random ids; 0: the system's entropy.
   Duration agent_deadline = std::chrono::seconds(10);  ///< Of each control RPC.
 };

@@ -10,6 +10,9 @@ namespace regent::controller {
 namespace {
 
 constexpr int kTicksPerSample = 20;
+constexpr Duration kComplainEvery = std::chrono::seconds(5);
+/// Until a cluster that could not be remembered is tried again.
+constexpr Duration kRememberRetry = std::chrono::seconds(5);
 
 Error NotActive() {
   return Error{ErrorCode::kNotController, "this process is not the active controller"};
@@ -68,6 +71,7 @@ void CandidateRunner::Open(const std::optional<Endpoint>& endpoint) {
     options_.candidate.self.endpoint = *endpoint;
     candidate_ = std::make_unique<Candidate>(options_.candidate);
   }
+  silent_since_ = executor_.Now();
   client_ = make_client_(executor_, *this);
   store_ = std::make_unique<ZooKeeperStore>(ZooKeeperStoreOptions{.self = options_.candidate.self,
                                                                   .wall_ms = options_.wall_ms,
@@ -118,6 +122,7 @@ void CandidateRunner::Tick() {
   const Instant now = executor_.Now();
   client_->Heartbeat(now);
   Deliver(Ticked{});
+  ComplainOfSilence();
   if (ticks_++ % kTicksPerSample == 0) {
     SampleMetrics();
   }
@@ -130,6 +135,17 @@ void CandidateRunner::Tick() {
   });
 }
 
+void CandidateRunner::ComplainOfSilence() {
+  const Instant now = executor_.Now();
+  if (client_->state() == zk::SessionState::kConnected) {
+    silent_since_ = now;
+  } else if (now - silent_since_ >= kComplainEvery) {
+    silent_since_ = now;
+    LOG(WARNING) << "no ZooKeeper session state=" << client_->state()
+                 << "; still trying, check --zookeeper and the ensemble";
+  }
+}
+
 // --- The session ---
 
 void CandidateRunner::OnSession(const zk::SessionEvent& event) {
@@ -140,6 +156,9 @@ void CandidateRunner::OnSession(const zk::SessionEvent& event) {
                 (lease_told_ || event.state == zk::SessionState::kLeaseEnded);
   LOG(INFO) << "candidate session state=" << event.state << " generation=" << event.generation
             << " session=0x" << std::hex << event.session_id << std::dec;
+  if (options_.on_session) {
+    options_.on_session(event.state);
+  }
   store_->OnSession(event);
   switch (event.state) {
     case zk::SessionState::kConnected:
@@ -207,6 +226,11 @@ void CandidateRunner::Note(const Event& event) {
     cluster_id_ = root->cluster_id.value_or("");
     if (!root->readable) {
       LOG(WARNING) << "root not readable problem=\"" << root->problem << '"';
+    }
+    const std::string& known = options_.candidate.known_cluster_id;
+    if (options_.on_other_cluster && !known.empty() && root->cluster_id &&
+        *root->cluster_id != known) {
+      options_.on_other_cluster(*root->cluster_id);
     }
   } else if (std::holds_alternative<ClusterLoaded>(event)) {
     failover_.Loaded(executor_.Now());
@@ -285,6 +309,12 @@ void CandidateRunner::Perform(Action action) {
 void CandidateRunner::Perform(const ReadOffice& action) {
   if (!cluster_taken_ && options_.on_cluster) {
     if (!options_.on_cluster(cluster_id_)) {
+      executor_.PostAt(executor_.Now() + kRememberRetry,
+                       [this, alive = std::weak_ptr<int>(alive_), action] {
+                         if (!alive.expired()) {
+                           Perform(action);
+                         }
+                       });
       return;
     }
   }
@@ -311,6 +341,11 @@ void CandidateRunner::Perform(const PublishOffice& action) {
   active_here_ = action.active_here;
   if (action.active_here) {
     failover_.Active(executor_.Now());
+  }
+  const OfficeView before = office_.Current();
+  if (before.timestamp_ms != 0 && before.holder == action.holder && before.epoch == action.epoch &&
+      before.active_here == action.active_here && before.reason == action.reason) {
+    return;  // Read again, and nothing new.
   }
   const BrokerId holder = action.holder ? action.holder->id : kNoBroker;
   LOG(INFO) << "office holder=" << holder << " controller_epoch=" << action.epoch

@@ -36,6 +36,11 @@ struct CandidateRunnerOptions {
   /// Called once, when the candidate has found its cluster and before it looks at the office: the
   /// place to remember the cluster (R10). False keeps it away from the office.
   std::function<bool(const std::string& cluster_id)> on_cluster;
+  /// Called on the loop when ZooKeeper is found to hold another cluster than the one that the
+  /// process belongs to: the candidate stays away from the office as long as that is so.
+  std::function<void(const std::string& cluster_id)> on_other_cluster;
+  /// Called on the loop whenever the session's state changes.
+  std::function<void(zk::SessionState)> on_session;
   /// Called on the loop when the office has been left after RequestStop.
   std::function<void()> on_left;
   ReadBackoff backoff;
@@ -123,6 +128,7 @@ class CandidateRunner final : public ControllerCalls, private zk::SessionListene
   template <class Send>
   void SendTo(BrokerId broker, CallId call, Send send);
   void CheckDepartures();
+  void ComplainOfSilence();
   void SampleMetrics();
   void CountTerm();
 
@@ -149,6 +155,7 @@ class CandidateRunner final : public ControllerCalls, private zk::SessionListene
   FailoverClock failover_;
 
   int ticks_ = 0;
+  Instant silent_since_;  ///< Of the session: last seen connected, or last complained about.
   int64_t terms_ = 0;
   TermCounters earlier_terms_;
   TermCounters this_term_;

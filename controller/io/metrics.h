@@ -1,10 +1,12 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 
 #include "common/base/instant.h"
 #include "common/model/ids.h"
+#include "common/runtime/metrics.h"
 #include "common/zk/client.h"
 #include "controller/core/admin.h"
 #include "controller/core/controller.h"
@@ -20,9 +22,13 @@ struct ControllerMetrics {
   std::map<BrokerId, int64_t> unacknowledged;  ///< Partitions, by broker.
   int64_t terms = 0;                           ///< How often this process has become active.
   int64_t writes_fenced = 0;                   ///< Writes refused because of a newer controller.
-  Duration queue_wait_max{0};                  ///< Longest wait of an event in the last interval.
+  Duration queue_wait_max{0};                  ///< Longest wait of an event since the last reading.
   zk::SessionState session = zk::SessionState::kDisconnected;
-  Duration zookeeper_latency_max{0};  ///< Slowest request in the last interval.
+  Duration zookeeper_latency_max{0};  ///< Slowest write in the last second.
 };
+
+/// Shows the figures to Prometheus under regent_controller_…. `read` may be called from any thread
+/// as long as the registry serves.
+void ShowMetrics(MetricsRegistry& registry, std::function<ControllerMetrics()> read);
 
 }  // namespace regent::controller

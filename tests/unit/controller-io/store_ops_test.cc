@@ -1,0 +1,124 @@
+#include "controller/io/store_ops.h"
+
+#include <memory>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "common/wire/znode_json.h"
+#include "common/zk/paths.h"
+
+namespace regent::controller {
+namespace {
+
+TopicRef Topic() {
+  Rng rng(7);
+  return std::make_shared<TopicIdentity>(TopicIdentity{.name = "t", .id = Uuid::Random(rng)});
+}
+
+PartitionState State() {
+  return {.leader = BrokerId(1),
+          .leader_epoch = LeaderEpoch(3),
+          .isr = {BrokerId(1), BrokerId(2)},
+          .controller_epoch = ControllerEpoch(5)};
+}
+
+constexpr ControllerEpochVersion kLicence(9);
+
+zk::Outcome<std::vector<zk::OpResult>> Failed(zk::ErrorKind kind, int op) {
+  return zk::ZkError{.kind = kind, .failed_op = op, .message = "m"};
+}
+
+TEST(FencedMulti, ChecksTheLicenceBeforeAnythingElse) {
+  FencedMulti multi(kLicence, {SetPartitionState{.partition = {Topic(), 4},
+                                                 .state = State(),
+                                                 .expected = PartitionEpoch(6)}});
+  ASSERT_EQ(multi.ops().size(), 2U);
+  const auto& check = std::get<zk::CheckOp>(multi.ops()[0]);
+  EXPECT_EQ(check.path, "/controller_epoch");
+  EXPECT_EQ(check.version, 9);
+  const auto& set = std::get<zk::SetOp>(multi.ops()[1]);
+  EXPECT_EQ(set.path, "/brokers/topics/t/partitions/4/state");
+  EXPECT_EQ(std::get<zk::AtVersion>(set.expected).version, 6);
+  EXPECT_EQ(set.data, wire::EncodePartitionState(State()));
+}
+
+TEST(FencedMulti, BlamesTheTermsOperationForAZooKeeperOperation) {
+  const TopicRef topic = Topic();
+  const FencedMulti multi(
+      kLicence, {CreatePartitionsDirectory{.topic = topic},
+                 CreatePartitionState{.partition = {topic, 0}, .state = State()},
+                 CreatePartitionState{.partition = {topic, 1}, .state = State()}});
+  ASSERT_EQ(multi.ops().size(), 6U);
+
+  auto refused = std::get<WriteRefused>(multi.Translate(Failed(zk::ErrorKind::kNodeExists, 4)));
+  EXPECT_EQ(refused.failed_op, 2U);
+  EXPECT_EQ(refused.reason, WriteRefused::Reason::kDirectoryExists);
+
+  refused = std::get<WriteRefused>(multi.Translate(Failed(zk::ErrorKind::kNodeExists, 3)));
+  EXPECT_EQ(refused.failed_op, 1U);
+  EXPECT_EQ(refused.reason, WriteRefused::Reason::kExists);
+
+  refused = std::get<WriteRefused>(multi.Translate(Failed(zk::ErrorKind::kNoNode, 1)));
+  EXPECT_EQ(refused.failed_op, 0U);
+  EXPECT_EQ(refused.reason, WriteRefused::Reason::kMissing);
+}
+
+TEST(FencedMulti, IsFencedByAnotherVersionOfTheEpochOrByItsAbsence) {
+  const FencedMulti multi(kLicence, {DeletePreferredElection{.expected = 2}});
+  EXPECT_TRUE(std::holds_alternative<WriteFenced>(
+      multi.Translate(Failed(zk::ErrorKind::kBadVersion, 0))));
+  EXPECT_TRUE(
+      std::holds_alternative<WriteFenced>(multi.Translate(Failed(zk::ErrorKind::kNoNode, 0))));
+  const auto refused =
+      std::get<WriteRefused>(multi.Translate(Failed(zk::ErrorKind::kBadVersion, 1)));
+  EXPECT_EQ(refused.reason, WriteRefused::Reason::kBadVersion);
+}
+
+TEST(FencedMulti, ALostAnswerAndALostSessionAreUnknown) {
+  const FencedMulti multi(kLicence, {DeletePreferredElection{.expected = 2}});
+  EXPECT_TRUE(std::holds_alternative<WriteUnknown>(multi.Translate(zk::Unknown{"lost"})));
+  EXPECT_TRUE(std::holds_alternative<WriteUnknown>(
+      multi.Translate(Failed(zk::ErrorKind::kSessionExpired, -1))));
+}
+
+TEST(FencedMulti, SettingATopicIdKeepsWhatElseStandsInTheNode) {
+  const TopicRef topic = Topic();
+  const std::string as_read =
+      R"({"version":2,"partitions":{"0":[1,2,3]},"adding_replicas":{"0":[3]},)"
+      R"("removing_replicas":{"0":[1]},"theirs":7})";
+  FencedMulti multi(kLicence,
+                    {SetTopicId{.topic = topic,
+                                .assignment = {{BrokerId(1), BrokerId(2), BrokerId(3)}},
+                                .node_extra = as_read,
+                                .expected = 0}});
+  const auto& set = std::get<zk::SetOp>(multi.ops()[1]);
+  const Result<wire::TopicAssignment> node = wire::DecodeTopicAssignment(set.data);
+  ASSERT_TRUE(node.ok());
+  EXPECT_EQ(node->id, topic->id);
+  EXPECT_EQ(node->adding.at(0), BrokerList{BrokerId(3)});
+  EXPECT_EQ(node->removing.at(0), BrokerList{BrokerId(1)});
+  EXPECT_NE(node->extra.find("theirs"), std::string::npos);
+}
+
+TEST(FencedMulti, CountsOperationsAsTheCoreDoes) {
+  const TopicRef topic = Topic();
+  const std::vector<StoreOp> ops = {
+      CreateTopicNode{.topic = topic, .assignment = {{BrokerId(1)}}},
+      WriteTopicConfig{.topic = "t"},
+      WriteTopicConfig{.topic = "t", .exists = true},
+      CreatePartitionState{.partition = {topic, 0}, .state = State()},
+      CreatePartitionState{.partition = {topic, 1}, .state = State(), .with_directory = false},
+      CreateStoppingMark{.mark = {.life = topic->id}},
+      DeleteStoppingMark{.life = topic->id}};
+  int counted = 1;
+  for (const StoreOp& op : ops) {
+    counted += ZooKeeperOps(op);
+  }
+  EXPECT_EQ(FencedMulti(kLicence, ops).ops().size(), static_cast<size_t>(counted));
+}
+
+}  // namespace
+}  // namespace regent::controller
