@@ -21,18 +21,19 @@ Candidate::~Candidate() = default;
 
 Actions Candidate::Handle(Event event, Instant now) {
   now_ = now;
+  // By plain reference each: a const one would lose against the catch-all below.
   std::visit(Overloaded{
-                 [&](const SessionConnected& e) { On(e); },
-                 [&](const LeaseEnded& e) { On(e); },
-                 [&](const SessionExpired& e) { On(e); },
-                 [&](const RootRead& e) { On(e); },
-                 [&](const RootPrepared& e) { On(e); },
-                 [&](const OfficeRead& e) { On(e); },
-                 [&](const ClaimDone& e) { On(e); },
-                 [&](const ResignDone& e) { On(e); },
-                 [&](const StopRequested& e) { On(e); },
-                 [&](const ResignRequested& e) { On(e); },
-                 [&](const Ticked& e) { On(e); },
+                 [&](SessionConnected& e) { On(e); },
+                 [&](LeaseEnded& e) { On(e); },
+                 [&](SessionExpired& e) { On(e); },
+                 [&](RootRead& e) { On(e); },
+                 [&](RootPrepared& e) { On(e); },
+                 [&](OfficeRead& e) { On(e); },
+                 [&](ClaimDone& e) { On(e); },
+                 [&](ResignDone& e) { On(e); },
+                 [&](StopRequested& e) { On(e); },
+                 [&](ResignRequested& e) { On(e); },
+                 [&](Ticked& e) { On(e); },
                  [&](auto& e) { ToTerm(std::move(e)); },
              },
              event);
