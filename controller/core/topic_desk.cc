@@ -393,8 +393,9 @@ void TopicDesk::Adopt(TopicRead read) {
     GiveId(std::move(read));
     return;
   }
-  Include(std::make_shared<const TopicIdentity>(TopicIdentity{.name = read.name, .id = *read.id}),
-          std::move(read));
+  auto identity =
+      std::make_shared<const TopicIdentity>(TopicIdentity{.name = read.name, .id = *read.id});
+  Include(std::move(identity), std::move(read));
 }
 
 void TopicDesk::GiveId(TopicRead read) {
