@@ -1,0 +1,129 @@
+#include "tests/support/toy_agent.h"
+
+namespace regent::toy {
+
+ControlResponse ToyAgent::Answer(ControlAnswer answer) const {
+  ControlResponse response;
+  response.answer = answer;
+  response.highest_controller_epoch = highest;
+  response.broker_epoch = epoch;
+  return response;
+}
+
+std::optional<ControlResponse> ToyAgent::Admit(const ControlHeader& header, Revision& lane) {
+  ++requests;
+  if (header.controller_epoch < highest) {
+    ++stale;
+    return Answer(ControlAnswer::kStaleControllerEpoch);
+  }
+  if (header.broker_epoch != epoch) {
+    return Answer(ControlAnswer::kOtherBrokerEpoch);
+  }
+  if (header.controller_epoch > highest) {
+    highest = header.controller_epoch;
+    control_lane_ = Revision(0);
+    metadata_lane_ = Revision(0);
+  }
+  if (header.revision < lane) {
+    return Answer(ControlAnswer::kSuperseded);
+  }
+  lane = header.revision;
+  if (whole) {
+    return Answer(*whole);
+  }
+  return std::nullopt;
+}
+
+ControlResponse ToyAgent::Take(const LeaderAndIsrRequest& request) {
+  if (auto refused = Admit(request.header, control_lane_)) {
+    return *refused;
+  }
+  if (request.full && request.full->part == 0) {
+    named_.clear();
+  }
+  ControlResponse response = Answer(ControlAnswer::kDone);
+  for (const LeaderAndIsrTopic& topic : request.topics) {
+    for (const LeaderAndIsrPartition& p : topic.partitions) {
+      const PartitionName name{topic.topic->name, p.index};
+      named_.insert(name);
+      PartitionAnswerEntry entry{.topic = topic.topic->id, .index = p.index};
+      const auto held = roles.find(name);
+      if (const auto refusal = refusals.find(name); refusal != refusals.end()) {
+        entry.answer = refusal->second;
+      } else if (held != roles.end() && (held->second.leader_epoch > p.leader_epoch ||
+                                         held->second.partition_epoch > p.partition_epoch)) {
+        entry.answer = PartitionAnswer::kAhead;
+      } else {
+        roles[name] = p;
+        stopped.erase(name);
+        continue;
+      }
+      if (held != roles.end()) {
+        entry.leader_epoch = held->second.leader_epoch;
+        entry.partition_epoch = held->second.partition_epoch;
+      }
+      response.partitions.push_back(std::move(entry));
+    }
+  }
+  if (request.full && request.full->part + 1 == request.full->parts) {
+    std::erase_if(roles, [this](const auto& role) { return !named_.contains(role.first); });
+  }
+  return response;
+}
+
+ControlResponse ToyAgent::Take(const StopReplicaRequest& request) {
+  if (auto refused = Admit(request.header, control_lane_)) {
+    return *refused;
+  }
+  for (const StopReplicaPartition& p : request.partitions) {
+    const PartitionName name{p.partition.topic->name, p.partition.index};
+    roles.erase(name);
+    stopped.insert(name);
+  }
+  return Answer(ControlAnswer::kDone);
+}
+
+ControlResponse ToyAgent::Take(const UpdateMetadataRequest& request) {
+  if (auto refused = Admit(request.header, metadata_lane_)) {
+    return *refused;
+  }
+  const MetadataUpdate& update = *request.update;
+  if (update.full && update.full->part == 0) {
+    full_metadata_.clear();
+  }
+  std::map<PartitionName, Face>& target = update.full ? full_metadata_ : metadata;
+  for (const MetadataTopic& topic : update.topics) {
+    if (topic.deleted) {
+      std::erase_if(target, [&](const auto& e) { return e.first.first == topic.topic->name; });
+      continue;
+    }
+    for (const MetadataPartition& p : topic.partitions) {
+      const PartitionName name{topic.topic->name, p.index};
+      const auto known = metadata.find(name);
+      if (p.unconfirmed && known != metadata.end()) {
+        target[name] = known->second;  // Who knows it keeps what it knows (R1).
+      } else {
+        target[name] = {.partition = p, .leader_known = !p.unconfirmed};
+      }
+    }
+  }
+  if (update.brokers) {
+    brokers.clear();
+    for (const BrokerEndpoint& broker : *update.brokers) {
+      brokers.insert(broker.id);
+    }
+  }
+  if (update.full && update.full->part + 1 == update.full->parts) {
+    metadata = std::move(full_metadata_);
+    full_metadata_.clear();
+  }
+  return Answer(ControlAnswer::kDone);
+}
+
+BrokerId ToyAgent::LeaderForClients(const PartitionName& partition) const {
+  const auto found = metadata.find(partition);
+  return found == metadata.end() || !found->second.leader_known ? kNoBroker
+                                                                : found->second.partition.leader;
+}
+
+}  // namespace regent::toy

@@ -1,0 +1,64 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "common/base/result.h"
+#include "common/model/broker.h"
+#include "common/model/control.h"
+
+namespace regent::toy {
+
+/// A topic's name and a partition's index: how stories name a partition.
+using PartitionName = std::pair<std::string, int32_t>;
+
+/// A broker agent reduced to what a controller can see of one: it checks the epochs of what it is
+/// told (R2, R5), takes roles and metadata, and refuses what a story tells it to refuse.
+class ToyAgent {
+ public:
+  /// What clients hear of a partition from this broker.
+  struct Face {
+    MetadataPartition partition;
+    bool leader_known = true;  ///< False: LEADER_NOT_AVAILABLE (R1).
+  };
+
+  ControlResponse Take(const LeaderAndIsrRequest& request);
+  ControlResponse Take(const StopReplicaRequest& request);
+  ControlResponse Take(const UpdateMetadataRequest& request);
+
+  /// The leader that clients of this broker are sent to; none if it knows none.
+  BrokerId LeaderForClients(const PartitionName& partition) const;
+
+  BrokerRegistration registration;
+  BrokerEpoch epoch = kNoBrokerEpoch;
+  bool running = false;
+  ControllerEpoch highest{0};
+  std::map<PartitionName, LeaderAndIsrPartition> roles;
+  std::map<PartitionName, Face> metadata;
+  std::set<PartitionName> stopped;
+  std::set<BrokerId> brokers;  ///< As clients hear them.
+  /// Answered for the partition until taken out.
+  std::map<PartitionName, PartitionAnswer> refusals;
+  /// Answered to every request until taken out.
+  std::optional<ControlAnswer> whole;
+  uint64_t alter_number = 0;
+  int64_t requests = 0;  ///< Taken, whatever the answer.
+  int64_t stale = 0;     ///< Of them, refused for a stale controller epoch.
+
+ private:
+  std::optional<ControlResponse> Admit(const ControlHeader& header, Revision& lane);
+  ControlResponse Answer(ControlAnswer answer) const;
+
+  Revision control_lane_{0};
+  Revision metadata_lane_{0};
+  uint64_t full_roles_ = 0;
+  std::set<PartitionName> named_;  ///< By the parts of the full state in progress.
+  std::map<PartitionName, Face> full_metadata_;
+};
+
+}  // namespace regent::toy

@@ -1,0 +1,294 @@
+#include "tests/support/toy_store.h"
+
+namespace regent::toy {
+namespace {
+
+using controller::PartitionStateRead;
+using controller::WriteRefused;
+using Reason = WriteRefused::Reason;
+
+WriteRefused Refuse(Reason reason, std::string message = {}) {
+  return {.failed_op = 0, .reason = reason, .message = std::move(message)};
+}
+
+}  // namespace
+
+controller::WriteOutcome ToyStore::Apply(ControllerEpochVersion licence,
+                                         const std::vector<controller::StoreOp>& ops) {
+  if (epoch_version != licence) {
+    return controller::WriteFenced{};
+  }
+  NextZxid();
+  Undo undo;
+  for (size_t i = 0; i < ops.size(); ++i) {
+    Refusal refusal = std::visit([&](const auto& op) { return Do(op, undo); }, ops[i]);
+    if (refusal) {
+      for (auto it = undo.rbegin(); it != undo.rend(); ++it) {
+        (*it)();
+      }
+      refusal->failed_op = i;
+      return *refusal;
+    }
+  }
+  return controller::WriteApplied{zxid};
+}
+
+ToyStore::Refusal ToyStore::Do(const controller::SetPartitionState& op, Undo& undo) {
+  const auto topic = topics.find(op.partition.topic->name);
+  if (topic == topics.end()) {
+    return Refuse(Reason::kMissing);
+  }
+  const auto found = topic->second.partitions.find(op.partition.index);
+  if (found == topic->second.partitions.end() || found->second.version == kNoPartitionEpoch) {
+    return Refuse(Reason::kMissing);
+  }
+  PartitionNode& node = found->second;
+  if (node.version != op.expected) {
+    return Refuse(Reason::kBadVersion);
+  }
+  undo.emplace_back([&node, state = node.state, version = node.version] {
+    node.history.erase(node.version);
+    node.state = state;
+    node.version = version;
+  });
+  node.state = op.state;
+  node.version = node.version.Next();
+  node.history[node.version] = op.state;
+  return std::nullopt;
+}
+
+ToyStore::Refusal ToyStore::Do(const controller::CreatePartitionState& op, Undo& undo) {
+  const auto topic = topics.find(op.partition.topic->name);
+  if (topic == topics.end() || !topic->second.directory) {
+    return Refuse(Reason::kMissing);
+  }
+  PartitionNode& node = topic->second.partitions[op.partition.index];
+  if (op.with_directory && node.directory) {
+    return Refuse(node.version == kNoPartitionEpoch ? Reason::kDirectoryExists : Reason::kExists);
+  }
+  if (!op.with_directory && !node.directory) {
+    return Refuse(Reason::kMissing);
+  }
+  if (node.version != kNoPartitionEpoch) {
+    return Refuse(Reason::kExists);
+  }
+  undo.emplace_back([&node, before = node] { node = before; });
+  node.directory = true;
+  node.state = op.state;
+  node.version = PartitionEpoch(0);
+  node.czxid = zxid;
+  node.history[node.version] = op.state;
+  return std::nullopt;
+}
+
+ToyStore::Refusal ToyStore::Do(const controller::CreatePartitionsDirectory& op, Undo& undo) {
+  const auto topic = topics.find(op.topic->name);
+  if (topic == topics.end()) {
+    return Refuse(Reason::kMissing);
+  }
+  if (topic->second.directory) {
+    return Refuse(Reason::kExists);
+  }
+  topic->second.directory = true;
+  undo.emplace_back([&node = topic->second] { node.directory = false; });
+  return std::nullopt;
+}
+
+ToyStore::Refusal ToyStore::Do(const controller::CreateTopicNode& op, Undo& undo) {
+  const std::string name = op.topic->name;
+  if (topics.contains(name)) {
+    return Refuse(Reason::kExists);
+  }
+  TopicNode& node = topics[name];
+  node.id = op.topic->id;
+  node.assignment = op.assignment;
+  ++topics_changed;
+  undo.emplace_back([this, name] { topics.erase(name); });
+  return std::nullopt;
+}
+
+ToyStore::Refusal ToyStore::Do(const controller::SetTopicId& op, Undo& undo) {
+  const auto found = topics.find(op.topic->name);
+  if (found == topics.end()) {
+    return Refuse(Reason::kMissing);
+  }
+  TopicNode& node = found->second;
+  if (node.version != op.expected) {
+    return Refuse(Reason::kBadVersion);
+  }
+  undo.emplace_back([&node] {
+    node.id.reset();
+    --node.version;
+  });
+  node.id = op.topic->id;
+  ++node.version;
+  return std::nullopt;
+}
+
+ToyStore::Refusal ToyStore::Do(const controller::WriteTopicConfig& op, Undo& undo) {
+  const auto found = configs.find(op.topic);
+  if ((found != configs.end()) != op.exists) {
+    return Refuse(op.exists ? Reason::kMissing : Reason::kExists);
+  }
+  if (found == configs.end()) {
+    undo.emplace_back([this, name = op.topic] { configs.erase(name); });
+  } else {
+    undo.emplace_back([this, name = op.topic, before = found->second] { configs[name] = before; });
+  }
+  configs[op.topic] = {op.overrides, zxid};
+  return std::nullopt;
+}
+
+ToyStore::Refusal ToyStore::Do(const controller::CreateStoppingMark& op, Undo& undo) {
+  const LifeId life = op.mark.life;
+  if (!stopping.emplace(life, op.mark).second) {
+    return Refuse(Reason::kExists);
+  }
+  undo.emplace_back([this, life] { stopping.erase(life); });
+  return std::nullopt;
+}
+
+ToyStore::Refusal ToyStore::Do(const controller::DeleteStoppingMark& op, Undo& undo) {
+  const auto found = stopping.find(op.life);
+  if (found == stopping.end()) {
+    return Refuse(Reason::kMissing);
+  }
+  undo.emplace_back([this, mark = found->second] { stopping.emplace(mark.life, mark); });
+  stopping.erase(found);
+  return std::nullopt;
+}
+
+ToyStore::Refusal ToyStore::Do(const controller::DeletePreferredElection& op, Undo& undo) {
+  if (!preferred_election) {
+    return Refuse(Reason::kMissing);
+  }
+  if (preferred_election->version != op.expected) {
+    return Refuse(Reason::kBadVersion);
+  }
+  undo.emplace_back([this, before = *preferred_election] { preferred_election = before; });
+  preferred_election.reset();
+  return std::nullopt;
+}
+
+PartitionStateRead ToyStore::ReadPartition(const std::string& topic, int32_t index) const {
+  const auto found = topics.find(topic);
+  if (found == topics.end()) {
+    return {};
+  }
+  const auto at = found->second.partitions.find(index);
+  if (at == found->second.partitions.end() || at->second.version == kNoPartitionEpoch) {
+    return {};
+  }
+  PartitionStateRead read;
+  read.epoch = at->second.version;
+  read.czxid = at->second.czxid;
+  if (!at->second.problem.empty()) {
+    read.kind = PartitionStateRead::Kind::kUnreadable;
+    read.problem = at->second.problem;
+    return read;
+  }
+  read.kind = PartitionStateRead::Kind::kFound;
+  read.state = *at->second.state;
+  return read;
+}
+
+controller::TopicRead ToyStore::ReadTopic(const std::string& name) const {
+  controller::TopicRead read;
+  read.name = name;
+  const auto found = topics.find(name);
+  if (found == topics.end()) {
+    return read;
+  }
+  const TopicNode& node = found->second;
+  read.exists = true;
+  read.node_version = node.version;
+  read.id = node.id;
+  std::string bytes(16, '\7');
+  bytes.replace(0, std::min<size_t>(name.size(), 15), name.substr(0, 15));
+  read.spare_id = *Uuid::FromBytes(bytes);
+  read.assignment = node.assignment;
+  read.node_extra = node.extra;
+  read.problem = node.problem;
+  for (size_t i = 0; i < node.assignment.size(); ++i) {
+    read.states.push_back(ReadPartition(name, static_cast<int32_t>(i)));
+  }
+  if (const auto config = configs.find(name); config != configs.end()) {
+    read.overrides = config->second.first;
+    read.config_version = ConfigVersion(config->second.second.value());
+  }
+  return read;
+}
+
+std::vector<controller::BrokerRead> ToyStore::ReadBrokers() const {
+  std::vector<controller::BrokerRead> list;
+  for (const auto& [id, broker] : brokers) {
+    list.push_back(broker);
+  }
+  return list;
+}
+
+controller::ClusterSnapshot ToyStore::ReadAll() const {
+  controller::ClusterSnapshot snapshot;
+  snapshot.cluster_id = cluster_id;
+  snapshot.brokers = ReadBrokers();
+  for (const auto& [name, node] : topics) {
+    snapshot.topics.push_back(ReadTopic(name));
+  }
+  for (const auto& [life, mark] : stopping) {
+    snapshot.stopping.push_back(mark);
+  }
+  for (const auto& [path, entry] : quarantine) {
+    snapshot.quarantine.push_back(entry);
+  }
+  snapshot.preferred_election = preferred_election;
+  return snapshot;
+}
+
+controller::OfficeRead ToyStore::ReadOffice(uint64_t generation) const {
+  controller::OfficeRead read;
+  read.generation = generation;
+  read.readable = true;
+  read.taken = office.has_value();
+  if (office) {
+    read.holder = office->holder;
+    read.holder_session = office->session;
+  }
+  read.epoch = epoch;
+  read.epoch_version = epoch_version;
+  return read;
+}
+
+void ToyStore::WriteTopicByTool(const std::string& name,
+                                std::vector<BrokerList> assignment,
+                                std::optional<TopicId> id) {
+  NextZxid();
+  ++topics_changed;
+  TopicNode& node = topics[name];
+  node = {};
+  node.id = id;
+  node.assignment = std::move(assignment);
+}
+
+void ToyStore::WriteState(const std::string& topic, int32_t index, PartitionState state) {
+  NextZxid();
+  TopicNode& node = topics.at(topic);
+  node.directory = true;
+  PartitionNode& partition = node.partitions[index];
+  if (partition.version == kNoPartitionEpoch) {
+    partition.czxid = zxid;
+  }
+  partition.directory = true;
+  partition.problem.clear();
+  partition.version = partition.version.Next();  // From -1: a new node has version 0.
+  partition.history[partition.version] = state;
+  partition.state = std::move(state);
+}
+
+void ToyStore::RemoveTopic(const std::string& name) {
+  NextZxid();
+  ++topics_changed;
+  topics.erase(name);
+  configs.erase(name);
+}
+
+}  // namespace regent::toy

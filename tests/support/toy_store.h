@@ -1,0 +1,99 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "controller/core/events.h"
+#include "controller/core/store.h"
+
+namespace regent::toy {
+
+/// What ZooKeeper holds for a controller, in the words of controller/core/store.h: nodes with
+/// versions, a transaction counter, the licence in front of every write (R2). No sessions, no time;
+/// ControllerWorld brings those.
+class ToyStore {
+ public:
+  struct PartitionNode {
+    bool directory = false;  ///< /partitions/<p> is there.
+    std::optional<PartitionState> state;
+    PartitionEpoch version = kNoPartitionEpoch;
+    Zxid czxid{0};
+    std::string problem;  ///< Not empty: what stands there is no state.
+    /// Every state that was ever acknowledged, by its version.
+    std::map<PartitionEpoch, PartitionState> history;
+  };
+  struct TopicNode {
+    std::optional<TopicId> id;
+    std::vector<BrokerList> assignment;
+    int32_t version = 0;
+    std::string extra;
+    bool directory = false;  ///< /brokers/topics/<t>/partitions is there.
+    std::map<int32_t, PartitionNode> partitions;
+    std::string problem;
+  };
+  struct Office {
+    ControllerRegistration holder;
+    int64_t session = 0;
+  };
+
+  /// Carries a write out, or nothing of it.
+  controller::WriteOutcome Apply(ControllerEpochVersion licence,
+                                 const std::vector<controller::StoreOp>& ops);
+
+  controller::PartitionStateRead ReadPartition(const std::string& topic, int32_t index) const;
+  controller::TopicRead ReadTopic(const std::string& name) const;
+  std::vector<controller::BrokerRead> ReadBrokers() const;
+  controller::ClusterSnapshot ReadAll() const;
+  controller::OfficeRead ReadOffice(uint64_t generation) const;
+
+  // --- What others do to ZooKeeper ---
+
+  Zxid NextZxid() { return zxid = zxid.Next(); }
+  /// Writes a topic's node as a Kafka tool does: without an id unless one is given.
+  void WriteTopicByTool(const std::string& name,
+                        std::vector<BrokerList> assignment,
+                        std::optional<TopicId> id = std::nullopt);
+  /// Puts a state into an existing topic, with all directories above it.
+  void WriteState(const std::string& topic, int32_t index, PartitionState state);
+  void RemoveTopic(const std::string& name);
+  PartitionNode& Partition(const std::string& topic, int32_t index) {
+    return topics.at(topic).partitions[index];
+  }
+
+  std::string cluster_id = "toy-cluster";
+  bool format = true;
+  bool base_paths = true;
+  bool has_cluster_id = true;
+  std::map<std::string, TopicNode> topics;
+  std::map<std::string, std::pair<std::map<std::string, std::string>, Zxid>> configs;
+  std::map<BrokerId, controller::BrokerRead> brokers;
+  std::map<LifeId, controller::StoppingMark> stopping;
+  std::map<std::string, controller::QuarantineEntry> quarantine;
+  std::optional<controller::PreferredElectionRead> preferred_election;
+  std::optional<Office> office;
+  ControllerEpoch epoch{0};
+  std::optional<ControllerEpochVersion> epoch_version;
+  Zxid zxid{100};
+  uint64_t topics_changed = 0;  ///< Rises with the children of /brokers/topics.
+
+ private:
+  using Undo = std::vector<std::function<void()>>;
+  using Refusal = std::optional<controller::WriteRefused>;
+
+  Refusal Do(const controller::SetPartitionState& op, Undo& undo);
+  Refusal Do(const controller::CreatePartitionState& op, Undo& undo);
+  Refusal Do(const controller::CreatePartitionsDirectory& op, Undo& undo);
+  Refusal Do(const controller::CreateTopicNode& op, Undo& undo);
+  Refusal Do(const controller::SetTopicId& op, Undo& undo);
+  Refusal Do(const controller::WriteTopicConfig& op, Undo& undo);
+  Refusal Do(const controller::CreateStoppingMark& op, Undo& undo);
+  Refusal Do(const controller::DeleteStoppingMark& op, Undo& undo);
+  Refusal Do(const controller::DeletePreferredElection& op, Undo& undo);
+};
+
+}  // namespace regent::toy
