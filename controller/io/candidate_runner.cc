@@ -323,15 +323,12 @@ void CandidateRunner::Perform(const ReadOffice& action) {
 }
 
 void CandidateRunner::Perform(const BeginTerm& action) {
-  LOG(INFO) << "term begins controller_epoch=" << action.epoch << " licence=" << action.licence;
   failover_.Won(action.epoch, executor_.Now());
   ++terms_;
   store_->Do(action);
 }
 
 void CandidateRunner::Perform(const EndTerm& action) {
-  LOG(INFO) << "term ends controller_epoch=" << action.epoch << " reason=\"" << action.reason
-            << '"';
   failover_.Ended();
   store_->Do(action);
   transport_.CloseAll();
@@ -343,16 +340,17 @@ void CandidateRunner::Perform(const PublishOffice& action) {
     failover_.Active(executor_.Now());
   }
   const OfficeView before = office_.Current();
-  if (before.timestamp_ms != 0 && before.holder == action.holder && before.epoch == action.epoch &&
+  const ControllerEpoch epoch = std::max(before.epoch, action.epoch);
+  if (before.timestamp_ms != 0 && before.holder == action.holder && before.epoch == epoch &&
       before.active_here == action.active_here && before.reason == action.reason) {
     return;  // Read again, and nothing new.
   }
   const BrokerId holder = action.holder ? action.holder->id : kNoBroker;
-  LOG(INFO) << "office holder=" << holder << " controller_epoch=" << action.epoch
+  LOG(INFO) << "office holder=" << holder << " controller_epoch=" << epoch
             << " active_here=" << (action.active_here ? 1 : 0) << " reason=\"" << action.reason
             << '"';
   office_.Publish({.holder = action.holder,
-                   .epoch = action.epoch,
+                   .epoch = epoch,
                    .active_here = action.active_here,
                    .reason = action.reason,
                    .failover = action.failover,

@@ -1,6 +1,7 @@
 #include <atomic>
 #include <csignal>
 #include <cstdint>
+#include <cstdlib>
 #include <iostream>
 #include <memory>
 #include <optional>
@@ -229,6 +230,7 @@ int main(int argc, char** argv) {
   using namespace regent::controller;  // NOLINT(google-build-using-namespace)
   google::InitGoogleLogging(argv[0]);
   FLAGS_logtostderr = true;
+  ::setenv("GRPC_VERBOSITY", "NONE", 0);  // What it would say, our own messages say clearly.
   regent::ShutdownSignals signals;
 
   Flags flags;

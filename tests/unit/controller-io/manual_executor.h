@@ -26,6 +26,13 @@ class ManualExecutor final : public Executor {
       RunFirst();
     }
   }
+  /// Runs the next `count` tasks.
+  void RunSome(int count) {
+    for (int i = 0; i < count && !tasks_.empty(); ++i) {
+      now_ = std::max(now_, tasks_.begin()->first.first);
+      RunFirst();
+    }
+  }
   /// Lets time pass.
   void Advance(Duration d) {
     const Instant until = now_ + d;
