@@ -88,8 +88,10 @@ struct Agent::Parts {
   void On(const ControlledShutdownAnswered& event) { departure.Answered(event); }
   void On(const ControlledShutdownLost& event) { departure.Lost(event); }
   void On(const LogsChanged& event) { roles.Changed(event); }
-  void On(const LogAppended& event) { TakeWrite(event.partition, event.op, event.error); }
-  void On(const LogTruncated& event) { TakeWrite(event.partition, event.op, event.error); }
+  void On(const LogAppended& event) { TakeWrite(event.partition, event.op, event.error, {}); }
+  void On(const LogTruncated& event) {
+    TakeWrite(event.partition, event.op, event.error, event.end);
+  }
   void On(const LogRead& event) { leaders.Read(event); }
   void On(const LogFailed& event);
   void On(const LeaderMessageReceived& event) { followers.Received(event); }
@@ -108,7 +110,10 @@ struct Agent::Parts {
   void GiveUpHeld();
   void TakeController(const KnownController& seen);
   void TakePeer(const BrokerEndpoint& peer);
-  void TakeWrite(const PartitionKey& key, OpId op, const std::optional<Error>& error);
+  void TakeWrite(const PartitionKey& key,
+                 OpId op,
+                 const std::optional<Error>& error,
+                 std::optional<Offset> end);
   void FailReplica(Replica& replica, const Error& error);
   void RecordMarksNow();
   void Stop(std::optional<Error> error);
@@ -361,7 +366,10 @@ void Agent::Parts::On(const AlterPartitionAnswered& event) {
 
 // --- Logs ---
 
-void Agent::Parts::TakeWrite(const PartitionKey& key, OpId op, const std::optional<Error>& error) {
+void Agent::Parts::TakeWrite(const PartitionKey& key,
+                             OpId op,
+                             const std::optional<Error>& error,
+                             std::optional<Offset> end) {
   Replica* replica = replicas.Find(key);
   if (replica == nullptr || replica->writes.empty() || replica->writes.front().op != op) {
     return;  // Of a replica that has failed or gone since.
@@ -382,7 +390,7 @@ void Agent::Parts::TakeWrite(const PartitionKey& key, OpId op, const std::option
       }
       break;
     case LogWrite::Kind::kTruncate:
-      replica->log->TruncateTo(write.to);
+      replica->log->TruncateTo(std::min(write.to, std::max(end.value_or(write.to), Offset(0))));
       followers.Truncated(*replica);
       break;
     case LogWrite::Kind::kRestart:

@@ -103,6 +103,8 @@ struct LogAppended {
 struct LogTruncated {
   PartitionKey partition;
   OpId op{0};
+  /// Where the log ends now, if that is below what was asked for: a batch is never split.
+  std::optional<Offset> end;
   std::optional<Error> error;
 };
 struct LogRead {

@@ -51,6 +51,7 @@ void InSync::Report(
   }
   state.epoch = epoch;
   state.end = end;
+  state.subscribed = true;
   if (end >= leader_end) {
     state.caught_up = now;
     state.notes.clear();
@@ -59,6 +60,13 @@ void InSync::Report(
   while (!state.notes.empty() && state.notes.front().end <= end) {
     state.caught_up = std::max(state.caught_up, state.notes.front().time);
     state.notes.pop_front();
+  }
+}
+
+void InSync::NoteGone(BrokerId follower) {
+  const auto found = followers_.find(follower);
+  if (found != followers_.end()) {
+    found->second.subscribed = false;
   }
 }
 
@@ -149,7 +157,7 @@ std::optional<InSync::Pending> InSync::Expanded(Offset high_watermark) const {
   }
   for (const BrokerId id : replicas_) {
     const auto found = followers_.find(id);
-    if (found == followers_.end() || Contains(committed_, id)) {
+    if (found == followers_.end() || !found->second.subscribed || Contains(committed_, id)) {
       continue;
     }
     const std::optional<Offset>& end = found->second.end;

@@ -45,6 +45,8 @@ class InSync {
 
   /// `follower` holds everything below `end`; it said so in this epoch, registered as `epoch`.
   void Report(BrokerId follower, BrokerEpoch epoch, Offset end, Offset leader_end, Instant now);
+  /// `follower` is not subscribed any more: it is proposed for nothing until it reports again.
+  void NoteGone(BrokerId follower);
   /// The leader has sent something to `follower` while its own end was `leader_end`.
   void NoteSend(BrokerId follower, Offset leader_end, Instant now);
   /// The leader's log is about to grow beyond `end`: who is there was in sync until now.
@@ -63,7 +65,8 @@ class InSync {
   /// Returns the ISR without those that have not caught up within `lag_max`; none if all have, or
   /// while a change is pending.
   std::optional<Pending> Shrunk(Offset leader_end, Instant now, Duration lag_max) const;
-  /// Returns the ISR with those that hold everything committed and everything before this epoch;
+  /// Returns the ISR with those subscribed that hold everything committed and everything before
+  /// this epoch;
   /// none if there are no such, or while a change is pending.
   std::optional<Pending> Expanded(Offset high_watermark) const;
 
@@ -83,6 +86,7 @@ class InSync {
   };
   struct Follower {
     std::optional<Offset> end;
+    bool subscribed = false;
     BrokerEpoch epoch = kNoBrokerEpoch;
     Instant caught_up;  ///< The latest time at which it is known to have had all there was.
     std::deque<Note> notes;

@@ -72,6 +72,7 @@ class LeaderSide {
   void Accept(Replica& replica, InboundId stream, BrokerId follower, const Subscribe& ask);
   void TakeUnsubscribe(InboundId stream, BrokerId follower, const Unsubscribe& end);
   void TakeAck(InboundId stream, BrokerId follower, const Ack& ack);
+  static void EndSubscription(Replica& replica, BrokerId follower);
   void Refuse(InboundId stream, const Subscribe& ask, RefusedReason reason, LeaderEpoch own);
   void Serve(Replica& replica, BrokerId follower, Subscription& subscription);
   void ServeAll(Replica& replica);

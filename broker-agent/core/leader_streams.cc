@@ -123,7 +123,7 @@ void LeaderSide::Accept(Replica& replica,
                         const Subscribe& ask) {
   const LogView& log = *replica.log;
   Leading& leading = *replica.leading;
-  leading.subscriptions.erase(follower);
+  EndSubscription(replica, follower);
   if (ask.log_end < log.start) {
     // What comes after the follower's end is gone here: it begins anew at this log's start.
     links_.Send(stream, Batches{.partition = ask.partition,
@@ -175,7 +175,7 @@ void LeaderSide::TakeUnsubscribe(InboundId stream, BrokerId follower, const Unsu
   const auto found = replica->leading->subscriptions.find(follower);
   if (found != replica->leading->subscriptions.end() && found->second.stream == stream &&
       found->second.attempt == end.attempt) {
-    replica->leading->subscriptions.erase(found);
+    EndSubscription(*replica, follower);
   }
 }
 
@@ -199,6 +199,11 @@ void LeaderSide::TakeAck(InboundId stream, BrokerId follower, const Ack& ack) {
   replica->leading->in_sync.Report(follower, found->second.broker_epoch, ack.log_end,
                                    replica->log->end, context_.now);
   Progressed(*replica);
+}
+
+void LeaderSide::EndSubscription(Replica& replica, BrokerId follower) {
+  replica.leading->subscriptions.erase(follower);
+  replica.leading->in_sync.NoteGone(follower);
 }
 
 void LeaderSide::Refuse(InboundId stream,
@@ -305,7 +310,7 @@ void LeaderSide::Read(const LogRead& read) {
       read.batches->back().next <= log.end;
   if (!usable) {
     const Subscription ended = subscription;
-    subscriptions.erase(found);
+    EndSubscription(*replica, found->first);
     ++context_.counters.refused_subscriptions;
     links_.Send(ended.stream, Refused{.partition = read.partition,
                                       .attempt = ended.attempt,
@@ -349,7 +354,7 @@ void LeaderSide::Lost(InboundId stream) {
     }
     const auto found = replica->leading->subscriptions.find(follower);
     if (found != replica->leading->subscriptions.end() && found->second.stream == stream) {
-      replica->leading->subscriptions.erase(found);
+      EndSubscription(*replica, follower);
     }
   }
   links_.Close(stream);

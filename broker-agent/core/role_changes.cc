@@ -59,7 +59,7 @@ void RoleChanges::Begin(Waiting next) {
     return;
   }
   lane_.Begin(order);
-  current_.emplace();
+  current_ = InProgress{};
   current_->call = next.call;
   current_->request = std::move(next.request);
   std::visit([&](const auto& request) { Plan(*request); }, current_->request);

@@ -1,0 +1,174 @@
+#include "broker-agent/core/metadata_cache.h"
+
+#include <gtest/gtest.h>
+
+#include "tests/unit/broker-agent-core/test_broker.h"
+
+namespace regent {
+namespace {
+
+using testing::Ids;
+using testing::Topic;
+
+constexpr ControllerEpoch kTerm{1};
+
+MetadataPartition Entry(int32_t index, int32_t leader, int32_t epoch, int32_t version) {
+  return {.index = index,
+          .leader = BrokerId(leader),
+          .leader_epoch = LeaderEpoch(epoch),
+          .partition_epoch = PartitionEpoch(version),
+          .isr = Ids({0, 1}),
+          .replicas = Ids({0, 1, 2}),
+          .offline_replicas = {},
+          .unconfirmed = false};
+}
+
+MetadataPartition Unconfirmed(MetadataPartition entry) {
+  entry.unconfirmed = true;
+  return entry;
+}
+
+MetadataTopic Told(const TopicRef& topic, std::vector<MetadataPartition> partitions) {
+  return {.topic = topic, .deleted = false, .config = {}, .partitions = std::move(partitions)};
+}
+
+MetadataUpdate Update(std::vector<MetadataTopic> topics, std::optional<FullStatePart> full = {}) {
+  return {.full = full, .topics = std::move(topics), .brokers = {}};
+}
+
+FullStatePart Part(uint64_t number, int32_t part, int32_t parts, bool incomplete = false) {
+  return {.number = number, .part = part, .parts = parts, .incomplete = incomplete};
+}
+
+class Metadata : public ::testing::Test {
+ protected:
+  void Apply(const MetadataUpdate& update) { EXPECT_TRUE(cache.Apply(kTerm, update)); }
+  MetadataPartition Of(const std::string& topic, int32_t index) {
+    return cache.Publish()->Find(topic)->partitions.at(index);
+  }
+
+  MetadataCache cache;
+  TopicRef a = Topic("a", 1);
+  TopicRef b = Topic("b", 2);
+};
+
+TEST_F(Metadata, TakesNewerEntriesAndKeepsNewerOnes) {
+  Apply(Update({Told(a, {Entry(0, 1, 3, 5)})}));
+  Apply(Update({Told(a, {Entry(0, 2, 4, 6)})}));
+  EXPECT_EQ(Of("a", 0), Entry(0, 2, 4, 6));
+  Apply(Update({Told(a, {Entry(0, 1, 3, 9)})}));
+  EXPECT_EQ(Of("a", 0), Entry(0, 2, 4, 6)) << "an older leader epoch changes nothing (H6)";
+  Apply(Update({Told(a, {Entry(0, 1, 4, 5)})}));
+  EXPECT_EQ(Of("a", 0), Entry(0, 2, 4, 6));
+  EXPECT_EQ(cache.stale_entries(), 2U);
+}
+
+TEST_F(Metadata, AnUnconfirmedEntryChangesNothingForWhoKnowsThePartition) {
+  Apply(Update({Told(a, {Entry(0, 1, 3, 5)})}));
+  Apply(Update({Told(a, {Unconfirmed(Entry(0, 2, 4, 6))})}));
+  EXPECT_EQ(Of("a", 0), Entry(0, 1, 3, 5));
+}
+
+TEST_F(Metadata, AnUnconfirmedEntryIsLeaderlessForWhoDoesNot) {
+  Apply(Update({Told(a, {Unconfirmed(Entry(0, 2, 4, 6))})}));
+  EXPECT_EQ(Of("a", 0).leader, kNoBroker);
+  EXPECT_TRUE(Of("a", 0).unconfirmed);
+  Apply(Update({Told(a, {Entry(0, 2, 4, 6)})}));
+  EXPECT_EQ(Of("a", 0), Entry(0, 2, 4, 6));
+}
+
+TEST_F(Metadata, DeletesATopicByItsIdOnly) {
+  Apply(Update({Told(a, {Entry(0, 1, 3, 5)})}));
+  MetadataTopic older{.topic = Topic("a", 9), .deleted = true, .config = {}, .partitions = {}};
+  Apply(Update({older}));
+  EXPECT_NE(cache.Publish()->Find("a"), nullptr);
+  MetadataTopic gone{.topic = a, .deleted = true, .config = {}, .partitions = {}};
+  Apply(Update({gone}));
+  EXPECT_EQ(cache.Publish()->Find("a"), nullptr);
+}
+
+TEST_F(Metadata, ARecreatedTopicTakesNothingFromItsPredecessor) {
+  Apply(Update({Told(a, {Entry(0, 1, 30, 50), Entry(1, 1, 30, 50)})}));
+  Apply(Update({Told(Topic("a", 9), {Entry(0, 2, 0, 0)})}));
+  EXPECT_EQ(Of("a", 0), Entry(0, 2, 0, 0));
+  EXPECT_EQ(cache.Publish()->Find("a")->partitions.size(), 1U);
+}
+
+TEST_F(Metadata, AFullStateRemovesWhatNoPartNames) {
+  Apply(Update({Told(a, {Entry(0, 1, 3, 5)}), Told(b, {Entry(0, 1, 3, 5)})}));
+  Apply(Update({Told(a, {Entry(0, 1, 3, 5)})}, Part(1, 0, 2)));
+  EXPECT_NE(cache.Publish()->Find("b"), nullptr) << "a part is still to come";
+  Apply(Update({}, Part(1, 1, 2)));
+  EXPECT_EQ(cache.Publish()->Find("b"), nullptr);
+  EXPECT_NE(cache.Publish()->Find("a"), nullptr);
+}
+
+TEST_F(Metadata, ALaterRequestBetweenThePartsNamesToo) {
+  Apply(Update({Told(b, {Entry(0, 1, 3, 5)})}));
+  Apply(Update({}, Part(1, 0, 2)));
+  Apply(Update({Told(b, {Entry(0, 1, 4, 6)})}));
+  Apply(Update({}, Part(1, 1, 2)));
+  EXPECT_NE(cache.Publish()->Find("b"), nullptr);
+}
+
+TEST_F(Metadata, AnIncompleteFullStateRemovesNothing) {
+  Apply(Update({Told(b, {Entry(0, 1, 3, 5)})}));
+  Apply(Update({}, Part(1, 0, 1, true)));
+  EXPECT_NE(cache.Publish()->Find("b"), nullptr);
+}
+
+TEST_F(Metadata, PartsOfAnOlderFullStateChangeNothing) {
+  Apply(Update({}, Part(2, 0, 2)));
+  EXPECT_FALSE(cache.Apply(kTerm, Update({Told(a, {Entry(0, 1, 3, 5)})}, Part(1, 0, 2))));
+  EXPECT_EQ(cache.Publish()->Find("a"), nullptr);
+}
+
+TEST_F(Metadata, TakesOnlyANewerConfig) {
+  MetadataTopic told = Told(a, {});
+  told.config = {.version = ConfigVersion(5), .overrides = {}, .min_insync_replicas = 2};
+  Apply(Update({told}));
+  told.config = {.version = ConfigVersion(4), .overrides = {}, .min_insync_replicas = 1};
+  Apply(Update({told}));
+  EXPECT_EQ(cache.Publish()->Find("a")->config.min_insync_replicas, 2);
+}
+
+TEST_F(Metadata, ReplacesTheBrokersAsAWhole) {
+  MetadataUpdate update;
+  update.brokers = {testing::PeerAt(1, 101), testing::PeerAt(2, 102)};
+  Apply(update);
+  EXPECT_EQ(cache.Publish()->brokers().size(), 2U);
+  Apply(Update({}));
+  EXPECT_EQ(cache.Publish()->brokers().size(), 2U) << "no list, no change";
+  update.brokers = {testing::PeerAt(2, 102)};
+  Apply(update);
+  EXPECT_FALSE(cache.Publish()->brokers().contains(BrokerId(1)));
+}
+
+TEST_F(Metadata, APublishedViewNeverChangesAndSharesWhatStays) {
+  Apply(Update({Told(a, {Entry(0, 1, 3, 5)}), Told(b, {Entry(0, 1, 3, 5)})}));
+  const std::shared_ptr<const MetadataView> before = cache.Publish();
+  Apply(Update({Told(a, {Entry(0, 2, 4, 6)})}));
+  const std::shared_ptr<const MetadataView> after = cache.Publish();
+  EXPECT_EQ(before->Find("a")->partitions.at(0), Entry(0, 1, 3, 5));
+  EXPECT_EQ(after->Find("a")->partitions.at(0), Entry(0, 2, 4, 6));
+  EXPECT_EQ(before->Find("b"), after->Find("b"));
+}
+
+TEST_F(Metadata, PublishesOnlyWhatIsNews) {
+  Apply(Update({Told(a, {Entry(0, 1, 3, 5)})}));
+  EXPECT_TRUE(cache.changed());
+  cache.Publish();
+  Apply(Update({Told(a, {Entry(0, 1, 3, 5)})}));
+  EXPECT_FALSE(cache.changed());
+}
+
+TEST_F(Metadata, ListsTopicsByName) {
+  Apply(Update({Told(b, {}), Told(a, {})}));
+  const auto topics = cache.Publish()->Topics();
+  ASSERT_EQ(topics.size(), 2U);
+  EXPECT_EQ(topics[0]->topic->name, "a");
+  EXPECT_EQ(cache.Publish()->topic_count(), 2U);
+}
+
+}  // namespace
+}  // namespace regent

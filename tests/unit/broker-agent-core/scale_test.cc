@@ -1,0 +1,84 @@
+#include <chrono>
+
+#include <gtest/gtest.h>
+
+#include "tests/unit/broker-agent-core/test_network.h"
+
+// The limits here are several times what a quiet machine needs: they find quadratic work, not
+// noise.
+
+namespace regent::testing {
+namespace {
+
+constexpr int32_t kPartitions = 20'000;
+
+std::vector<LeaderAndIsrPartition> Many(int32_t epoch) {
+  std::vector<LeaderAndIsrPartition> states;
+  for (int32_t index = 0; index < kPartitions; ++index) {
+    states.push_back(
+        StateOf{.index = index, .leader = (index + epoch) % 2, .epoch = epoch, .version = epoch}
+            .Build());
+  }
+  return states;
+}
+
+template <class F>
+std::chrono::milliseconds Took(F&& work) {
+  const auto begin = std::chrono::steady_clock::now();
+  work();
+  return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() -
+                                                               begin);
+}
+
+#if defined(__SANITIZE_ADDRESS__) || !defined(__OPTIMIZE__)
+constexpr std::chrono::milliseconds kLimit{20'000};
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+constexpr std::chrono::milliseconds kLimit{20'000};
+#else
+constexpr std::chrono::milliseconds kLimit{1'000};
+#endif
+#else
+constexpr std::chrono::milliseconds kLimit{1'000};
+#endif
+
+TEST(Scale, TwentyThousandPartitionsAreOneSmallStep) {
+  TestBroker broker(0);
+  broker.Start(100);
+  auto first = broker.Request(Many(0));
+  auto second = broker.Request(Many(1));
+  auto again = broker.Request(Many(1));
+  const auto created = Took([&] { broker.Send(first); });
+  const auto moved = Took([&] { broker.Send(second); });
+  const auto same = Took([&] { broker.Send(again); });
+  RecordProperty("created_ms", static_cast<int>(created.count()));
+  RecordProperty("moved_ms", static_cast<int>(moved.count()));
+  RecordProperty("same_ms", static_cast<int>(same.count()));
+  EXPECT_EQ(broker.agent.counters().leaders, kPartitions / 2);
+  EXPECT_LT(created, kLimit);
+  EXPECT_LT(moved, kLimit);
+  EXPECT_LT(same, kLimit);
+}
+
+TEST(Scale, IdlePartitionsCostNothingPerTick) {
+  TestNetwork net(2);
+  std::vector<LeaderAndIsrPartition> states;
+  for (int32_t index = 0; index < kPartitions; ++index) {
+    states.push_back(
+        StateOf{.index = index, .leader = 0, .isr = {0, 1}, .replicas = {0, 1}}.Build());
+  }
+  net[0].Tell(states);
+  net[1].Tell(states);
+  net.Run();
+  net.Advance(seconds(20));
+  EXPECT_EQ(net[0].agent.NextDeadline(), Instant::Max());
+  const auto ticks = Took([&] {
+    for (int i = 0; i < 100'000; ++i) {
+      net[0].Do(TimePassed{});
+    }
+  });
+  EXPECT_LT(ticks, kLimit);
+}
+
+}  // namespace
+}  // namespace regent::testing
