@@ -205,7 +205,7 @@ void MetricsServer::Knock() const {
   }
   const int fd = socket(found->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
   if (fd >= 0) {
-    connect(fd, found->ai_addr, found->ai_addrlen);
+    (void)connect(fd, found->ai_addr, found->ai_addrlen);
     close(fd);
   }
   freeaddrinfo(found);

@@ -127,7 +127,7 @@ void ReadFeatures(JsonReader& reader, BrokerRegistration& broker) {
 
 /// What clients from before `endpoints` are to use: host null and port −1 if there is nothing.
 Endpoint OldClientsEndpoint(const BrokerRegistration& broker) {
-  if (const Endpoint named = broker.EndpointOf(kClientListener); named.known()) {
+  if (Endpoint named = broker.EndpointOf(kClientListener); named.known()) {
     return named;
   }
   for (const Listener& listener : broker.listeners) {
