@@ -1,5 +1,6 @@
 #pragma once
 
+#include "broker-agent/core/actions.h"
 #include "broker-agent/core/events.h"
 #include "broker-agent/core/stream.h"
 #include "broker-agent/io/event_sink.h"
