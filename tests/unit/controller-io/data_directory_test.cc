@@ -76,9 +76,9 @@ TEST(ListenFlag, ReadsOneRegentListener) {
 }
 
 TEST(ListenFlag, NamesTheFlagAndTheRemedyInErrors) {
-  for (const char* text : {"127.0.0.1:9190", "PLAINTEXT://h:1", "REGENT://h", "REGENT://:1",
-                           "REGENT://h:65536", "REGENT://h:1x", "REGENT://::1:9190",
-                           "REGENT://a:1,REGENT://b:2", ""}) {
+  for (const char* text :
+       {"127.0.0.1:9190", "PLAINTEXT://h:1", "REGENT://h", "REGENT://:1", "REGENT://h:65536",
+        "REGENT://h:1x", "REGENT://::1:9190", "REGENT://a:1,REGENT://b:2", ""}) {
     const auto endpoint = ParseRegentListener("--listen", text);
     ASSERT_FALSE(endpoint.ok()) << text;
     EXPECT_EQ(endpoint.error().code, ErrorCode::kInvalidArgument);

@@ -32,9 +32,9 @@ zk::Outcome<std::vector<zk::OpResult>> Failed(zk::ErrorKind kind, int op) {
 }
 
 TEST(FencedMulti, ChecksTheLicenceBeforeAnythingElse) {
-  FencedMulti multi(kLicence, {SetPartitionState{.partition = {Topic(), 4},
-                                                 .state = State(),
-                                                 .expected = PartitionEpoch(6)}});
+  FencedMulti multi(
+      kLicence, {SetPartitionState{
+                    .partition = {Topic(), 4}, .state = State(), .expected = PartitionEpoch(6)}});
   ASSERT_EQ(multi.ops().size(), 2U);
   const auto& check = std::get<zk::CheckOp>(multi.ops()[0]);
   EXPECT_EQ(check.path, "/controller_epoch");
@@ -47,10 +47,10 @@ TEST(FencedMulti, ChecksTheLicenceBeforeAnythingElse) {
 
 TEST(FencedMulti, BlamesTheTermsOperationForAZooKeeperOperation) {
   const TopicRef topic = Topic();
-  const FencedMulti multi(
-      kLicence, {CreatePartitionsDirectory{.topic = topic},
-                 CreatePartitionState{.partition = {topic, 0}, .state = State()},
-                 CreatePartitionState{.partition = {topic, 1}, .state = State()}});
+  const FencedMulti multi(kLicence,
+                          {CreatePartitionsDirectory{.topic = topic},
+                           CreatePartitionState{.partition = {topic, 0}, .state = State()},
+                           CreatePartitionState{.partition = {topic, 1}, .state = State()}});
   ASSERT_EQ(multi.ops().size(), 6U);
 
   auto refused = std::get<WriteRefused>(multi.Translate(Failed(zk::ErrorKind::kNodeExists, 4)));
@@ -68,8 +68,8 @@ TEST(FencedMulti, BlamesTheTermsOperationForAZooKeeperOperation) {
 
 TEST(FencedMulti, IsFencedByAnotherVersionOfTheEpochOrByItsAbsence) {
   const FencedMulti multi(kLicence, {DeletePreferredElection{.expected = 2}});
-  EXPECT_TRUE(std::holds_alternative<WriteFenced>(
-      multi.Translate(Failed(zk::ErrorKind::kBadVersion, 0))));
+  EXPECT_TRUE(
+      std::holds_alternative<WriteFenced>(multi.Translate(Failed(zk::ErrorKind::kBadVersion, 0))));
   EXPECT_TRUE(
       std::holds_alternative<WriteFenced>(multi.Translate(Failed(zk::ErrorKind::kNoNode, 0))));
   const auto refused =
@@ -89,11 +89,10 @@ TEST(FencedMulti, SettingATopicIdKeepsWhatElseStandsInTheNode) {
   const std::string as_read =
       R"({"version":2,"partitions":{"0":[1,2,3]},"adding_replicas":{"0":[3]},)"
       R"("removing_replicas":{"0":[1]},"theirs":7})";
-  FencedMulti multi(kLicence,
-                    {SetTopicId{.topic = topic,
-                                .assignment = {{BrokerId(1), BrokerId(2), BrokerId(3)}},
-                                .node_extra = as_read,
-                                .expected = 0}});
+  FencedMulti multi(kLicence, {SetTopicId{.topic = topic,
+                                          .assignment = {{BrokerId(1), BrokerId(2), BrokerId(3)}},
+                                          .node_extra = as_read,
+                                          .expected = 0}});
   const auto& set = std::get<zk::SetOp>(multi.ops()[1]);
   const Result<wire::TopicAssignment> node = wire::DecodeTopicAssignment(set.data);
   ASSERT_TRUE(node.ok());

@@ -217,9 +217,8 @@ TEST_F(StoreTest, ARefusedWriteNamesTheOperation) {
   Win();
   const TopicRef topic = PutTopic("t", 2);
   const auto set = [&](int partition, int expected) {
-    return SetPartitionState{.partition = {topic, partition},
-                             .state = StateOf(5),
-                             .expected = PartitionEpoch(expected)};
+    return SetPartitionState{
+        .partition = {topic, partition}, .state = StateOf(5), .expected = PartitionEpoch(expected)};
   };
   const auto outcome = Write({set(0, 0), set(1, 4)});
   ASSERT_TRUE(std::holds_alternative<WriteRefused>(outcome));
@@ -280,8 +279,7 @@ TEST_F(StoreTest, LoadsEverythingThatATermBeginsWith) {
   EXPECT_EQ(snapshot.cluster_id, "c");
   ASSERT_EQ(snapshot.brokers.size(), 1U);
   EXPECT_EQ(snapshot.brokers[0].registration->life, broker.life);
-  EXPECT_EQ(snapshot.brokers[0].epoch,
-            BrokerEpoch(server_.Find(zk::BrokerIdPath(1))->stat.czxid));
+  EXPECT_EQ(snapshot.brokers[0].epoch, BrokerEpoch(server_.Find(zk::BrokerIdPath(1))->stat.czxid));
   ASSERT_EQ(snapshot.topics.size(), 1U);
   const TopicRead& read = snapshot.topics[0];
   EXPECT_TRUE(read.exists);
