@@ -4,6 +4,8 @@
 
 #include <glog/logging.h>
 
+#include "common/zk/real_client.h"
+
 namespace regent {
 
 AgentHost::AgentHost(AgentHostOptions options, AgentState recovered, AgentRunner::Parts parts)
@@ -13,11 +15,12 @@ AgentHost::AgentHost(AgentHostOptions options, AgentState recovered, AgentRunner
               std::move(recovered),
               parts,
               [this](const Stopped& stopped) { OnAgentStopped(stopped); }),
+      to_agent_(runner_.sink()),
       registration_(
           options_.registration,
           parts.executor,
           parts.store,
-          {.events = runner_.sink(),
+          {.events = [this](AgentEvent event) { TakeEvent(std::move(event)); },
            .give_up =
                [this](Error error) { OnAgentStopped({.clean = false, .error = std::move(error)}); },
            .status = options_.status}) {}
@@ -29,9 +32,20 @@ AgentHost::~AgentHost() {
   }
 }
 
-void AgentHost::Start() {
-  parts_.executor.Post([this, alive = alive_]() {
+void AgentHost::TakeEvent(AgentEvent event) {
+  if (const auto* const seen = std::get_if<ControllerSeen>(&event);
+      seen != nullptr && options_.on_controller) {
+    options_.on_controller(*seen);
+  }
+  to_agent_(std::move(event));
+}
+
+void AgentHost::Start(std::optional<BrokerRegistration> self) {
+  parts_.executor.Post([this, alive = alive_, self = std::move(self)]() {
     if (*alive) {
+      if (self) {
+        registration_.set_self(*self);
+      }
       Open();
     }
   });
@@ -71,6 +85,9 @@ void AgentHost::PublishMetrics() {
                        .controller = agent.controller(),
                        .session = registration_.session(),
                        .sessions = client_->generation().value()};
+  if (const auto* const real = dynamic_cast<const zk::RealClient*>(client_.get())) {
+    metrics.zookeeper_latency = real->stats().latency_last;
+  }
   const MutexLock lock(mutex_);
   metrics_ = std::move(metrics);
 }
@@ -90,6 +107,8 @@ void AgentHost::OnAgentStopped(const Stopped& stopped) {
   }
   LOG(INFO) << "agent stopped clean=" << stopped.clean << " error=\""
             << (stopped.error ? stopped.error->message : "") << '"';
+  parts_.controller.Shutdown();
+  parts_.transport.Shutdown();
   parts_.store.Close([this, alive = alive_, &executor = parts_.executor, stopped](Status closed) {
     LOG_IF(ERROR, !closed.ok()) << "logs not closed error=\"" << closed.error() << '"';
     executor.Post([this, alive, stopped]() {
@@ -119,6 +138,7 @@ void AgentHost::Finish(const Stopped& stopped) {
   if (std::exchange(finished_, true)) {
     return;
   }
+  runner_.Close();
   if (client_ != nullptr) {
     // Not from inside one of its callbacks.
     parts_.executor.Post([this, alive = alive_, stopped]() {

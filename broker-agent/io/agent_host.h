@@ -25,7 +25,8 @@ struct AgentMetrics {
   BrokerEpoch broker_epoch = kNoBrokerEpoch;
   KnownController controller;
   zk::SessionState session = zk::SessionState::kDisconnected;
-  uint64_t sessions = 0;  ///< That the process has had.
+  uint64_t sessions = 0;          ///< That the process has had.
+  Duration zookeeper_latency{0};  ///< Of the latest request, with a real client.
 };
 
 struct AgentHostOptions {
@@ -43,6 +44,8 @@ struct AgentHostOptions {
   std::function<void(const Stopped&)> finished;
   /// Called on the executor's thread when the registration's state changes; empty: registered.
   std::function<void(const std::string& waiting_for)> status;
+  /// Called on the executor's thread with news of who the controller is.
+  std::function<void(const ControllerSeen&)> on_controller;
 };
 
 /// A broker agent with its registration on one executor: in production a loop's thread, in a
@@ -62,8 +65,9 @@ class AgentHost {
   AgentHost(const AgentHost&) = delete;
   AgentHost& operator=(const AgentHost&) = delete;
 
-  /// Opens the session and registers. Any thread, once.
-  void Start();
+  /// Opens the session and registers. Any thread, once. `self`: what to register, if that was not
+  /// known before the ports were bound.
+  void Start(std::optional<BrokerRegistration> self = std::nullopt);
   /// Leaves in good order: the core's controlled shutdown, then close the logs, then unregister.
   /// Any thread; more than once is harmless.
   void RequestStop();
@@ -77,6 +81,7 @@ class AgentHost {
  private:
   void Open();
   void Tick();
+  void TakeEvent(AgentEvent event);
   void PublishMetrics() EXCLUDES(mutex_);
   void OnAgentStopped(const Stopped& stopped);
   void OnStoreClosed(const Stopped& stopped);
@@ -85,6 +90,7 @@ class AgentHost {
   AgentHostOptions options_;
   AgentRunner::Parts parts_;
   AgentRunner runner_;
+  AgentEventSink to_agent_;
   Registration registration_;
   std::unique_ptr<zk::Client> client_;
   bool finished_ = false;

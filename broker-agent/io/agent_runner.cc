@@ -58,11 +58,15 @@ AgentRunner::AgentRunner(AgentOptions options,
 }
 
 AgentRunner::~AgentRunner() {
+  Close();
+}
+
+void AgentRunner::Close() {
   link_->runner = nullptr;
-  for (auto& [call, done] : calls_) {
+  for (auto& [call, done] : std::exchange(calls_, {})) {
     done(Stopping());
   }
-  for (auto& [ticket, done] : appends_) {
+  for (auto& [ticket, done] : std::exchange(appends_, {})) {
     done(StoppedAppending());
   }
 }

@@ -38,10 +38,13 @@ class AgentRunner {
               AgentState recovered,
               Parts parts,
               std::function<void(const Stopped&)> stopped);
-  /// Answers every open call "stopping".
+  /// Closes.
   ~AgentRunner();
   AgentRunner(const AgentRunner&) = delete;
   AgentRunner& operator=(const AgentRunner&) = delete;
+
+  /// Answers every open call and every later one "stopping"; events do nothing any more.
+  void Close();
 
   /// Takes events, from any thread, also after the runner has gone.
   AgentEventSink sink() const;

@@ -218,25 +218,33 @@ std::optional<std::string> DiskReplicaStore::cluster_id() const {
 }
 
 void DiskReplicaStore::Bind(std::string cluster_id, std::function<void(Status)> done) {
-  disk_.Post([state = state_, cluster_id = std::move(cluster_id), done = std::move(done)]() {
-    if (state->directory == nullptr) {
-      done(Error{ErrorCode::kShuttingDown, "the data directory is closed"});
-      return;
-    }
-    const Status bound = state->directory->Bind(cluster_id);
-    {
-      const MutexLock lock(state->mutex);
-      state->cluster_id = state->directory->cluster_id();
-    }
-    done(bound);
-  });
+  const Error closed{ErrorCode::kShuttingDown, "the data directory is closed"};
+  const bool posted =
+      disk_.Post([state = state_, cluster_id = std::move(cluster_id), closed, done]() {
+        if (state->directory == nullptr) {
+          done(closed);
+          return;
+        }
+        const Status bound = state->directory->Bind(cluster_id);
+        {
+          const MutexLock lock(state->mutex);
+          state->cluster_id = state->directory->cluster_id();
+        }
+        done(bound);
+      });
+  if (!posted) {
+    done(closed);
+  }
 }
 
 void DiskReplicaStore::Close(std::function<void(Status)> done) {
-  disk_.Post([state = state_, done = std::move(done)]() {
+  const bool posted = disk_.Post([state = state_, done]() {
     state->directory.reset();
     done(Success{});
   });
+  if (!posted) {
+    done(Success{});
+  }
 }
 
 }  // namespace regent

@@ -63,6 +63,8 @@ class Registration final : public zk::SessionListener {
   /// Before the client connects, that is, in the task that made it. `client` outlives this object
   /// or Stop's `done`.
   void Start(zk::Client& client);
+  /// What to register from now on; of the same id and life.
+  void set_self(BrokerRegistration self) { options_.self = std::move(self); }
   /// Deletes the broker's znode if it is ours. `done` comes once, on the owner's thread, also if
   /// ZooKeeper is away: then the session's end does it. Nothing is registered afterwards.
   void Stop(std::function<void()> done);

@@ -1,0 +1,153 @@
+#include "broker-agent/io/broker_flags.h"
+
+#include <algorithm>
+#include <charconv>
+#include <string_view>
+#include <utility>
+
+#include "common/zk/host_list.h"
+#include "common/zk/paths.h"
+
+namespace regent {
+namespace {
+
+constexpr int kPortMax = 65535;
+
+Error Invalid(const std::string& flag, std::string_view value, const std::string& rule) {
+  return {ErrorCode::kInvalidArgument, flag + "=" + std::string(value) + ": " + rule};
+}
+
+Result<Endpoint> ParseEndpoint(const std::string& flag, std::string_view text) {
+  const std::string form = "give host:port, for instance 127.0.0.1:9192 or [::1]:9192";
+  const size_t colon = text.rfind(':');
+  if (colon == std::string_view::npos) {
+    return Invalid(flag, text, form);
+  }
+  std::string_view host = text.substr(0, colon);
+  const std::string_view port = text.substr(colon + 1);
+  if (host.starts_with('[') && host.ends_with(']')) {
+    host = host.substr(1, host.size() - 2);
+  } else if (host.find(':') != std::string_view::npos) {
+    return Invalid(flag, text, form);
+  }
+  if (host.empty() || host.find_first_of(" /,") != std::string_view::npos) {
+    return Invalid(flag, text, "the host is missing or is none; " + form);
+  }
+  Endpoint endpoint{.host = std::string(host)};
+  const auto [end, error] = std::from_chars(port.data(), port.data() + port.size(), endpoint.port);
+  if (error != std::errc() || end != port.data() + port.size() || endpoint.port < 0 ||
+      endpoint.port > kPortMax) {
+    return Invalid(flag, text, "the port must be a number up to 65535 (0: any free one)");
+  }
+  return endpoint;
+}
+
+const Endpoint* Find(const std::vector<Listener>& listeners, const char* name) {
+  const auto found = std::ranges::find(listeners, name, &Listener::name);
+  return found == listeners.end() ? nullptr : &found->endpoint;
+}
+
+bool IsWildcard(const Endpoint& endpoint) {
+  return endpoint.host == "0.0.0.0" || endpoint.host == "::";
+}
+
+Status UnderstandListeners(const BrokerFlags& flags, BrokerSettings& settings) {
+  const Result<std::vector<Listener>> listen = ParseListeners("--listen", flags.listen);
+  if (!listen.ok()) {
+    return listen.error();
+  }
+  Result<std::vector<Listener>> advertise = std::vector<Listener>{};
+  if (!flags.advertise.empty()) {
+    advertise = ParseListeners("--advertise", flags.advertise);
+    if (!advertise.ok()) {
+      return advertise.error();
+    }
+  }
+  for (const auto& [name, bound, shown] :
+       {std::tuple(kClientListener, &settings.client_listen, &settings.client_advertise),
+        std::tuple(kRegentListener, &settings.rpc_listen, &settings.rpc_advertise)}) {
+    const Endpoint* const listener = Find(*listen, name);
+    if (listener == nullptr) {
+      return Invalid("--listen", flags.listen,
+                     "the listener " + std::string(name) +
+                         " is missing; give PLAINTEXT://host:port,REGENT://host:port");
+    }
+    *bound = *listener;
+    const Endpoint* const advertised = Find(*advertise, name);
+    *shown = advertised == nullptr ? *listener : *advertised;
+    if (IsWildcard(*shown)) {
+      return Invalid(advertised == nullptr ? "--listen" : "--advertise", shown->ToText(),
+                     "nobody can connect to that address; say with --advertise=" +
+                         std::string(name) + "://host:port where others reach this broker");
+    }
+  }
+  return Success{};
+}
+
+}  // namespace
+
+Result<std::vector<Listener>> ParseListeners(const std::string& flag, const std::string& text) {
+  std::vector<Listener> listeners;
+  std::string_view rest = text;
+  while (true) {
+    const size_t comma = rest.find(',');
+    const std::string_view one = rest.substr(0, comma);
+    const size_t separator = one.find("://");
+    if (separator == std::string_view::npos) {
+      return Invalid(flag, one, "give NAME://host:port, for instance REGENT://127.0.0.1:9192");
+    }
+    const std::string name(one.substr(0, separator));
+    if (name != kClientListener && name != kRegentListener) {
+      return Invalid(flag, one, "listeners are PLAINTEXT (Kafka clients) and REGENT (gRPC)");
+    }
+    if (Find(listeners, name.c_str()) != nullptr) {
+      return Invalid(flag, one, "the listener " + name + " is there twice");
+    }
+    const Result<Endpoint> endpoint = ParseEndpoint(flag, one.substr(separator + 3));
+    if (!endpoint.ok()) {
+      return endpoint.error();
+    }
+    listeners.push_back({.name = name, .endpoint = *endpoint});
+    if (comma == std::string_view::npos) {
+      return listeners;
+    }
+    rest.remove_prefix(comma + 1);
+  }
+}
+
+Result<BrokerSettings> Understand(const BrokerFlags& flags) {
+  BrokerSettings settings;
+  settings.id = BrokerId(flags.id);
+  settings.data_dir = flags.data_dir;
+  if (flags.data_dir.empty()) {
+    return Invalid("--data-dir", flags.data_dir, "the directory's name is missing");
+  }
+  if (Status listeners = UnderstandListeners(flags, settings); !listeners.ok()) {
+    return listeners.error();
+  }
+  if (!flags.rack.empty()) {
+    settings.rack = flags.rack;
+  }
+  if (!flags.metrics_listen.empty()) {
+    const Result<Endpoint> metrics = ParseEndpoint("--metrics-listen", flags.metrics_listen);
+    if (!metrics.ok()) {
+      return metrics.error();
+    }
+    settings.metrics_listen = *metrics;
+  }
+  if (const Result<zk::HostList> hosts = zk::HostList::Parse(flags.zookeeper); !hosts.ok()) {
+    return hosts.error();
+  }
+  const Result<std::string> root = zk::ValidateRoot(flags.zk_root);
+  if (!root.ok()) {
+    return root.error();
+  }
+  settings.zookeeper.hosts = flags.zookeeper;
+  settings.zookeeper.root = *root;
+  settings.zookeeper.session_timeout = std::chrono::milliseconds(flags.session_timeout_ms);
+  settings.zookeeper.digest = flags.zookeeper_auth;
+  settings.replica_lag_time_max = std::chrono::milliseconds(flags.replica_lag_time_max_ms);
+  return settings;
+}
+
+}  // namespace regent

@@ -1,0 +1,55 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "common/base/instant.h"
+#include "common/base/result.h"
+#include "common/model/broker.h"
+#include "common/zk/real_client.h"
+
+namespace regent {
+
+/// The flags of regent-broker as they stand on the command line.
+struct BrokerFlags {
+  int32_t id = -1;
+  std::string zookeeper;
+  std::string zk_root;
+  std::string zookeeper_auth;
+  int32_t session_timeout_ms = 6000;
+  std::string data_dir;
+  std::string listen = "PLAINTEXT://127.0.0.1:9092,REGENT://127.0.0.1:9192";
+  std::string advertise;
+  std::string rack;
+  std::string metrics_listen;
+  bool controller_eligible = true;
+  int64_t replica_lag_time_max_ms = 30'000;
+  int32_t default_min_insync_replicas = 1;
+  bool adopt = false;
+  bool never_fence = false;
+};
+
+/// What they mean.
+struct BrokerSettings {
+  BrokerId id = kNoBroker;
+  std::string data_dir;
+  Endpoint client_listen;  ///< Port 0: any free one.
+  Endpoint rpc_listen;     ///< Likewise.
+  /// Where others reach the two. Port 0: the one that is bound.
+  Endpoint client_advertise;
+  Endpoint rpc_advertise;
+  std::optional<std::string> rack;
+  std::optional<Endpoint> metrics_listen;
+  zk::RealClientOptions zookeeper;
+  Duration replica_lag_time_max{0};
+};
+
+/// kInvalidArgument names the flag, the value and the rule.
+Result<BrokerSettings> Understand(const BrokerFlags& flags);
+
+/// Reads "NAME://host:port,NAME://host:port": PLAINTEXT and REGENT, each once at most.
+Result<std::vector<Listener>> ParseListeners(const std::string& flag, const std::string& text);
+
+}  // namespace regent

@@ -1,0 +1,88 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <grpcpp/grpcpp.h>
+
+#include "broker-agent/io/agent_host.h"
+#include "broker-agent/io/broker_flags.h"
+#include "common/base/result.h"
+#include "common/model/broker.h"
+#include "common/model/ids.h"
+#include "common/runtime/metrics.h"
+
+namespace regent {
+
+/// A broker agent with everything that it needs inside a process: its data directory and the thread
+/// that works on it, its loop, its listeners' bookkeeping, its gRPC services. What runs the process
+/// adds the server and, as a rule, a controller candidate.
+///
+///     auto broker = BrokerProcess::Open(settings);
+///     builder.RegisterService(each of broker->services());
+///     broker->Start(hooks, port);    // once the server listens
+///     …
+///     broker->RequestStop();
+///     broker->AwaitStopped();        // leaders moved, logs closed, unregistered
+///     …                              // the candidate's turn
+///     server->Shutdown(…);           // then the broker may be destroyed
+///
+/// Any thread may call, one at a time.
+class BrokerProcess {
+ public:
+  struct Hooks {
+    /// Makes the ZooKeeper session; callbacks on `owner`.
+    std::function<Result<std::unique_ptr<zk::Client>>(Executor& owner,
+                                                      zk::SessionListener& listener)>
+        make_client;
+    /// Called on the agent's thread with news of the controller.
+    std::function<void(const ControllerSeen&)> on_controller;
+    /// Called on the agent's thread: what the broker waits for; empty: it is registered.
+    std::function<void(const std::string& waiting_for)> on_status;
+    /// Called once on the agent's thread, when AwaitStopped has something to return.
+    std::function<void()> on_stopped;
+  };
+
+  /// Opens the data directory and binds the client port. Errors name the value and the remedy.
+  static Result<std::unique_ptr<BrokerProcess>> Open(const BrokerSettings& settings);
+  /// Stops what still runs, without any order.
+  ~BrokerProcess();
+  BrokerProcess(const BrokerProcess&) = delete;
+  BrokerProcess& operator=(const BrokerProcess&) = delete;
+
+  /// BrokerAgent and Replication, to be registered with the process's server. They serve once
+  /// started.
+  std::vector<grpc::Service*> services();
+  /// The cluster that the data directory belongs to; nothing if it is not bound yet.
+  std::optional<std::string> cluster_id() const;
+  /// Binds the data directory, or refuses; waits for the disk.
+  Status Bind(const std::string& cluster_id);
+
+  /// Begins to register. `rpc_port`: what the server has bound.
+  void Start(Hooks hooks, int rpc_port);
+  /// As it is registered. Port 0 of a flag has become the real one.
+  const BrokerRegistration& registration() const;
+  /// Shows the figures under regent_broker_…; the process outlives the registry's server.
+  void ShowMetrics(MetricsRegistry& registry);
+
+  /// Leaves in good order: leaders move, the logs close, the registration goes. Harmless when
+  /// repeated.
+  void RequestStop();
+  /// Waits until the agent has stopped, for whatever reason.
+  Stopped AwaitStopped();
+
+  AgentHost& host();
+
+ private:
+  class Impl;
+  explicit BrokerProcess(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+/// The boot that this machine runs in (R11); empty if the kernel does not say.
+std::string ReadBootId();
+
+}  // namespace regent

@@ -1,0 +1,287 @@
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <csignal>
+#include <cstdint>
+#include <iostream>
+#include <iterator>
+#include <memory>
+#include <optional>
+#include <string>
+#include <unistd.h>
+#include <utility>
+#include <vector>
+
+#include <CLI/CLI.hpp>
+#include <glog/logging.h>
+
+#include "regent/v1/broker_agent.grpc.pb.h"
+
+#include "broker-agent/io/broker_flags.h"
+#include "broker-agent/io/broker_process.h"
+#include "common/runtime/metrics.h"
+#include "common/runtime/shutdown.h"
+#include "common/zk/real_client.h"
+#include "common/zk/zookeeper_thread.h"
+#include "controller/io/admin_service.h"
+#include "controller/io/candidate_host.h"
+#include "controller/io/controller_service.h"
+#include "controller/io/grpc_server.h"
+#include "controller/io/metrics.h"
+#include "controller/io/office_source.h"
+
+// regent-broker: a broker agent, and beside it, unless switched off, a controller candidate.
+
+namespace regent {
+namespace {
+
+constexpr int kExitFailed = 1;
+constexpr int kExitUsage = 2;
+/// How long the candidate of a broker that has left may take to see that it is gone.
+constexpr Duration kDepartureMax = std::chrono::seconds(5);
+constexpr Duration kServerGrace = std::chrono::seconds(1);
+
+void Define(CLI::App& app, BrokerFlags& flags) {
+  app.add_option("--id", flags.id, "Id of this broker; controllers and brokers share one space")
+      ->required()
+      ->check(CLI::Range(0, 2147483647));
+  app.add_option("--zookeeper", flags.zookeeper, "ZooKeeper ensemble: host:port[,host:port]")
+      ->required();
+  app.add_option("--zk-root", flags.zk_root, "Path in ZooKeeper under which the cluster lives");
+  app.add_option("--zookeeper-auth", flags.zookeeper_auth, "Digest credentials: user:password");
+  app.add_option("--zookeeper-session-timeout-ms", flags.session_timeout_ms,
+                 "Session timeout asked of ZooKeeper (6000)")
+      ->check(CLI::Range(500, 600'000));
+  app.add_option("--data-dir", flags.data_dir,
+                 "Directory of the replicas; it belongs to one broker of one cluster")
+      ->required();
+  app.add_option("--listen", flags.listen,
+                 "Listeners: PLAINTEXT for Kafka clients, REGENT for gRPC "
+                 "(PLAINTEXT://127.0.0.1:9092,REGENT://127.0.0.1:9192)");
+  app.add_option("--advertise", flags.advertise,
+                 "Where others reach the listeners, where that is not --listen");
+  app.add_option("--rack", flags.rack,
+                 "Rack or zone of this machine, for the placement of replicas");
+  app.add_option("--metrics-listen", flags.metrics_listen, "host:port of /metrics (off)");
+  app.add_option("--controller-eligible", flags.controller_eligible,
+                 "Whether a controller candidate runs in this process (true)");
+  app.add_option("--replica-lag-time-max-ms", flags.replica_lag_time_max_ms,
+                 "A follower that has not caught up for longer leaves the ISR (30000)")
+      ->check(CLI::Range(int64_t{100}, int64_t{86'400'000}));
+  app.add_option("--default-min-insync-replicas", flags.default_min_insync_replicas,
+                 "min.insync.replicas of topics that do not say (1)")
+      ->check(CLI::Range(1, 64));
+  app.add_flag("--adopt", flags.adopt,
+               "Take over a ZooKeeper root that holds a cluster without Regent's mark");
+  app.add_flag("--unsafe-never-fence", flags.never_fence)->group("");
+}
+
+int Fail(const Error& error) {
+  std::cerr << "regent-broker: " << error.message << '\n';
+  return error.code == ErrorCode::kInvalidArgument ? kExitUsage : kExitFailed;
+}
+
+/// The controller's half of the process: a candidate, or, where that is switched off, services that
+/// say who the controller is.
+class Office {
+ public:
+  Office(const BrokerFlags& flags,
+         const BrokerSettings& settings,
+         BrokerProcess& broker,
+         zk::ZooKeeperThread& zookeeper) {
+    if (!flags.controller_eligible) {
+      admin_ = std::make_unique<controller::AdminService>(board_, nullptr, WallMs);
+      redirector_ = std::make_unique<controller::ControllerService>(nullptr);
+      return;
+    }
+    controller::CandidateHostOptions options;
+    options.candidate.self.id = settings.id;
+    options.candidate.self.endpoint = settings.rpc_advertise;
+    options.candidate.known_cluster_id = broker.cluster_id().value_or("");
+    options.candidate.adopt = flags.adopt;
+    options.candidate.never_fence = flags.never_fence;
+    options.candidate.term.default_min_insync_replicas = flags.default_min_insync_replicas;
+    options.make_client = [&zookeeper, &settings](Executor& owner, zk::SessionListener& listener) {
+      auto client = zk::MakeRealClient(zookeeper, settings.zookeeper, owner, listener);
+      CHECK(client.ok()) << client.error();  // Understand has checked what it is made of.
+      return std::unique_ptr<zk::Client>(std::move(client).value());
+    };
+    options.on_cluster = [&broker](const std::string& cluster_id) {
+      const Status bound = broker.Bind(cluster_id);
+      LOG_IF(ERROR, !bound.ok()) << "candidate stays away error=\"" << bound.error() << '"';
+      return bound.ok();
+    };
+    options.on_other_cluster = [](const std::string& cluster_id) {
+      LOG(ERROR) << "candidate stays away: ZooKeeper holds another cluster cluster_id="
+                 << cluster_id;
+    };
+    candidate_ = std::make_unique<controller::CandidateHost>(std::move(options));
+  }
+
+  std::vector<grpc::Service*> services() {
+    if (candidate_ != nullptr) {
+      return candidate_->services();
+    }
+    return {admin_.get(), redirector_.get()};
+  }
+
+  void ShowMetrics(MetricsRegistry& registry) {
+    if (candidate_ != nullptr) {
+      controller::ShowMetrics(registry, [this]() { return candidate_->metrics(); });
+    }
+  }
+
+  void Start(const Endpoint& endpoint) {
+    if (candidate_ != nullptr) {
+      candidate_->Start(endpoint);
+    }
+  }
+
+  /// News from the broker's own session, for the redirector.
+  void Publish(const ControllerSeen& seen) {
+    controller::OfficeView view;
+    if (seen.id != kNoBroker) {
+      view.holder = ControllerRegistration{.id = seen.id, .endpoint = seen.endpoint};
+    }
+    view.epoch = seen.epoch;
+    view.reason = seen.id == kNoBroker ? "the office is vacant" : "seen in ZooKeeper";
+    view.timestamp_ms = WallMs();
+    board_.Publish(std::move(view));
+  }
+
+  /// The broker has unregistered: its candidate, if it is active, moves the leaders that are left,
+  /// then resigns.
+  void Leave(BrokerId broker) {
+    if (candidate_ != nullptr) {
+      LOG_IF(WARNING, !candidate_->AwaitDeparture(broker, kDepartureMax))
+          << "the office is left before the broker's departure was settled";
+      candidate_->Stop();
+    } else {
+      admin_->EndWatches();
+    }
+  }
+
+ private:
+  static int64_t WallMs() {
+    return std::chrono::duration_cast<std::chrono::milliseconds>(
+               std::chrono::system_clock::now().time_since_epoch())
+        .count();
+  }
+
+  controller::OfficeBoard board_;
+  std::unique_ptr<controller::AdminService> admin_;
+  std::unique_ptr<controller::ControllerService> redirector_;
+  std::unique_ptr<controller::CandidateHost> candidate_;
+};
+
+BrokerProcess::Hooks HooksOf(const BrokerSettings& settings,
+                             zk::ZooKeeperThread& zookeeper,
+                             controller::GrpcServer& server,
+                             Office& office,
+                             std::atomic<bool>& stopping) {
+  BrokerProcess::Hooks hooks;
+  hooks.make_client = [&zookeeper, &settings](
+                          Executor& owner,
+                          zk::SessionListener& listener) -> Result<std::unique_ptr<zk::Client>> {
+    auto client = zk::MakeRealClient(zookeeper, settings.zookeeper, owner, listener);
+    if (!client.ok()) {
+      return client.error();
+    }
+    return std::unique_ptr<zk::Client>(std::move(client).value());
+  };
+  hooks.on_controller = [&office](const ControllerSeen& seen) { office.Publish(seen); };
+  hooks.on_status = [&server](const std::string& waiting_for) {
+    server.SetHealthy(v1::BrokerAgent::service_full_name(), waiting_for.empty());
+  };
+  // Wakes main, which waits for signals and nothing else; a second signal would end it at once.
+  hooks.on_stopped = [&stopping]() {
+    if (!stopping.exchange(true)) {
+      ::kill(::getpid(), SIGTERM);
+    }
+  };
+  return hooks;
+}
+
+/// From the first thread to the last.
+int Run(const BrokerFlags& flags, const BrokerSettings& settings, ShutdownSignals& signals) {
+  zk::ZooKeeperThread zookeeper;
+  auto broker = BrokerProcess::Open(settings);
+  if (!broker.ok()) {
+    return Fail(broker.error());
+  }
+  Office office(flags, settings, **broker, zookeeper);
+
+  std::vector<grpc::Service*> services = (*broker)->services();
+  std::ranges::copy(office.services(), std::back_inserter(services));
+  auto server =
+      controller::GrpcServer::Start({.listen = settings.rpc_listen, .services = services});
+  if (!server.ok()) {
+    return Fail(server.error());
+  }
+  (*server)->SetHealthy(v1::BrokerAgent::service_full_name(), false);
+
+  MetricsRegistry registry;
+  (*broker)->ShowMetrics(registry);
+  office.ShowMetrics(registry);
+  std::unique_ptr<MetricsServer> metrics;
+  if (settings.metrics_listen) {
+    auto started = MetricsServer::Start(settings.metrics_listen->host,
+                                        settings.metrics_listen->port, registry);
+    if (!started.ok()) {
+      return Fail(started.error());
+    }
+    metrics = std::move(started).value();
+  }
+
+  std::atomic<bool> stopping = false;
+  (*broker)->Start(HooksOf(settings, zookeeper, **server, office, stopping), (*server)->port());
+  const BrokerRegistration& self = (*broker)->registration();
+  office.Start(self.EndpointOf(kRegentListener));
+  LOG(INFO) << "broker started id=" << settings.id << " life=" << self.life
+            << " clients=" << self.EndpointOf(kClientListener)
+            << " rpc=" << self.EndpointOf(kRegentListener) << " data_dir=" << settings.data_dir
+            << " zookeeper=" << settings.zookeeper.hosts << settings.zookeeper.root
+            << " controller_eligible=" << flags.controller_eligible;
+
+  const int signal = signals.Wait();
+  stopping = true;
+  LOG(INFO) << "broker stopping signal=" << signal;
+  // 1. The leaders move, the agent stops and is unregistered.
+  (*broker)->RequestStop();
+  const Stopped stopped = (*broker)->AwaitStopped();
+  // 2. The candidate, if active, settles that departure and resigns.
+  office.Leave(settings.id);
+  // 3. Nobody is served any more, and no figures are shown.
+  (*server)->Shutdown(kServerGrace);
+  metrics = nullptr;
+  if (stopped.error) {
+    return Fail(*stopped.error);
+  }
+  LOG(INFO) << "broker stopped id=" << settings.id << " clean=" << stopped.clean;
+  return 0;
+}
+
+}  // namespace
+}  // namespace regent
+
+int main(int argc, char** argv) {
+  google::InitGoogleLogging(argv[0]);
+  FLAGS_logtostderr = true;
+  regent::ShutdownSignals signals;
+
+  regent::BrokerFlags flags;
+  CLI::App app(
+      "A Regent broker: hosts replicas of partitions, and may hold the controller's office.",
+      "regent-broker");
+  regent::Define(app, flags);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : regent::kExitUsage;
+  }
+  const regent::Result<regent::BrokerSettings> settings = regent::Understand(flags);
+  if (!settings.ok()) {
+    return regent::Fail(settings.error());
+  }
+  return regent::Run(flags, *settings, signals);
+}
