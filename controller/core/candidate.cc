@@ -60,10 +60,16 @@ void Candidate::On(const SessionConnected& event) {
     if (term_ != nullptr && options_.never_fence) {
       return;
     }
+    if (term_ != nullptr) {
+      FinishTerm("another session");
+    }
     fenced_ = false;
     stage_ = Stage::kRoot;
     out_.push_back(ReadRoot{});
     return;
+  }
+  if (term_ == nullptr) {
+    fenced_ = false;  // Nothing to go on with: a later term does not begin fenced.
   }
   if (stage_ == Stage::kServing || stage_ == Stage::kFollowing) {
     // Fenced is not expired (R4): the term goes on if the office is still ours.
@@ -186,6 +192,7 @@ void Candidate::On(const OfficeRead& event) {
     return;
   }
   office_ = event;
+  highest_epoch_ = std::max(highest_epoch_, event.epoch);
   if (stage_ == Stage::kServing) {
     CheckOffice(event);
   } else if (stage_ == Stage::kFollowing) {
@@ -198,6 +205,7 @@ void Candidate::CheckOffice(const OfficeRead& event) {
   const bool ours =
       HeldByUs(event) && event.epoch == term_->epoch() && event.epoch_version == term_->licence();
   if (ours) {
+    second_look_ = false;
     term_->SettleDoubt();
     if (fenced_) {
       fenced_ = false;
@@ -209,6 +217,13 @@ void Candidate::CheckOffice(const OfficeRead& event) {
   }
   if (options_.never_fence && !term_->office_in_doubt()) {
     return;  // Tests: a zombie that does not look at /controller.
+  }
+  const bool newer = event.epoch > term_->epoch() || event.epoch_version > term_->licence();
+  if (!newer && !std::exchange(second_look_, true)) {
+    // Nobody has followed us by this reading: it may have begun before our claim.
+    checking_office_ = true;
+    out_.push_back(ReadOffice{});
+    return;
   }
   FinishTerm("office lost");
   stage_ = Stage::kFollowing;
@@ -265,6 +280,8 @@ void Candidate::StartTerm(ControllerEpoch epoch, ControllerEpochVersion version)
   LOG(INFO) << "office won id=" << options_.self.id << " epoch=" << epoch;
   stage_ = Stage::kServing;
   checking_office_ = false;
+  second_look_ = false;
+  highest_epoch_ = epoch;
   out_.push_back(BeginTerm{.epoch = epoch, .licence = version});
   term_ = std::make_unique<Controller>(
       Controller::Options{
@@ -425,6 +442,7 @@ void Candidate::Refuse(const Event& event) {
 
 void Candidate::Publish(const std::string& reason) {
   PublishOffice office;
+  office.epoch = highest_epoch_;
   office.reason = reason;
   if (term_ != nullptr) {
     office.holder = options_.self;
@@ -435,8 +453,6 @@ void Candidate::Publish(const std::string& reason) {
     }
   } else if (office_ && office_->taken) {
     office.holder = office_->holder;
-    office.epoch = office_->epoch;
-  } else if (office_) {
     office.epoch = office_->epoch;
   }
   out_.push_back(std::move(office));

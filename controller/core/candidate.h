@@ -98,8 +98,10 @@ class Candidate {
   std::unique_ptr<Controller> term_;
   bool announced_active_ = false;
   bool checking_office_ = false;
-  ControllerEpoch claimed_{0};  ///< The epoch that the last claim would give us.
-  std::string root_refusal_;    ///< As last logged.
+  bool second_look_ = false;          ///< The office did not look like ours: read once more.
+  ControllerEpoch highest_epoch_{0};  ///< That we have heard of.
+  ControllerEpoch claimed_{0};        ///< The epoch that the last claim would give us.
+  std::string root_refusal_;          ///< As last logged.
   Instant now_;
   Actions out_;
   TermIds ids_;

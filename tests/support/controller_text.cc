@@ -2,10 +2,8 @@
 
 #include "common/base/overloaded.h"
 
-namespace regent::toy {
+namespace regent::controller::toy {
 namespace {
-
-using namespace controller;
 
 template <class Id>
 std::string Number(Id id) {
@@ -270,4 +268,4 @@ std::string ToText(const Action& action) {
       action);
 }
 
-}  // namespace regent::toy
+}  // namespace regent::controller::toy

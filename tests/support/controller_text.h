@@ -7,23 +7,23 @@
 // What a controller does, as one line of text. Partition states read as in the reference's traces:
 // leader/[ISR]/leader epoch.
 
-namespace regent::toy {
+namespace regent::controller::toy {
 
 std::string ToText(const BrokerList& brokers);
 std::string ToText(const PartitionState& state);
-std::string ToText(const controller::StoreOp& op);
-std::string ToText(const controller::WriteOutcome& outcome);
+std::string ToText(const StoreOp& op);
+std::string ToText(const WriteOutcome& outcome);
 std::string ToText(const LeaderAndIsrRequest& request);
 std::string ToText(const StopReplicaRequest& request);
 std::string ToText(const MetadataUpdate& update);
 std::string ToText(const AlterPartitionResponse& response);
 std::string ToText(const ControlledShutdownResponse& response);
-std::string ToText(const controller::CreateTopicResult& result);
-std::string ToText(const controller::ElectLeadersResult& result);
+std::string ToText(const CreateTopicResult& result);
+std::string ToText(const ElectLeadersResult& result);
 
 /// The action's text; for one that is addressed to a broker, without the address.
-std::string ToText(const controller::Action& action);
+std::string ToText(const Action& action);
 /// The broker that a message is addressed to; none for other actions.
-BrokerId AddresseeOf(const controller::Action& action);
+BrokerId AddresseeOf(const Action& action);
 
-}  // namespace regent::toy
+}  // namespace regent::controller::toy

@@ -11,10 +11,8 @@
 #include "controller/core/cluster.h"
 #include "tests/support/controller_text.h"
 
-namespace regent::toy {
+namespace regent::controller::toy {
 namespace {
-
-using namespace controller;
 
 constexpr Duration kTick = std::chrono::milliseconds(100);
 /// A story that takes more events than this without a pause goes round in circles.
@@ -294,7 +292,7 @@ void ControllerWorld::Do(Seat& at, const ResignOffice& action, Fate fate) {
   if (fate != Fate::kDrop && store.epoch_version == action.licence && store.office &&
       store.office->session == at.session) {
     store.office.reset();
-    if (action.quarantine) {
+    if (action.quarantine && !lose_quarantine) {
       store.quarantine[action.quarantine->path] = *action.quarantine;
     }
     OfficeChanged();
@@ -374,6 +372,15 @@ void ControllerWorld::StopCandidate(int32_t id) {
 void ControllerWorld::KillCandidate(int32_t id) {
   seat(B(id)).gone = true;
   EndSession(seat(B(id)));
+  Run();
+}
+
+void ControllerWorld::ResignCandidate(int32_t id) {
+  Tell(id, ResignRequested{"a person asked for it"});
+}
+
+void ControllerWorld::Tell(int32_t id, Event event) {
+  Post(B(id), std::move(event));
   Run();
 }
 
@@ -845,9 +852,9 @@ void ControllerWorld::WatchMemory() const {
   const Cluster& memory = seats_.at(active)->candidate.term()->cluster();
   EXPECT_EQ(memory.counts(), memory.Recount());
   for (const auto& [name, index] : memory.topics_by_name()) {
-    const controller::Topic& topic = memory.topic(index);
+    const auto& topic = memory.topic(index);
     for (size_t i = 0; i < topic.partitions.size(); ++i) {
-      const controller::Partition& p = topic.partitions[i];
+      const auto& p = topic.partitions[i];
       const PartitionStateRead read = store.ReadPartition(name, static_cast<int32_t>(i));
       if (p.unreadable || read.kind == PartitionStateRead::Kind::kUnreadable || p.busy) {
         continue;
@@ -863,4 +870,4 @@ void ControllerWorld::WatchMemory() const {
   }
 }
 
-}  // namespace regent::toy
+}  // namespace regent::controller::toy

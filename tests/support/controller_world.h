@@ -14,7 +14,7 @@
 #include "tests/support/toy_agent.h"
 #include "tests/support/toy_store.h"
 
-namespace regent::toy {
+namespace regent::controller::toy {
 
 /// Broker 1, briefly.
 inline BrokerId B(int32_t id) {
@@ -41,20 +41,21 @@ enum class Fate {
 /// nothing is under way, and nothing goes on for ever by itself (R8).
 class ControllerWorld {
  public:
-  using Matches = std::function<bool(const controller::Action&)>;
+  using Matches = std::function<bool(const Action&)>;
 
-  explicit ControllerWorld(controller::TermOptions term_options = {});
+  explicit ControllerWorld(TermOptions term_options = {});
   ~ControllerWorld();
 
   // --- Candidates ---
 
   /// A candidate with a session; it claims the office if that is free. `change` edits its options.
-  void StartCandidate(int32_t id,
-                      const std::function<void(controller::CandidateOptions&)>& change = nullptr);
+  void StartCandidate(int32_t id, const std::function<void(CandidateOptions&)>& change = nullptr);
   /// Its process stops as asked (StopRequested), then its session ends.
   void StopCandidate(int32_t id);
   /// Its process dies; its session ends.
   void KillCandidate(int32_t id);
+  /// A person asks it to give the office up.
+  void ResignCandidate(int32_t id);
   /// The session expires elsewhere and it hears so; it has no session until Connect.
   void ExpireCandidate(int32_t id);
   void Connect(int32_t id);
@@ -63,9 +64,9 @@ class ControllerWorld {
   void RegainContact(int32_t id);
   /// The session ends elsewhere, and nobody tells the candidate.
   void EndSessionUnheard(int32_t id);
-  controller::Candidate& candidate(int32_t id);
+  Candidate& candidate(int32_t id);
   /// The term of the candidate that is active; there must be one.
-  const controller::Controller& term() const;
+  const Controller& term() const;
   bool has_active() const;
 
   // --- Brokers ---
@@ -85,22 +86,19 @@ class ControllerWorld {
 
   // --- What is asked of the controller; the answer, if there is one by now ---
 
-  controller::RequestId AskCreateTopic(controller::CreateTopicSpec spec);
-  const controller::CreateTopicResult* CreateTopic(
-      const std::string& name,
-      const std::vector<std::vector<int32_t>>& assignment,
-      const std::map<std::string, std::string>& configs = {});
-  controller::RequestId AskElect(controller::ElectLeadersSpec spec);
-  const controller::ElectLeadersResult* ElectPreferred();
-  controller::RequestId AskShutdown(int32_t broker);
-  controller::RequestId AskAlter(AlterPartitionRequest ask);
+  RequestId AskCreateTopic(CreateTopicSpec spec);
+  const CreateTopicResult* CreateTopic(const std::string& name,
+                                       const std::vector<std::vector<int32_t>>& assignment,
+                                       const std::map<std::string, std::string>& configs = {});
+  RequestId AskElect(ElectLeadersSpec spec);
+  const ElectLeadersResult* ElectPreferred();
+  RequestId AskShutdown(int32_t broker);
+  RequestId AskAlter(AlterPartitionRequest ask);
   /// The leader proposes an ISR, out of what it knows of the partition.
   AlterPartitionRequest AlterFrom(int32_t leader,
                                   const PartitionName& partition,
                                   const std::vector<int32_t>& isr);
-  controller::RequestId Alter(int32_t leader,
-                              const PartitionName& partition,
-                              const std::vector<int32_t>& isr) {
+  RequestId Alter(int32_t leader, const PartitionName& partition, const std::vector<int32_t>& isr) {
     return AskAlter(AlterFrom(leader, partition, isr));
   }
   /// The broker has caught up wherever it follows: each leader proposes it for the ISR.
@@ -126,10 +124,14 @@ class ControllerWorld {
   /// Events wait until Resume: several things happen before anybody hears of one.
   void Pause() { paused_ = true; }
   void Resume();
+  /// Loses the events that wait.
+  void DropInbox() { inbox_.clear(); }
+  /// Gives a candidate an event of the test's own making.
+  void Tell(int32_t candidate, Event event);
   /// Decides a write's outcome instead of the store.
-  std::function<std::optional<controller::WriteOutcome>(const controller::Write&)> on_write;
+  std::function<std::optional<WriteOutcome>(const Write&)> on_write;
   /// Looks at every action before it is carried out.
-  std::function<void(const controller::Action&)> on_action;
+  std::function<void(const Action&)> on_action;
 
   // --- Time ---
 
@@ -147,13 +149,14 @@ class ControllerWorld {
   int64_t CountOf(const Matches& matches) const;
 
   ToyStore store;
-  std::map<controller::RequestId, AlterPartitionResponse> alters;
-  std::map<controller::RequestId, ControlledShutdownResponse> shutdowns;
-  std::map<controller::RequestId, controller::CreateTopicResult> creations;
-  std::map<controller::RequestId, controller::ElectLeadersResult> elections;
-  std::vector<controller::PublishOffice> offices;
+  std::map<RequestId, AlterPartitionResponse> alters;
+  std::map<RequestId, ControlledShutdownResponse> shutdowns;
+  std::map<RequestId, CreateTopicResult> creations;
+  std::map<RequestId, ElectLeadersResult> elections;
+  std::vector<PublishOffice> offices;
   /// Off: the rules above are not watched over (for planted faults and zombies).
   bool watchful = true;
+  bool lose_quarantine = false;  ///< A planted fault: what resignations name is not written.
 
  private:
   struct Seat;
@@ -164,49 +167,49 @@ class ControllerWorld {
   };
   struct Held {
     BrokerId seat;
-    controller::Action action;
+    Action action;
   };
   struct Posted {
     BrokerId seat;
-    controller::Event event;
+    Event event;
   };
   struct Lane {
-    std::optional<controller::CallId> out;
+    std::optional<CallId> out;
     Revision last{0};
   };
 
   Seat& seat(BrokerId id);
   BrokerId Asked() const;
   BrokerId ActiveSeat() const;
-  void Post(BrokerId seat, controller::Event event);
+  void Post(BrokerId seat, Event event);
   void Run();
-  void Digest(BrokerId seat, controller::Actions actions);
-  Fate FateOf(const controller::Action& action);
-  void Carry(BrokerId seat, const controller::Action& action, Fate fate);
+  void Digest(BrokerId seat, Actions actions);
+  Fate FateOf(const Action& action);
+  void Carry(BrokerId seat, const Action& action, Fate fate);
 
-  void Do(Seat& seat, const controller::ReadRoot& action, Fate fate);
-  void Do(Seat& seat, const controller::PrepareRoot& action, Fate fate);
-  void Do(Seat& seat, const controller::ReadOffice& action, Fate fate);
-  void Do(Seat& seat, const controller::ClaimOffice& action, Fate fate);
-  void Do(Seat& seat, const controller::ResignOffice& action, Fate fate);
-  void Do(Seat& seat, const controller::BeginTerm& action, Fate fate);
-  void Do(Seat& seat, const controller::EndTerm& action, Fate fate);
-  void Do(Seat& seat, const controller::PublishOffice& action, Fate fate);
-  void Do(Seat& seat, const controller::OfficeLeft& action, Fate fate);
-  void Do(Seat& seat, const controller::LoadCluster& action, Fate fate);
-  void Do(Seat& seat, const controller::ReadBrokers& action, Fate fate);
-  void Do(Seat& seat, const controller::ReadTopics& action, Fate fate);
-  void Do(Seat& seat, const controller::ReadPartitions& action, Fate fate);
-  void Do(Seat& seat, const controller::Write& action, Fate fate);
-  void Do(Seat& seat, const controller::OpenChannel& action, Fate fate);
-  void Do(Seat& seat, const controller::CloseChannel& action, Fate fate);
-  void Do(Seat& seat, const controller::SendLeaderAndIsr& action, Fate fate);
-  void Do(Seat& seat, const controller::SendStopReplica& action, Fate fate);
-  void Do(Seat& seat, const controller::SendUpdateMetadata& action, Fate fate);
-  void Do(Seat& seat, const controller::AnswerAlterPartition& action, Fate fate);
-  void Do(Seat& seat, const controller::AnswerControlledShutdown& action, Fate fate);
-  void Do(Seat& seat, const controller::AnswerCreateTopic& action, Fate fate);
-  void Do(Seat& seat, const controller::AnswerElectLeaders& action, Fate fate);
+  void Do(Seat& seat, const ReadRoot& action, Fate fate);
+  void Do(Seat& seat, const PrepareRoot& action, Fate fate);
+  void Do(Seat& seat, const ReadOffice& action, Fate fate);
+  void Do(Seat& seat, const ClaimOffice& action, Fate fate);
+  void Do(Seat& seat, const ResignOffice& action, Fate fate);
+  void Do(Seat& seat, const BeginTerm& action, Fate fate);
+  void Do(Seat& seat, const EndTerm& action, Fate fate);
+  void Do(Seat& seat, const PublishOffice& action, Fate fate);
+  void Do(Seat& seat, const OfficeLeft& action, Fate fate);
+  void Do(Seat& seat, const LoadCluster& action, Fate fate);
+  void Do(Seat& seat, const ReadBrokers& action, Fate fate);
+  void Do(Seat& seat, const ReadTopics& action, Fate fate);
+  void Do(Seat& seat, const ReadPartitions& action, Fate fate);
+  void Do(Seat& seat, const Write& action, Fate fate);
+  void Do(Seat& seat, const OpenChannel& action, Fate fate);
+  void Do(Seat& seat, const CloseChannel& action, Fate fate);
+  void Do(Seat& seat, const SendLeaderAndIsr& action, Fate fate);
+  void Do(Seat& seat, const SendStopReplica& action, Fate fate);
+  void Do(Seat& seat, const SendUpdateMetadata& action, Fate fate);
+  void Do(Seat& seat, const AnswerAlterPartition& action, Fate fate);
+  void Do(Seat& seat, const AnswerControlledShutdown& action, Fate fate);
+  void Do(Seat& seat, const AnswerCreateTopic& action, Fate fate);
+  void Do(Seat& seat, const AnswerElectLeaders& action, Fate fate);
 
   template <class Send>
   void Call(Seat& seat, const Send& action, Fate fate);
@@ -217,13 +220,13 @@ class ControllerWorld {
   void EndSession(Seat& seat);
   void Register(BrokerId id, std::optional<std::string> rack);
 
-  void WatchLanes(Seat& seat, const controller::Action& action);
-  void WatchSent(const Seat& seat, const controller::SendLeaderAndIsr& action);
-  void WatchSent(const Seat& seat, const controller::SendStopReplica& action);
-  void WatchSent(const Seat& seat, const controller::SendUpdateMetadata& action);
+  void WatchLanes(Seat& seat, const Action& action);
+  void WatchSent(const Seat& seat, const SendLeaderAndIsr& action);
+  void WatchSent(const Seat& seat, const SendStopReplica& action);
+  void WatchSent(const Seat& seat, const SendUpdateMetadata& action);
   void WatchMemory() const;
 
-  controller::TermOptions term_options_;
+  TermOptions term_options_;
   std::map<BrokerId, std::unique_ptr<Seat>> seats_;
   std::map<BrokerId, ToyAgent> agents_;
   std::deque<Posted> inbox_;
@@ -237,18 +240,18 @@ class ControllerWorld {
   bool paused_ = false;
   bool running_ = false;
   std::vector<std::string> trace_;
-  std::vector<controller::Action> actions_;  ///< All since the beginning, for CountOf.
+  std::vector<Action> actions_;  ///< All since the beginning, for CountOf.
 };
 
 /// Matches actions of one kind.
 template <class A>
 ControllerWorld::Matches Any() {
-  return [](const controller::Action& action) { return std::holds_alternative<A>(action); };
+  return [](const Action& action) { return std::holds_alternative<A>(action); };
 }
 /// Matches messages of one kind to one broker.
 template <class A>
 ControllerWorld::Matches To(int32_t broker) {
-  return [broker](const controller::Action& action) {
+  return [broker](const Action& action) {
     const auto* a = std::get_if<A>(&action);
     return a != nullptr && a->broker == BrokerId(broker);
   };
@@ -256,12 +259,12 @@ ControllerWorld::Matches To(int32_t broker) {
 /// Matches writes that hold an operation of one kind.
 template <class Op>
 ControllerWorld::Matches Writing() {
-  return [](const controller::Action& action) {
-    const auto* write = std::get_if<controller::Write>(&action);
-    return write != nullptr && std::ranges::any_of(write->ops, [](const controller::StoreOp& op) {
+  return [](const Action& action) {
+    const auto* write = std::get_if<Write>(&action);
+    return write != nullptr && std::ranges::any_of(write->ops, [](const StoreOp& op) {
              return std::holds_alternative<Op>(op);
            });
   };
 }
 
-}  // namespace regent::toy
+}  // namespace regent::controller::toy

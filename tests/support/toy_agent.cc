@@ -1,6 +1,6 @@
 #include "tests/support/toy_agent.h"
 
-namespace regent::toy {
+namespace regent::controller::toy {
 
 ControlResponse ToyAgent::Answer(ControlAnswer answer) const {
   ControlResponse response;
@@ -40,7 +40,9 @@ ControlResponse ToyAgent::Take(const LeaderAndIsrRequest& request) {
   }
   if (request.full && request.full->part == 0) {
     named_.clear();
+    incomplete_ = false;
   }
+  incomplete_ = incomplete_ || (request.full && request.full->incomplete);
   ControlResponse response = Answer(ControlAnswer::kDone);
   for (const LeaderAndIsrTopic& topic : request.topics) {
     for (const LeaderAndIsrPartition& p : topic.partitions) {
@@ -65,7 +67,7 @@ ControlResponse ToyAgent::Take(const LeaderAndIsrRequest& request) {
       response.partitions.push_back(std::move(entry));
     }
   }
-  if (request.full && request.full->part + 1 == request.full->parts) {
+  if (request.full && request.full->part + 1 == request.full->parts && !incomplete_) {
     std::erase_if(roles, [this](const auto& role) { return !named_.contains(role.first); });
   }
   return response;
@@ -126,4 +128,4 @@ BrokerId ToyAgent::LeaderForClients(const PartitionName& partition) const {
                                                                 : found->second.partition.leader;
 }
 
-}  // namespace regent::toy
+}  // namespace regent::controller::toy

@@ -12,7 +12,7 @@
 #include "common/model/broker.h"
 #include "common/model/control.h"
 
-namespace regent::toy {
+namespace regent::controller::toy {
 
 /// A topic's name and a partition's index: how stories name a partition.
 using PartitionName = std::pair<std::string, int32_t>;
@@ -56,9 +56,9 @@ class ToyAgent {
 
   Revision control_lane_{0};
   Revision metadata_lane_{0};
-  uint64_t full_roles_ = 0;
+  bool incomplete_ = false;        ///< The full state in progress: it sets nothing aside (R9).
   std::set<PartitionName> named_;  ///< By the parts of the full state in progress.
   std::map<PartitionName, Face> full_metadata_;
 };
 
-}  // namespace regent::toy
+}  // namespace regent::controller::toy

@@ -1,10 +1,8 @@
 #include "tests/support/toy_store.h"
 
-namespace regent::toy {
+namespace regent::controller::toy {
 namespace {
 
-using controller::PartitionStateRead;
-using controller::WriteRefused;
 using Reason = WriteRefused::Reason;
 
 WriteRefused Refuse(Reason reason, std::string message = {}) {
@@ -13,10 +11,9 @@ WriteRefused Refuse(Reason reason, std::string message = {}) {
 
 }  // namespace
 
-controller::WriteOutcome ToyStore::Apply(ControllerEpochVersion licence,
-                                         const std::vector<controller::StoreOp>& ops) {
+WriteOutcome ToyStore::Apply(ControllerEpochVersion licence, const std::vector<StoreOp>& ops) {
   if (epoch_version != licence) {
-    return controller::WriteFenced{};
+    return WriteFenced{};
   }
   NextZxid();
   Undo undo;
@@ -30,10 +27,10 @@ controller::WriteOutcome ToyStore::Apply(ControllerEpochVersion licence,
       return *refusal;
     }
   }
-  return controller::WriteApplied{zxid};
+  return WriteApplied{zxid};
 }
 
-ToyStore::Refusal ToyStore::Do(const controller::SetPartitionState& op, Undo& undo) {
+ToyStore::Refusal ToyStore::Do(const SetPartitionState& op, Undo& undo) {
   const auto topic = topics.find(op.partition.topic->name);
   if (topic == topics.end()) {
     return Refuse(Reason::kMissing);
@@ -57,7 +54,7 @@ ToyStore::Refusal ToyStore::Do(const controller::SetPartitionState& op, Undo& un
   return std::nullopt;
 }
 
-ToyStore::Refusal ToyStore::Do(const controller::CreatePartitionState& op, Undo& undo) {
+ToyStore::Refusal ToyStore::Do(const CreatePartitionState& op, Undo& undo) {
   const auto topic = topics.find(op.partition.topic->name);
   if (topic == topics.end() || !topic->second.directory) {
     return Refuse(Reason::kMissing);
@@ -81,7 +78,7 @@ ToyStore::Refusal ToyStore::Do(const controller::CreatePartitionState& op, Undo&
   return std::nullopt;
 }
 
-ToyStore::Refusal ToyStore::Do(const controller::CreatePartitionsDirectory& op, Undo& undo) {
+ToyStore::Refusal ToyStore::Do(const CreatePartitionsDirectory& op, Undo& undo) {
   const auto topic = topics.find(op.topic->name);
   if (topic == topics.end()) {
     return Refuse(Reason::kMissing);
@@ -94,7 +91,7 @@ ToyStore::Refusal ToyStore::Do(const controller::CreatePartitionsDirectory& op, 
   return std::nullopt;
 }
 
-ToyStore::Refusal ToyStore::Do(const controller::CreateTopicNode& op, Undo& undo) {
+ToyStore::Refusal ToyStore::Do(const CreateTopicNode& op, Undo& undo) {
   const std::string name = op.topic->name;
   if (topics.contains(name)) {
     return Refuse(Reason::kExists);
@@ -107,7 +104,7 @@ ToyStore::Refusal ToyStore::Do(const controller::CreateTopicNode& op, Undo& undo
   return std::nullopt;
 }
 
-ToyStore::Refusal ToyStore::Do(const controller::SetTopicId& op, Undo& undo) {
+ToyStore::Refusal ToyStore::Do(const SetTopicId& op, Undo& undo) {
   const auto found = topics.find(op.topic->name);
   if (found == topics.end()) {
     return Refuse(Reason::kMissing);
@@ -125,7 +122,7 @@ ToyStore::Refusal ToyStore::Do(const controller::SetTopicId& op, Undo& undo) {
   return std::nullopt;
 }
 
-ToyStore::Refusal ToyStore::Do(const controller::WriteTopicConfig& op, Undo& undo) {
+ToyStore::Refusal ToyStore::Do(const WriteTopicConfig& op, Undo& undo) {
   const auto found = configs.find(op.topic);
   if ((found != configs.end()) != op.exists) {
     return Refuse(op.exists ? Reason::kMissing : Reason::kExists);
@@ -139,7 +136,7 @@ ToyStore::Refusal ToyStore::Do(const controller::WriteTopicConfig& op, Undo& und
   return std::nullopt;
 }
 
-ToyStore::Refusal ToyStore::Do(const controller::CreateStoppingMark& op, Undo& undo) {
+ToyStore::Refusal ToyStore::Do(const CreateStoppingMark& op, Undo& undo) {
   const LifeId life = op.mark.life;
   if (!stopping.emplace(life, op.mark).second) {
     return Refuse(Reason::kExists);
@@ -148,7 +145,7 @@ ToyStore::Refusal ToyStore::Do(const controller::CreateStoppingMark& op, Undo& u
   return std::nullopt;
 }
 
-ToyStore::Refusal ToyStore::Do(const controller::DeleteStoppingMark& op, Undo& undo) {
+ToyStore::Refusal ToyStore::Do(const DeleteStoppingMark& op, Undo& undo) {
   const auto found = stopping.find(op.life);
   if (found == stopping.end()) {
     return Refuse(Reason::kMissing);
@@ -158,7 +155,7 @@ ToyStore::Refusal ToyStore::Do(const controller::DeleteStoppingMark& op, Undo& u
   return std::nullopt;
 }
 
-ToyStore::Refusal ToyStore::Do(const controller::DeletePreferredElection& op, Undo& undo) {
+ToyStore::Refusal ToyStore::Do(const DeletePreferredElection& op, Undo& undo) {
   if (!preferred_election) {
     return Refuse(Reason::kMissing);
   }
@@ -192,8 +189,8 @@ PartitionStateRead ToyStore::ReadPartition(const std::string& topic, int32_t ind
   return read;
 }
 
-controller::TopicRead ToyStore::ReadTopic(const std::string& name) const {
-  controller::TopicRead read;
+TopicRead ToyStore::ReadTopic(const std::string& name) const {
+  TopicRead read;
   read.name = name;
   const auto found = topics.find(name);
   if (found == topics.end()) {
@@ -219,16 +216,16 @@ controller::TopicRead ToyStore::ReadTopic(const std::string& name) const {
   return read;
 }
 
-std::vector<controller::BrokerRead> ToyStore::ReadBrokers() const {
-  std::vector<controller::BrokerRead> list;
+std::vector<BrokerRead> ToyStore::ReadBrokers() const {
+  std::vector<BrokerRead> list;
   for (const auto& [id, broker] : brokers) {
     list.push_back(broker);
   }
   return list;
 }
 
-controller::ClusterSnapshot ToyStore::ReadAll() const {
-  controller::ClusterSnapshot snapshot;
+ClusterSnapshot ToyStore::ReadAll() const {
+  ClusterSnapshot snapshot;
   snapshot.cluster_id = cluster_id;
   snapshot.brokers = ReadBrokers();
   for (const auto& [name, node] : topics) {
@@ -244,8 +241,8 @@ controller::ClusterSnapshot ToyStore::ReadAll() const {
   return snapshot;
 }
 
-controller::OfficeRead ToyStore::ReadOffice(uint64_t generation) const {
-  controller::OfficeRead read;
+OfficeRead ToyStore::ReadOffice(uint64_t generation) const {
+  OfficeRead read;
   read.generation = generation;
   read.readable = true;
   read.taken = office.has_value();
@@ -291,4 +288,4 @@ void ToyStore::RemoveTopic(const std::string& name) {
   configs.erase(name);
 }
 
-}  // namespace regent::toy
+}  // namespace regent::controller::toy

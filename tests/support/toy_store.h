@@ -11,7 +11,7 @@
 #include "controller/core/events.h"
 #include "controller/core/store.h"
 
-namespace regent::toy {
+namespace regent::controller::toy {
 
 /// What ZooKeeper holds for a controller, in the words of controller/core/store.h: nodes with
 /// versions, a transaction counter, the licence in front of every write (R2). No sessions, no time;
@@ -42,14 +42,13 @@ class ToyStore {
   };
 
   /// Carries a write out, or nothing of it.
-  controller::WriteOutcome Apply(ControllerEpochVersion licence,
-                                 const std::vector<controller::StoreOp>& ops);
+  WriteOutcome Apply(ControllerEpochVersion licence, const std::vector<StoreOp>& ops);
 
-  controller::PartitionStateRead ReadPartition(const std::string& topic, int32_t index) const;
-  controller::TopicRead ReadTopic(const std::string& name) const;
-  std::vector<controller::BrokerRead> ReadBrokers() const;
-  controller::ClusterSnapshot ReadAll() const;
-  controller::OfficeRead ReadOffice(uint64_t generation) const;
+  PartitionStateRead ReadPartition(const std::string& topic, int32_t index) const;
+  TopicRead ReadTopic(const std::string& name) const;
+  std::vector<BrokerRead> ReadBrokers() const;
+  ClusterSnapshot ReadAll() const;
+  OfficeRead ReadOffice(uint64_t generation) const;
 
   // --- What others do to ZooKeeper ---
 
@@ -71,10 +70,10 @@ class ToyStore {
   bool has_cluster_id = true;
   std::map<std::string, TopicNode> topics;
   std::map<std::string, std::pair<std::map<std::string, std::string>, Zxid>> configs;
-  std::map<BrokerId, controller::BrokerRead> brokers;
-  std::map<LifeId, controller::StoppingMark> stopping;
-  std::map<std::string, controller::QuarantineEntry> quarantine;
-  std::optional<controller::PreferredElectionRead> preferred_election;
+  std::map<BrokerId, BrokerRead> brokers;
+  std::map<LifeId, StoppingMark> stopping;
+  std::map<std::string, QuarantineEntry> quarantine;
+  std::optional<PreferredElectionRead> preferred_election;
   std::optional<Office> office;
   ControllerEpoch epoch{0};
   std::optional<ControllerEpochVersion> epoch_version;
@@ -83,17 +82,17 @@ class ToyStore {
 
  private:
   using Undo = std::vector<std::function<void()>>;
-  using Refusal = std::optional<controller::WriteRefused>;
+  using Refusal = std::optional<WriteRefused>;
 
-  Refusal Do(const controller::SetPartitionState& op, Undo& undo);
-  Refusal Do(const controller::CreatePartitionState& op, Undo& undo);
-  Refusal Do(const controller::CreatePartitionsDirectory& op, Undo& undo);
-  Refusal Do(const controller::CreateTopicNode& op, Undo& undo);
-  Refusal Do(const controller::SetTopicId& op, Undo& undo);
-  Refusal Do(const controller::WriteTopicConfig& op, Undo& undo);
-  Refusal Do(const controller::CreateStoppingMark& op, Undo& undo);
-  Refusal Do(const controller::DeleteStoppingMark& op, Undo& undo);
-  Refusal Do(const controller::DeletePreferredElection& op, Undo& undo);
+  Refusal Do(const SetPartitionState& op, Undo& undo);
+  Refusal Do(const CreatePartitionState& op, Undo& undo);
+  Refusal Do(const CreatePartitionsDirectory& op, Undo& undo);
+  Refusal Do(const CreateTopicNode& op, Undo& undo);
+  Refusal Do(const SetTopicId& op, Undo& undo);
+  Refusal Do(const WriteTopicConfig& op, Undo& undo);
+  Refusal Do(const CreateStoppingMark& op, Undo& undo);
+  Refusal Do(const DeleteStoppingMark& op, Undo& undo);
+  Refusal Do(const DeletePreferredElection& op, Undo& undo);
 };
 
-}  // namespace regent::toy
+}  // namespace regent::controller::toy
