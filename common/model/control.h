@@ -260,7 +260,8 @@ struct ControlledShutdownRequest {
 
 struct ControlledShutdownResponse {
   std::optional<Error> error;
-  /// Partitions that the broker still leads: nobody else could take them.
+  /// Partitions that the broker still leads, while another live replica may yet catch up and take
+  /// them. Where no other replica is live there is nothing to wait for, and nothing listed.
   std::vector<TopicPartition> remaining;
 };
 

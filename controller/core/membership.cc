@@ -294,8 +294,13 @@ std::vector<TopicPartition> Membership::StopFollowing(BrokerId id) {
     }
     if (p.state.leader != id) {
       announcer_.MarkStop(id, ref);
-    } else if (p.replicas.size() > 1) {
+    } else if (std::ranges::any_of(term_.cluster.Views(ref), [](const ReplicaView& replica) {
+                 return replica.standing == ReplicaStanding::kLive;
+               })) {
       remaining.push_back(term_.cluster.Name(ref));
+    } else {
+      LOG(WARNING) << "partition loses its leader partition=" << term_.cluster.Name(ref)
+                   << " broker=" << id << " reason=no other replica is live";
     }
   }
   return remaining;

@@ -48,8 +48,8 @@ class Membership {
   void WriteMark(BrokerId id);
   void MarkWritten(BrokerId id, LifeId life);
   void FinishIfDone(BrokerId id);
-  /// Tells a broker that has handed its leaders over to stop the rest; returns what it still leads
-  /// because nobody else can.
+  /// Tells a broker that has handed its leaders over to stop the rest. Returns what it still leads
+  /// although another replica is live, and may yet catch up: waiting is worth while for these only.
   std::vector<TopicPartition> StopFollowing(BrokerId id);
   void Answer(BrokerId id, std::optional<Error> error);
 
