@@ -85,7 +85,7 @@ struct Agent::Parts {
   void On(const UpdateMetadataReceived& event);
   void On(const AlterPartitionAnswered& event);
   void On(const AlterPartitionLost& event) { sender.Lost(event.number, context.now); }
-  void On(const ControlledShutdownAnswered& event) { departure.Answered(event); }
+  void On(const ControlledShutdownAnswered& event) { departure.Answered(event, OthersAlive()); }
   void On(const ControlledShutdownLost& event) { departure.Lost(event); }
   void On(const LogsChanged& event) { roles.Changed(event); }
   void On(const LogAppended& event) { TakeWrite(event.partition, event.op, event.error, {}); }
@@ -110,6 +110,11 @@ struct Agent::Parts {
   void GiveUpHeld();
   void TakeController(const KnownController& seen);
   void TakePeer(const BrokerEndpoint& peer);
+  Departure::Others OthersAlive() const {
+    const auto& live = metadata.published()->brokers();
+    return live.size() == 1 && live.contains(context.self()) ? Departure::Others::kNone
+                                                             : Departure::Others::kAnyOrUnknown;
+  }
   void TakeWrite(const PartitionKey& key,
                  OpId op,
                  const std::optional<Error>& error,

@@ -41,7 +41,7 @@ void Departure::Attempt() {
                                                  .life = context_.options.life}});
 }
 
-void Departure::Answered(const ControlledShutdownAnswered& event) {
+void Departure::Answered(const ControlledShutdownAnswered& event, Others others) {
   if (phase_ != Phase::kLeaving || in_flight_ != event.number) {
     return;
   }
@@ -55,6 +55,10 @@ void Departure::Answered(const ControlledShutdownAnswered& event) {
     last_refusal_ = Error{.code = ErrorCode::kRefused,
                           .message = std::to_string(event.response.remaining.size()) +
                                      " partitions have no other replica that may lead"};
+    if (others == Others::kNone) {
+      Leave(last_refusal_);
+      return;
+    }
   }
   TryAgainLater();
 }

@@ -17,7 +17,10 @@ class Departure {
   explicit Departure(AgentContext& context) : context_(context) {}
 
   void Request();
-  void Answered(const ControlledShutdownAnswered& event);
+  /// Who else lives, as far as this broker has been told.
+  enum class Others { kAnyOrUnknown, kNone };
+  /// With nobody else alive, what remains cannot be moved: asking again would only cost time.
+  void Answered(const ControlledShutdownAnswered& event, Others others);
   void Lost(const ControlledShutdownLost& event);
   /// There is another controller or another registration: asks at once.
   void SomethingChanged();

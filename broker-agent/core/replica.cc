@@ -66,7 +66,7 @@ std::optional<TopicId> ReplicaTable::HolderOf(const std::string& topic, int32_t 
 }
 
 Replica& ReplicaTable::Add(Replica replica) {
-  AddName(replica);
+  HoldName(replica);
   const PartitionKey key = replica.key();
   return replicas_.insert_or_assign(key, std::move(replica)).first->second;
 }
@@ -95,7 +95,7 @@ Replica& ReplicaTable::TakeBack(const PartitionKey& key) {
   return Add(std::move(replica));
 }
 
-void ReplicaTable::AddName(const Replica& replica) {
+void ReplicaTable::HoldName(const Replica& replica) {
   if (!replica.log && !replica.failure) {
     return;  // No directory: nothing holds the name.
   }

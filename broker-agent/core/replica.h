@@ -138,6 +138,8 @@ class ReplicaTable {
   std::optional<TopicId> HolderOf(const std::string& topic, int32_t index) const;
 
   Replica& Add(Replica replica);
+  /// A replica that had no directory has one now: it holds its name.
+  void HoldName(const Replica& replica);
   void Remove(const PartitionKey& key);
   void RemoveStray(const PartitionKey& key) { strays_.erase(key); }
   /// Moves a replica to the strays, or back.
@@ -149,7 +151,6 @@ class ReplicaTable {
   const std::map<PartitionKey, Replica>& strays() const { return strays_; }
 
  private:
-  void AddName(const Replica& replica);
   void RemoveName(const Replica& replica);
 
   std::map<PartitionKey, Replica> replicas_;

@@ -48,9 +48,7 @@ void RoleChanges::Publish(const Planned& planned) {
         replica = &replicas_.Add(std::move(fresh));
       } else {
         replica->log.emplace();
-        Replica again = std::move(*replica);
-        replicas_.Remove(key);
-        replica = &replicas_.Add(std::move(again));  // Now it holds its name.
+        replicas_.HoldName(*replica);
       }
       break;
     case LogChange::Kind::kRecord: break;

@@ -244,7 +244,7 @@ int Run(const BrokerFlags& flags, const BrokerSettings& settings, ShutdownSignal
             << " controller_eligible=" << flags.controller_eligible;
 
   const int signal = signals.Wait();
-  stopping = true;
+  const bool asked_to = !stopping.exchange(true);
   LOG(INFO) << "broker stopping signal=" << signal;
   // 1. The leaders move, the agent stops and is unregistered.
   (*broker)->RequestStop();
@@ -254,10 +254,11 @@ int Run(const BrokerFlags& flags, const BrokerSettings& settings, ShutdownSignal
   // 3. Nobody is served any more, and no figures are shown.
   (*server)->Shutdown(kServerGrace);
   metrics = nullptr;
-  if (stopped.error) {
+  if (stopped.error && !asked_to) {
     return Fail(*stopped.error);
   }
-  LOG(INFO) << "broker stopped id=" << settings.id << " clean=" << stopped.clean;
+  LOG(INFO) << "broker stopped id=" << settings.id << " clean=" << stopped.clean << " reason=\""
+            << (stopped.error ? stopped.error->message : "asked to") << '"';
   return 0;
 }
 

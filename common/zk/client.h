@@ -207,15 +207,19 @@ class Client {
   /// Reads that follow see everything that was acknowledged anywhere before this was answered.
   virtual void Sync(const std::string& path, Callback<std::monostate> done) = 0;
 
+  /// Of the session that a request made now would be asked of.
   virtual Generation generation() const = 0;
+  /// May say kLeaseEnded before the event has come: whoever acts by the session asks it first.
   virtual SessionState state() const = 0;
   virtual int64_t session_id() const = 0;
 
   /// The owner's loop is alive at `now`: without such a call within a third of the session
   /// timeout the session is no longer kept up, so a stuck loop loses it.
   virtual void Heartbeat(Instant now) = 0;
-  /// Ends the session, and with it its ephemeral nodes. Requests in flight end as Unknown. No
-  /// callback comes after it returns.
+  /// Ends the session, and with it its ephemeral nodes. Requests in flight end with their answer if
+  /// it comes at once, otherwise as Unknown; those never sent may end as kSessionExpired. No
+  /// callback comes after it returns, and requests made from then on, or from inside those last
+  /// callbacks, are dropped.
   virtual void Close() = 0;
 };
 

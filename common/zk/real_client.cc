@@ -42,6 +42,7 @@ class OwnedClient final : public RealClient {
                          .session_timeout = options.session_timeout,
                          .digest = options.digest,
                          .window = static_cast<size_t>(options.window),
+                         .resolve = options.resolve,
                          .drain =
                              [&owner = owner_, weak = std::weak_ptr(self_)](bool urgent) {
                                auto drain = [weak] { WithClient(weak, &OwnedClient::Drain); };

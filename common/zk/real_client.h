@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -7,6 +8,7 @@
 #include "common/base/result.h"
 #include "common/runtime/loop.h"
 #include "common/zk/client.h"
+#include "common/zk/host_list.h"
 #include "common/zk/mailbox.h"
 #include "common/zk/zookeeper_thread.h"
 
@@ -18,6 +20,8 @@ struct RealClientOptions {
   Duration session_timeout = std::chrono::seconds(6);
   std::string digest;  ///< "user:password"; "": no credentials, open ACLs.
   int window = 1000;   ///< Requests in flight at most; the rest waits in order.
+  /// Looks names up, on a thread of its own; for tests to move servers about.
+  std::function<std::string(const HostList&)> resolve = &HostList::Resolve;
 };
 
 /// A client of a real ensemble, over Debian's C library. Beyond Client it tells how it fares.

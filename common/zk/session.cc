@@ -38,9 +38,13 @@ Session::Session(Options options, std::shared_ptr<Mailbox> mailbox)
 
 ZooKeeperThread::Driven::Wants Session::Prepare(Instant now) {
   TakeOrders();
+  const bool was_neglected = neglected_;
   if (Neglected(now)) {
     Send();
     return {};  // The owner's next heartbeat wakes us.
+  }
+  if (was_neglected) {
+    Process({.read = true}, now);  // The server may have hung up: to be read before we write.
   }
   if (handle_ == nullptr && !ended_) {
     Open(now);
@@ -132,7 +136,7 @@ void Session::RefuseOlderThan(Generation generation) {
 bool Session::Neglected(Instant now) {
   if (now - mailbox_->heartbeat() <= timeout_ / 3) {
     mailbox_->set_neglected(false);
-    neglect_reported_ = false;
+    neglected_ = false;
     return false;
   }
   // Said first and looked at again after: the owner's heartbeat does it the other way round, so
@@ -140,10 +144,10 @@ bool Session::Neglected(Instant now) {
   mailbox_->set_neglected(true);
   if (now - mailbox_->heartbeat() <= timeout_ / 3) {
     mailbox_->set_neglected(false);
-    neglect_reported_ = false;
+    neglected_ = false;
     return false;
   }
-  LOG_IF(WARNING, !std::exchange(neglect_reported_, true))
+  LOG_IF(WARNING, !std::exchange(neglected_, true))
       << "the ZooKeeper session's owner has shown no life for "
       << Milliseconds(now - mailbox_->heartbeat()) << " ms: the session is not kept up";
   return true;
@@ -169,8 +173,8 @@ void Session::Open(Instant now) {
 }
 
 void Session::LookUpHosts(Instant now) {
-  if (options_.hosts.numeric()) {
-    addresses_ = options_.hosts.Resolve();
+  if (options_.hosts.numeric()) {  // Nothing to ask for.
+    addresses_ = options_.resolve(options_.hosts);
     return;
   }
   const MutexLock lock(look_up_->mutex);
@@ -186,8 +190,8 @@ void Session::LookUpHosts(Instant now) {
   look_up_->running = true;
   look_up_not_before_ = now + kLookUpAgain;
   // Nobody waits for it: a name service that is away takes its time, also when we end.
-  std::thread([look_up = look_up_, hosts = options_.hosts] {
-    std::string found = hosts.Resolve();
+  std::thread([look_up = look_up_, hosts = options_.hosts, resolve = options_.resolve] {
+    std::string found = resolve(hosts);
     const MutexLock done(look_up->mutex);
     look_up->running = false;
     look_up->found = std::move(found);

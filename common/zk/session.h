@@ -30,6 +30,7 @@ class Session final : public ZooKeeperThread::Driven {
     Duration session_timeout{0};
     std::string digest;
     size_t window = 0;
+    std::function<std::string(const HostList&)> resolve;
     std::function<void(bool urgent)> drain;  ///< Has the owner take its mail.
   };
 
@@ -84,7 +85,7 @@ class Session final : public ZooKeeperThread::Driven {
   Instant look_up_not_before_;
   Instant last_sent_;
   Instant last_heard_;
-  bool neglect_reported_ = false;
+  bool neglected_ = false;
   Instant away_since_;
   Instant away_reported_;
   std::deque<std::unique_ptr<Call>> waiting_;

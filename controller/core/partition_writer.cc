@@ -45,6 +45,7 @@ bool PartitionWriter::Urgent(PartitionRef ref) const {
 
 void PartitionWriter::Queue(PartitionRef ref) {
   if (!term_.cluster.Usable(ref)) {
+    DropWishes(ref);
     return;
   }
   Partition& p = term_.cluster.at(ref);
@@ -194,7 +195,8 @@ std::optional<PartitionWriter::Item> PartitionWriter::Decision(PartitionRef ref)
   if (auto item = AlterDecision(ref)) {
     return item;
   }
-  return PreferredDecision(ref, views);
+  // A verdict may have had the partition read: the rest is decided on what is read (R1).
+  return p.busy ? std::nullopt : PreferredDecision(ref, views);
 }
 
 bool PartitionWriter::MayJoin(PartitionRef ref, const IsrMember& member) const {
@@ -209,7 +211,7 @@ std::optional<PartitionWriter::Item> PartitionWriter::AlterDecision(PartitionRef
     return std::nullopt;
   }
   Partition& p = term_.cluster.at(ref);
-  while (!found->second.alters.empty()) {
+  while (!found->second.alters.empty() && !p.busy) {
     WaitingAlter alter = std::move(found->second.alters.front());
     found->second.alters.pop_front();
     const AlterContext context{
@@ -329,7 +331,8 @@ void PartitionWriter::Done(Batch& batch, const WriteOutcome& outcome) {
                           std::vector<PartitionRef> refs;
                           for (Item& item : batch.items) {
                             refs.push_back(item.partition);
-                            TakeBack(item);
+                            Release(item.partition);
+                            unsure_.insert_or_assign(item.partition, std::move(item));
                           }
                           ReadBack(refs);
                         }},
@@ -353,6 +356,10 @@ void PartitionWriter::Applied(Batch& batch, Zxid zxid) {
 void PartitionWriter::ItemApplied(Item& item, Zxid zxid) {
   const PartitionRef ref = item.partition;
   Partition& p = term_.cluster.at(ref);
+  if (term_.cluster.topic(ref.topic).gone) {
+    Requeue(item);
+    return;
+  }
   Release(ref);
   CountElection(item, p.state);
   p.departed &= ~item.departed;
@@ -435,6 +442,10 @@ void PartitionWriter::Requeue(Item& item) {
   Queue(item.partition);
 }
 
+void PartitionWriter::QueueLater(PartitionRef ref) {
+  decisions_due_.emplace(term_.now() + kWriteRetry, ref);
+}
+
 void PartitionWriter::DropWishes(PartitionRef ref) {
   const auto found = wishes_.find(ref);
   if (found == wishes_.end()) {
@@ -458,12 +469,20 @@ void PartitionWriter::Refused(Batch& batch, const WriteRefused& refused) {
                        directory_to_blame && refused.reason == Reason::kExists);
   }
   for (Item& item : batch.items) {
-    if (directory_to_blame || item.op != refused.failed_op) {
+    const bool to_blame = directory_to_blame || item.op == refused.failed_op;
+    if (!to_blame || (directory_to_blame && refused.reason == Reason::kExists)) {
       Requeue(item);
       continue;
     }
     TakeBack(item);
     Partition& p = term_.cluster.at(item.partition);
+    if (item.cause == WriteCause::kInitial && refused.reason == Reason::kMissing) {
+      // What it was to stand in has been removed: with its topic, or by hand.
+      p.has_directory = false;
+      term_.cluster.topic(item.partition.topic).has_partitions_directory = false;
+      QueueLater(item.partition);
+      continue;
+    }
     switch (refused.reason) {
       case Reason::kDirectoryExists:
         p.has_directory = true;
@@ -475,7 +494,7 @@ void PartitionWriter::Refused(Batch& batch, const WriteRefused& refused) {
       case Reason::kOther:
         LOG(WARNING) << "write refused partition=" << term_.cluster.Name(item.partition)
                      << " reason=" << refused.message;
-        decisions_due_.emplace(term_.now() + kWriteRetry, item.partition);
+        QueueLater(item.partition);
         break;
     }
   }
@@ -488,7 +507,9 @@ void PartitionWriter::ReadBack(const std::vector<PartitionRef>& refs) {
   std::vector<TopicPartition> names;
   for (const PartitionRef ref : refs) {
     Partition& p = term_.cluster.at(ref);
-    if (!p.busy && !term_.cluster.topic(ref.topic).gone) {
+    if (term_.cluster.topic(ref.topic).gone) {
+      DropWishes(ref);
+    } else if (!p.busy) {
       p.busy = true;
       free.push_back(ref);
       names.push_back(term_.cluster.Name(ref));
@@ -516,8 +537,42 @@ void PartitionWriter::ReadDone(const std::vector<PartitionRef>& refs,
   }
   CHECK_EQ(states->size(), refs.size());
   for (size_t i = 0; i < refs.size(); ++i) {
-    Adopt(refs[i], (*states)[i]);
-    Queue(refs[i]);
+    TakeReading(refs[i], (*states)[i]);
+  }
+}
+
+void PartitionWriter::TakeReading(PartitionRef ref, const PartitionStateRead& read) {
+  const bool gone = term_.cluster.topic(ref.topic).gone;
+  if (auto unsure = unsure_.extract(ref)) {
+    Item& item = unsure.mapped();
+    if (!gone && FindsItself(item, read)) {
+      ItemApplied(item, read.czxid);
+      return;
+    }
+    TakeBack(item);
+  }
+  if (gone) {
+    DropWishes(ref);
+    return;
+  }
+  Adopt(ref, read);
+  Queue(ref);
+}
+
+bool PartitionWriter::FindsItself(const Item& item, const PartitionStateRead& read) {
+  const PartitionEpoch written =
+      item.cause == WriteCause::kInitial ? PartitionEpoch(0) : item.expected.Next();
+  return read.kind == PartitionStateRead::Kind::kFound && read.epoch == written &&
+         read.state == item.next;
+}
+
+void PartitionWriter::Forget(uint32_t topic) {
+  const auto count = static_cast<int32_t>(term_.cluster.topic(topic).partitions.size());
+  for (int32_t i = 0; i < count; ++i) {
+    const PartitionRef ref{topic, i};
+    term_.cluster.ClearProblem(StateNode(term_.cluster.Name(ref)));
+    DropWishes(ref);
+    listener_.OnSettled(ref);
   }
 }
 
@@ -534,11 +589,12 @@ bool PartitionWriter::Adopt(PartitionRef ref, const PartitionStateRead& read) {
       break;
     case PartitionStateRead::Kind::kUnreadable: break;
     case PartitionStateRead::Kind::kFound:
-      if (read.state.controller_epoch > term_.epoch()) {
-        term_.DoubtOffice();
-        return true;
-      }
       problem = WhyUnusable(read.state, p.replicas);
+      if (read.state.controller_epoch > term_.epoch()) {
+        term_.DoubtOffice();  // If the office is ours all the same, the item is left alone.
+        problem = "controller epoch " + std::to_string(read.state.controller_epoch.value()) +
+                  " wrote it, and this term is " + std::to_string(term_.epoch().value());
+      }
       if (problem.empty() && p.has_state() &&
           (read.epoch < p.epoch || read.state.leader_epoch < p.state.leader_epoch)) {
         problem = "it has gone back in time: it was deleted and made anew by hand";
@@ -590,12 +646,18 @@ std::vector<std::pair<WaitingAlter, bool>> PartitionWriter::Abandon() {
   for (auto& [ref, alter] : alters_out_) {
     left.emplace_back(std::move(alter), true);
   }
+  for (auto& [ref, item] : unsure_) {
+    if (item.alter) {
+      left.emplace_back(std::move(*item.alter), true);
+    }
+  }
   for (auto& [ref, wishes] : wishes_) {
     for (WaitingAlter& alter : wishes.alters) {
       left.emplace_back(std::move(alter), false);
     }
   }
   alters_out_.clear();
+  unsure_.clear();
   wishes_.clear();
   return left;
 }

@@ -57,7 +57,9 @@ class PartitionWriter {
   void WantAlter(PartitionRef ref, WaitingAlter alter);
   /// Asks for the preferred leader; OnPreferredSettled follows.
   void WantPreferred(PartitionRef ref);
-  /// Reads the partition again, whatever memory says.
+  /// The topic has gone: whoever waits for its partitions hears so.
+  void Forget(uint32_t topic);
+  /// Reads the partitions again, whatever memory says.
   void ReadBack(const std::vector<PartitionRef>& refs);
   /// Builds and sends as many writes as may be in flight.
   void Pump();
@@ -113,6 +115,10 @@ class PartitionWriter {
   void Requeue(Item& item);
   /// Takes the item's partition out of flight, its wish kept.
   void TakeBack(Item& item);
+  /// The partitions are looked at again after a while.
+  void QueueLater(PartitionRef ref);
+  /// Whether what was read is what the item was to write: then it was written (R3).
+  static bool FindsItself(const Item& item, const PartitionStateRead& read);
   /// The partition cannot be decided about any more: whoever waits for it hears so.
   void DropWishes(PartitionRef ref);
   void Release(PartitionRef ref);
@@ -121,6 +127,7 @@ class PartitionWriter {
   void TopicDirectoryDone(uint32_t topic, bool exists);
   void ReadDone(const std::vector<PartitionRef>& refs,
                 const Result<std::vector<PartitionStateRead>>& states);
+  void TakeReading(PartitionRef ref, const PartitionStateRead& read);
   bool MayJoin(PartitionRef ref, const IsrMember& member) const;
 
   Term& term_;
@@ -135,6 +142,8 @@ class PartitionWriter {
   std::multimap<Instant, std::vector<PartitionRef>> reads_due_;
   std::multimap<Instant, PartitionRef> decisions_due_;
   std::map<PartitionRef, WaitingAlter> alters_out_;  ///< Their write is out.
+  /// Writes whose outcome is unknown, until the partition has been read (R3).
+  std::map<PartitionRef, Item> unsure_;
 };
 
 }  // namespace regent::controller

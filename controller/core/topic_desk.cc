@@ -367,8 +367,7 @@ void TopicDesk::Adopt(TopicRead read) {
     term_.cluster.ClearProblem(node);
     if (known) {
       LOG(WARNING) << "topic gone topic=" << read.name << " reason=its znode was removed";
-      announcer_.PublishGone(*known);
-      term_.cluster.SetTopicGone(*known);
+      SetGone(*known);
     }
     return;
   }
@@ -386,8 +385,7 @@ void TopicDesk::Adopt(TopicRead read) {
     }
     LOG(WARNING) << "topic replaced topic=" << read.name << " old_id=" << id
                  << " new_id=" << *read.id;
-    announcer_.PublishGone(*known);
-    term_.cluster.SetTopicGone(*known);
+    SetGone(*known);
   }
   if (!read.id) {
     GiveId(std::move(read));
@@ -396,6 +394,12 @@ void TopicDesk::Adopt(TopicRead read) {
   auto identity =
       std::make_shared<const TopicIdentity>(TopicIdentity{.name = read.name, .id = *read.id});
   Include(std::move(identity), std::move(read));
+}
+
+void TopicDesk::SetGone(uint32_t topic) {
+  announcer_.PublishGone(topic);
+  term_.cluster.SetTopicGone(topic);
+  writer_.Forget(topic);
 }
 
 void TopicDesk::GiveId(TopicRead read) {

@@ -55,6 +55,7 @@ class TopicDesk {
   void Answer(const std::string& name, std::optional<Error> error);
 
   uint32_t Include(TopicRef identity, TopicRead read);
+  void SetGone(uint32_t topic);
   void GiveId(TopicRead read);
   void Read(std::vector<std::string> names);
   std::string WhyUnusable(const TopicRead& read) const;

@@ -38,6 +38,7 @@ class ZooKeeperServer {
   std::string hosts() const { return "127.0.0.1:" + std::to_string(port_); }
   int port() const { return port_; }
   pid_t pid() const { return pid_; }
+  const std::filesystem::path& directory() const { return options_.directory; }
 
   /// SIGSTOP: accepts connections and answers nothing. Time goes on for it all the same.
   void Pause();

@@ -51,6 +51,17 @@ TEST_F(Leaving, AsksAgainWhilePartitionsRemainAndObeysMeanwhile) {
   EXPECT_THAT(broker.Take<Stopped>(), SizeIs(1));
 }
 
+TEST_F(Leaving, TheLastBrokerDoesNotWaitForOthersToTakeItsPartitions) {
+  auto update = std::make_shared<MetadataUpdate>();
+  update->brokers = std::vector<BrokerEndpoint>{{.id = broker.id, .epoch = BrokerEpoch(100)}};
+  broker.Do(UpdateMetadataReceived{.call = CallId(500), .request = {broker.Header(), update}});
+  broker.Do(StopRequested{});
+  Answer(broker.Take<SendControlledShutdown>()[0].number, {.error = {}, .remaining = {P(0)}});
+  const auto stopped = broker.Take<Stopped>();
+  ASSERT_THAT(stopped, SizeIs(1));
+  EXPECT_FALSE(stopped[0].clean);
+}
+
 TEST_F(Leaving, ALostAnswerIsAskedForAgain) {
   broker.Do(StopRequested{});
   broker.Do(ControlledShutdownLost{.number = broker.Take<SendControlledShutdown>()[0].number});

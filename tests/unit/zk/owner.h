@@ -100,13 +100,13 @@ class Owner final : public SessionListener {
   /// Waits until a watch of `path` has fired `times` times.
   bool AwaitWatch(const std::string& path, int times = 1) {
     int seen = 0;
-    return Await<WatchEvent>(watches_,
-                             [&, first = true](const WatchEvent& event) mutable {
-                               if (&event == watches_.data()) {
-                                 seen = 0;
-                               }
-                               return event.path == path && ++seen >= times;
-                             })
+    return Await<WatchEvent>(
+               watches_,
+               [&](const WatchEvent& event) {
+                 seen = &event == watches_.data() ? 0 : seen;  // Looks from the start each time.
+                 seen += event.path == path ? 1 : 0;
+                 return seen >= times;
+               })
         .has_value();
   }
   std::vector<SessionEvent> sessions() {

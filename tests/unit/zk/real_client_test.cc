@@ -1,5 +1,6 @@
 #include "common/zk/real_client.h"
 
+#include <atomic>
 #include <chrono>
 #include <thread>
 
@@ -152,6 +153,125 @@ TEST_F(RealClientTest, OwnerThatWakesLateHearsOfItsLeaseBeforeAnyAnswer) {
   });
   answered.get_future().wait();
   EXPECT_TRUE(lease_ended_first);
+}
+
+/// Something on the ZooKeeper thread that does not come back.
+class Clog final : public ZooKeeperThread::Driven {
+ public:
+  Wants Prepare(Instant /*now*/) override {
+    if (!std::exchange(clogged_, true)) {
+      release_.get_future().wait();
+    }
+    return {};
+  }
+  void Process(Ready /*ready*/, Instant /*now*/) override {}
+  void End() override {}
+  void Release() { release_.set_value(); }
+
+ private:
+  bool clogged_ = false;
+  std::promise<void> release_;
+};
+
+TEST_F(RealClientTest, LeaseEndsThoughTheZooKeeperThreadIsStuck) {
+  auto owner = NewOwner({.session_timeout = milliseconds(600)});
+  ASSERT_TRUE(owner->AwaitSession(kConnected));
+  const auto clog = std::make_shared<Clog>();
+  thread_.Add(clog);
+  EXPECT_TRUE(owner->AwaitSession(kLeaseEnded));
+  EXPECT_TRUE(server_->HasSession(owner->session_id()));
+  clog->Release();
+  EXPECT_TRUE(owner->AwaitSession([&](const SessionEvent& event) {
+    return event.state == kConnected && owner->sessions().size() > 2;
+  }));
+  thread_.Remove(clog);
+}
+
+TEST_F(RealClientTest, ProcessThatWasStoppedHearsOfItsLeaseFirst) {
+  auto owner = NewOwner({.session_timeout = milliseconds(600)});
+  ASSERT_TRUE(owner->AwaitSession(kConnected));
+  const auto clog = std::make_shared<Clog>();
+  owner->OnLoop([&] {
+    thread_.Add(clog);
+    while (server_->HasSession(owner->client().session_id())) {
+    }
+    EXPECT_EQ(owner->client().state(), kLeaseEnded);
+    clog->Release();
+  });
+  ASSERT_TRUE(owner->AwaitSession(kConnected, 2));
+  EXPECT_THAT(StatesOf(*owner).at(1), kLeaseEnded);
+  thread_.Remove(clog);
+}
+
+TEST_F(RealClientTest, EveryRequestIsAnsweredOnceAndTruthfullyWhileTheServerDiesAndReturns) {
+  auto owner = NewOwner({.session_timeout = milliseconds(2000), .window = 100});
+  ASSERT_TRUE(owner->Create("/n", "").ok());
+  std::atomic<bool> stop = false;
+  std::atomic<int> ok = 0;
+  std::atomic<int> unknown = 0;
+  int asked = 0;
+  int answered = 0;
+  std::function<void()> ask = [&] {
+    ++asked;
+    const int number = asked;
+    owner->client().Set({.path = "/n", .data = "x", .expected = AnyVersion{}},
+                        [&, number](const Outcome<Stat>& outcome) {
+                          EXPECT_EQ(number, ++answered) << "in order";
+                          EXPECT_TRUE(outcome.ok() || outcome.unknown()) << outcome.ToText();
+                          (outcome.ok() ? ok : unknown) += 1;
+                          if (!stop) {
+                            ask();
+                          }
+                        });
+  };
+  owner->OnLoop([&] {
+    for (int i = 0; i < 500; ++i) {
+      ask();
+    }
+  });
+  for (int round = 0; round < 4; ++round) {
+    const int before = ok;
+    while (ok < before + 1000) {
+    }
+    ASSERT_TRUE(server_->Restart().ok());
+  }
+  stop = true;
+  const int before = ok;
+  while (ok == before) {
+  }
+  const auto version = owner->Get("/n").value().stat.version;
+  owner->OnLoop([&] { EXPECT_EQ(asked, answered); });
+  EXPECT_GT(unknown, 0);
+  EXPECT_GE(version, ok);
+  EXPECT_LE(version, ok + unknown);
+  EXPECT_EQ(owner->generation(), Generation(1));
+}
+
+TEST_F(RealClientTest, NameThatMovesToAnotherAddressIsFollowed) {
+  Mutex mutex;
+  std::string address = server_->hosts();
+  const auto resolve = [&](const HostList& /*hosts*/) {
+    const MutexLock lock(mutex);
+    return address;
+  };
+  auto owner =
+      NewOwner({.hosts = "zk.example", .session_timeout = milliseconds(4000), .resolve = resolve});
+  const auto first = owner->AwaitSession(kConnected);
+  ASSERT_TRUE(first);
+  owner->ForgetEvents();
+  server_->Kill();
+  auto moved =
+      ZooKeeperServer::Start({.tick = milliseconds(200), .directory = server_->directory()});
+  ASSERT_TRUE(moved.ok()) << moved.error();
+  {
+    const MutexLock lock(mutex);
+    address = (*moved)->hosts();
+  }
+  const auto again = owner->AwaitSession(kConnected);
+  ASSERT_TRUE(again);
+  EXPECT_EQ(again->session_id, first->session_id);
+  EXPECT_TRUE(owner->Create("/a", "").ok());
+  owner.reset();
 }
 
 TEST_F(RealClientTest, ServerThatIsGoneIsWaitedForWithItsSessions) {

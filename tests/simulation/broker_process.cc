@@ -1,0 +1,219 @@
+#include "tests/simulation/broker_process.h"
+
+#include <utility>
+
+#include "tests/simulation/candidate_process.h"
+
+namespace regent::simulation {
+namespace {
+
+constexpr Duration kTick = milliseconds(100);
+
+/// An agent's calls to the controller.
+class SimControllerClient final : public ControllerClient {
+ public:
+  SimControllerClient(Network& network, Process& self) : network_(network), self_(self) {}
+
+  void Start(AgentEventSink sink) override { sink_ = std::move(sink); }
+
+  void Send(SendAlterPartition send) override {
+    const uint64_t number = send.request.number;
+    network_.Call<AlterPartitionResponse>(
+        self_, send.controller.port,
+        [request = send.request](Process& target, const auto& answer) {
+          if (controller::CandidateRunner* const runner = RunnerOf(target)) {
+            runner->AlterPartition(request, answer);
+          }
+        },
+        [this, number](Result<AlterPartitionResponse> response) {
+          if (response.ok()) {
+            sink_(AlterPartitionAnswered{.number = number, .response = *std::move(response)});
+          } else {
+            sink_(AlterPartitionLost{.number = number});
+          }
+        });
+  }
+
+  void Send(SendControlledShutdown send) override {
+    const uint64_t number = send.number;
+    network_.Call<ControlledShutdownResponse>(
+        self_, send.controller.port,
+        [request = send.request](Process& target, const auto& answer) {
+          if (controller::CandidateRunner* const runner = RunnerOf(target)) {
+            runner->ControlledShutdown(request, answer);
+          }
+        },
+        [this, number](Result<ControlledShutdownResponse> response) {
+          if (response.ok()) {
+            sink_(ControlledShutdownAnswered{.number = number, .response = *std::move(response)});
+          } else {
+            sink_(ControlledShutdownLost{.number = number});
+          }
+        });
+  }
+
+  void Shutdown() override {}
+
+ private:
+  static controller::CandidateRunner* RunnerOf(Process& target) {
+    auto* const candidate = dynamic_cast<CandidateProcess*>(&target);
+    return candidate == nullptr ? nullptr : candidate->runner();
+  }
+
+  Network& network_;
+  Process& self_;
+  AgentEventSink sink_;
+};
+
+}  // namespace
+
+/// Everything that a life of the process has made, in the order in which it goes.
+struct BrokerProcess::Life {
+  Life(BrokerProcess& self, SimExecutor& executor, AgentHostOptions options, AgentState recovered)
+      : store(self.world_,
+              executor,
+              self.disk_,
+              {.delay_max = self.around_.faults.disk_max, .mutant = self.around_.mutant}),
+        streams(self.around_.network, self),
+        controller(self.around_.network, self),
+        host(std::move(options), std::move(recovered), {executor, store, streams, controller}) {}
+
+  SimReplicaStore store;
+  SimStreams streams;
+  SimControllerClient controller;
+  AgentHost host;
+};
+
+BrokerProcess::BrokerProcess(Surroundings& surroundings, BrokerId id)
+    : Process(surroundings.world,
+              id,
+              "broker-" + std::to_string(id.value()),
+              9000 + id.value()),
+      around_(surroundings) {
+  around_.network.Attach(*this);
+}
+
+BrokerProcess::~BrokerProcess() {
+  Bury();
+}
+
+AgentHostOptions BrokerProcess::Options() {
+  AgentHostOptions options;
+  options.agent.broker = id();
+  options.agent.life = life_id_;
+  options.agent.cluster_id = disk_.cluster_id.value_or("");
+  options.agent.replica_lag_time_max = seconds(2);
+  options.agent.shutdown_deadline = seconds(10);
+  options.agent.marks_interval = seconds(2);
+  options.registration.self = {.id = id(),
+                               .listeners = {{.name = kRegentListener, .endpoint = endpoint()},
+                                             {.name = kClientListener,
+                                              .endpoint = {.host = "sim", .port = port() + 1000}}},
+                               .rack = std::nullopt,
+                               .features = {{kRpcFeature, {kRpcVersionMin, kRpcVersionMax}}},
+                               .life = life_id_,
+                               .boot_id = ""};
+  options.make_client = [this](Executor& owner, zk::SessionListener& listener)
+      -> Result<std::unique_ptr<zk::Client>> {
+    auto client = std::make_unique<SimZkClient>(
+        around_.world, around_.zookeeper, owner, listener, around_.probes,
+        SimZkClient::Options{.owner = name(),
+                             .lost_before_permille = around_.faults.lost_before_permille,
+                             .lost_after_permille = around_.faults.lost_after_permille,
+                             .delay_max = milliseconds(2),
+                             .mutant = Mutant::kNone});
+    SetZooKeeper(*client);
+    return std::unique_ptr<zk::Client>(std::move(client));
+  };
+  options.tick = kTick;
+  options.finished = [this](const Stopped& stopped) { OnFinished(stopped); };
+  return options;
+}
+
+void BrokerProcess::StartLife() {
+  BeginLife();
+  life_id_ = Uuid::Random(around_.world.rng());
+  stopping_ = false;
+  Note("starts, life " + life_id_.ToText());
+  parts_ = std::make_unique<Life>(*this, *executor(), Options(), disk_.Recover());
+  parts_->host.Start();
+}
+
+void BrokerProcess::Kill(Death death) {
+  if (!up()) {
+    return;
+  }
+  Note(death == Death::kMachine ? "its machine crashes" : "is killed");
+  if (zookeeper() != nullptr) {
+    zookeeper()->inner().Disconnect();  // Its session lives on until it times out.
+  }
+  parts_->store.Die();
+  Bury();
+  if (death == Death::kMachine) {
+    disk_.CrashMachine(around_.world);
+  }
+}
+
+void BrokerProcess::RequestStop() {
+  if (up() && !stopping_) {
+    Note("is asked to stop");
+    stopping_ = true;
+    parts_->host.RequestStop();
+  }
+}
+
+void BrokerProcess::OnFinished(const Stopped& stopped) {
+  Note(std::string("has stopped") + (stopped.clean ? "" : ", not clean") +
+       (stopped.error ? ": " + stopped.error->message : ""));
+  around_.probes.Hit(stopped.clean ? "controlled shutdown" : "controlled shutdown gave up");
+  around_.world.After(Duration(0), InThisLife([this] { Bury(); }));
+}
+
+void BrokerProcess::Bury() {
+  if (!up()) {
+    return;
+  }
+  const AgentCounters counters = agent()->counters();
+  around_.probes.Hit("truncation", counters.truncations);
+  around_.probes.Hit("truncation below the high watermark",
+                     counters.truncations_below_high_watermark);
+  around_.probes.Hit("stepped down without the controller", counters.stepped_down);
+  around_.probes.Hit("subscription refused", counters.refused_subscriptions);
+  around_.probes.Hit("AlterPartition sent again", counters.alter_partition_retries);
+  const auto executor = EndLife();
+  const auto gone = std::exchange(parts_, nullptr);
+}
+
+void BrokerProcess::Pause() {
+  if (up()) {
+    Note("is paused");
+    executor()->Pause();
+  }
+}
+
+void BrokerProcess::Resume() {
+  if (paused()) {
+    Note("goes on");
+    executor()->Resume();
+  }
+}
+
+void BrokerProcess::SetDiskDelay(Duration delay_max) {
+  if (parts_ != nullptr) {
+    parts_->store.SetDelay(delay_max);
+  }
+}
+
+SimStreams* BrokerProcess::streams() {
+  return parts_ == nullptr ? nullptr : &parts_->streams;
+}
+
+AgentRunner* BrokerProcess::runner() {
+  return parts_ == nullptr ? nullptr : &parts_->host.runner();
+}
+
+const Agent* BrokerProcess::agent() const {
+  return parts_ == nullptr ? nullptr : &parts_->host.runner().agent();
+}
+
+}  // namespace regent::simulation

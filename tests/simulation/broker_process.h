@@ -1,0 +1,73 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+
+#include "broker-agent/io/agent_host.h"
+#include "broker-agent/io/controller_client.h"
+#include "common/zk/in_memory.h"
+#include "tests/simulation/disk.h"
+#include "tests/simulation/network.h"
+#include "tests/simulation/options.h"
+#include "tests/simulation/probes.h"
+#include "tests/simulation/process.h"
+#include "tests/simulation/streams.h"
+
+namespace regent::simulation {
+
+/// What processes share: the world around them, and who wants to hear of what they do.
+struct Surroundings {
+  World& world;
+  zk::InMemoryZooKeeper& zookeeper;
+  Network& network;
+  Probes& probes;
+  const FaultOptions& faults;
+  Mutant mutant = Mutant::kNone;
+};
+
+/// A broker: the production agent with its registration on simulated streams, calls and disk. The
+/// disk outlives its lives.
+class BrokerProcess final : public Process, public StreamHost {
+ public:
+  /// `surroundings` outlives it.
+  BrokerProcess(Surroundings& surroundings, BrokerId id);
+  ~BrokerProcess() override;
+
+  enum class Death { kProcess, kMachine };
+
+  void StartLife();
+  void Kill(Death death);
+  /// Asks for a controlled shutdown; the process ends by itself.
+  void RequestStop();
+  void SetDiskDelay(Duration delay_max);
+  void Pause();
+  void Resume();
+
+  SimStreams* streams() override;
+  Disk& disk() { return disk_; }
+  const Disk& disk() const { return disk_; }
+  LifeId life_id() const { return life_id_; }
+  /// Null while the process is down.
+  AgentRunner* runner();
+  const Agent* agent() const;
+  bool stopping() const { return stopping_; }
+
+ private:
+  struct Life;
+
+  AgentHostOptions Options();
+  void OnFinished(const Stopped& stopped);
+  void Bury();
+
+  Surroundings& around_;
+  Disk disk_;
+  LifeId life_id_;
+  bool stopping_ = false;
+  std::unique_ptr<Life> parts_;
+};
+
+}  // namespace regent::simulation

@@ -1,0 +1,392 @@
+#include "tests/simulation/checkers.h"
+
+#include <algorithm>
+#include <set>
+#include <sstream>
+#include <utility>
+
+#include "controller/core/cluster.h"
+
+namespace regent::simulation {
+namespace {
+
+template <class... Parts>
+std::string Text(const Parts&... parts) {
+  std::ostringstream out;
+  (out << ... << parts);
+  return out.str();
+}
+
+bool SameMembers(BrokerList a, BrokerList b) {
+  std::ranges::sort(a);
+  std::ranges::sort(b);
+  return a == b;
+}
+
+}  // namespace
+
+Checkers::Checkers(World& world,
+                   const zk::InMemoryZooKeeper& tree,
+                   Probes& probes,
+                   Options options)
+    : world_(world), tree_(tree), probes_(probes), options_(options) {}
+
+void Checkers::Report(Checker checker, std::string subject, std::string text) {
+  if (failure_ || (options_.only && *options_.only != checker)) {
+    return;
+  }
+  failure_ = Failure{.checker = checker,
+                     .at = world_.now(),
+                     .subject = std::move(subject),
+                     .text = std::move(text)};
+}
+
+void Checkers::AfterStep() {
+  if (tree_.zxid() != seen_zxid_) {
+    seen_zxid_ = tree_.zxid();
+    LookAtTree();
+  }
+  for (BrokerProcess* broker : brokers_) {
+    if (broker->up() && broker->executor()->TakeRan()) {
+      LookAtAgent(*broker);
+    }
+  }
+  for (CandidateProcess* candidate : candidates_) {
+    if (candidate->up() && candidate->executor()->TakeRan()) {
+      LookAtTerm(*candidate);
+    }
+  }
+}
+
+// --- What ZooKeeper holds ---
+
+void Checkers::LookAtTree() {
+  const StateHistory::News news = history_.Observe(tree_);
+  if (!history_.problem().empty()) {
+    Report(Checker::kLeaderInIsr, "zookeeper", history_.problem());
+  }
+  if (news.controller_epoch_raised && history_.controller_epoch() > ControllerEpoch(1)) {
+    probes_.Hit("failover");
+  }
+  for (const BrokerId id : news.other_lives) {
+    probes_.Hit("broker in another life");
+    world_.trace().Note(world_.now(), "zookeeper", Text("broker ", id, " is in another life"));
+  }
+  for (const PartitionKey& key : news.states) {
+    const StateHistory::Partition& partition = *history_.Find(key);
+    const PartitionState& state = partition.records.back().state;
+    if (world_.trace().keeps_text()) {
+      world_.trace().Note(world_.now(), Text(partition.name),
+                          Text("state ", partition.epoch(), ": ", state));
+    }
+    world_.trace().Mix(static_cast<uint64_t>(state.leader_epoch.value()));
+    world_.trace().Mix(static_cast<uint64_t>(state.leader.value()));
+    OneLeaderInZooKeeper(key, partition);
+    LeaderInIsr(partition);
+    NoOlderControllerWrites(partition);
+    CountTransition(partition);
+  }
+}
+
+void Checkers::OneLeaderInZooKeeper(const PartitionKey& key,
+                                    const StateHistory::Partition& partition) {
+  const PartitionState& state = partition.records.back().state;
+  const auto [leader, first] = leaders_.try_emplace({key, state.leader_epoch}, state.leader);
+  if (!first && leader->second != state.leader) {
+    Report(Checker::kOneLeader, Text(partition.name),
+           Text("leader epoch ", state.leader_epoch, " has leader ", leader->second, " and leader ",
+                state.leader));
+  }
+}
+
+void Checkers::LeaderInIsr(const StateHistory::Partition& partition) {
+  const PartitionState& state = partition.records.back().state;
+  const std::set<BrokerId> members(state.isr.begin(), state.isr.end());
+  std::string why;
+  if (state.isr.empty() || members.size() != state.isr.size()) {
+    why = "the ISR is empty or names a broker twice";
+  } else if (state.leader != kNoBroker && !members.contains(state.leader)) {
+    why = "the leader is not in the ISR";
+  } else if (!std::ranges::all_of(
+                 members, [&](BrokerId member) { return Contains(partition.replicas, member); })) {
+    why = "the ISR names a broker that is no replica";
+  } else if (partition.records.size() > 1) {
+    const PartitionState& before = partition.records[partition.records.size() - 2].state;
+    if (state.leader_epoch < before.leader_epoch ||
+        (state.leader != before.leader && state.leader_epoch == before.leader_epoch)) {
+      why = "the leader epoch was not raised with the leader";
+    }
+  }
+  if (!why.empty()) {
+    Report(Checker::kLeaderInIsr, Text(partition.name), Text(why, ": ", state));
+  }
+}
+
+void Checkers::NoOlderControllerWrites(const StateHistory::Partition& partition) {
+  const StateHistory::Record& record = partition.records.back();
+  if (record.state.controller_epoch != record.controller_epoch) {
+    Report(Checker::kStaleEpochs, Text(partition.name),
+           Text("a state of controller epoch ", record.state.controller_epoch,
+                " was written in controller epoch ", record.controller_epoch));
+  }
+}
+
+void Checkers::CountTransition(const StateHistory::Partition& partition) {
+  const PartitionState& state = partition.records.back().state;
+  if (state.leader == kNoBroker) {
+    probes_.Hit("offline partition");
+  }
+  if (partition.records.size() < 2) {
+    return;
+  }
+  const PartitionState& before = partition.records[partition.records.size() - 2].state;
+  if (state.isr.size() < before.isr.size()) {
+    probes_.Hit("ISR shrunk");
+  } else if (state.isr.size() > before.isr.size()) {
+    probes_.Hit("ISR expanded");
+  }
+  if (state.leader == before.leader && state.leader_epoch > before.leader_epoch) {
+    probes_.Hit("re-elected in another life");
+  }
+}
+
+// --- What agents believe ---
+
+void Checkers::LookAtAgent(BrokerProcess& broker) {
+  const Agent& agent = *broker.agent();
+  if (agent.broker_epoch() != kNoBrokerEpoch) {
+    BrokerEpoch& known =
+        registrations_.try_emplace({broker.id(), broker.life_id()}, agent.broker_epoch())
+            .first->second;
+    if (known != agent.broker_epoch()) {
+      known = agent.broker_epoch();
+      probes_.Hit("renewed session, same life");
+    }
+  }
+  for (const ReplicaStatus& replica : agent.Replicas()) {
+    OneLeaderAmongAgents(broker, replica);
+    CommittedIsKept(broker, replica);
+    EpochsOnlyRise(broker, replica);
+  }
+}
+
+void Checkers::OneLeaderAmongAgents(const BrokerProcess& broker, const ReplicaStatus& replica) {
+  if (replica.role != Role::kLeader) {
+    return;
+  }
+  const LeaderEpochOf epoch{KeyOf(replica.partition), replica.leader_epoch};
+  const auto elected = leaders_.find(epoch);
+  if (elected == leaders_.end() || elected->second != broker.id()) {
+    Report(Checker::kOneLeader, Text(replica.partition),
+           Text(broker.name(), " leads in leader epoch ", replica.leader_epoch, ", which has ",
+                elected == leaders_.end() ? "no state" : Text("leader ", elected->second)));
+    return;
+  }
+  const auto [life, first] = leading_lives_.try_emplace(epoch, broker.life_id());
+  if (!first && life->second != broker.life_id()) {
+    Report(Checker::kOneLeader, Text(replica.partition),
+           Text(broker.name(), " leads in leader epoch ", replica.leader_epoch,
+                ", in which an earlier life of it has led"));
+  }
+}
+
+void Checkers::EpochsOnlyRise(const BrokerProcess& broker, const ReplicaStatus& replica) {
+  Held& held = held_[{broker.id(), KeyOf(replica.partition)}];
+  const bool same_life = held.life == broker.life_id();
+  const bool back =
+      same_life ? std::pair(replica.leader_epoch, replica.partition_epoch) <
+                      std::pair(held.leader_epoch, held.partition_epoch)
+                : replica.leader_epoch < held.leader_epoch && !options_.machines_crash;
+  if (back) {
+    Report(Checker::kStaleEpochs, Text(replica.partition),
+           Text(broker.name(), " went back from epochs ", held.leader_epoch, '.',
+                held.partition_epoch, " to ", replica.leader_epoch, '.', replica.partition_epoch));
+  }
+  if (world_.trace().keeps_text() &&
+      (held.role != replica.role || held.leader_epoch != replica.leader_epoch || !same_life)) {
+    world_.trace().Note(
+        world_.now(), Text(replica.partition),
+        Text(broker.name(), " is ", replica.role, " in ", replica.leader_epoch, '.',
+             replica.partition_epoch, ", leader ", replica.leader, ", log ",
+             replica.log.high_watermark, '/', replica.log.end));
+  }
+  held = {.life = broker.life_id(),
+          .leader_epoch = replica.leader_epoch,
+          .partition_epoch = replica.partition_epoch,
+          .role = replica.role,
+          .high_watermark = replica.log.high_watermark};
+}
+
+void Checkers::OnAnswered(BrokerProcess& agent,
+                          const ControlHeader& asked,
+                          ControllerEpoch known,
+                          const ControlResponse& response) {
+  if (response.answer == ControlAnswer::kSuperseded) {
+    probes_.Hit("request superseded");
+  }
+  if (response.answer == ControlAnswer::kStaleControllerEpoch) {
+    probes_.Hit("stale controller refused");
+  }
+  for (const PartitionAnswerEntry& entry : response.partitions) {
+    if (entry.answer == PartitionAnswer::kOtherLife) {
+      probes_.Hit("other life refused");
+    }
+  }
+  if (asked.controller_epoch < known && (response.answer == ControlAnswer::kDone ||
+                                         response.answer == ControlAnswer::kSuperseded)) {
+    Report(Checker::kStaleEpochs, agent.name(),
+           Text(agent.name(), " took a request of controller epoch ", asked.controller_epoch,
+                " although it knew of ", known, ": ", response.answer));
+  }
+}
+
+// --- What controllers believe ---
+
+void Checkers::LookAtTerm(CandidateProcess& candidate) {
+  if (!candidate.broken_promise().empty()) {
+    Report(Checker::kPromise, candidate.name(), candidate.broken_promise());
+  }
+  if (const controller::Controller* term = candidate.term()) {
+    MemoryWasAcknowledged(candidate, *term);
+  }
+}
+
+void Checkers::MemoryWasAcknowledged(CandidateProcess& candidate,
+                                     const controller::Controller& term) {
+  for (const controller::Topic& topic : term.cluster().topics()) {
+    for (size_t i = 0; i < topic.partitions.size(); ++i) {
+      const controller::Partition& memory = topic.partitions[i];
+      const PartitionKey key{.topic = topic.identity->id, .index = static_cast<int32_t>(i)};
+      if (!memory.has_state()) {
+        continue;
+      }
+      const auto [compared, first] =
+          compared_.try_emplace({candidate.id(), term.epoch(), key}, memory.epoch);
+      if (!first && compared->second == memory.epoch) {
+        continue;
+      }
+      compared->second = memory.epoch;
+      const StateHistory::Partition* partition = history_.Find(key);
+      const StateHistory::Record* record =
+          partition == nullptr ? nullptr : partition->At(memory.epoch);
+      if (record == nullptr || record->state != memory.state ||
+          partition->czxid != memory.czxid) {
+        Report(Checker::kMemory, topic.identity->name + '-' + std::to_string(i),
+               Text(candidate.name(), " holds state ", memory.epoch, ": ", memory.state, " czxid ",
+                    memory.czxid, ", ZooKeeper ",
+                    record == nullptr ? std::string("never had it")
+                                      : Text(record->state, " czxid ", partition->czxid)));
+      }
+    }
+  }
+}
+
+void Checkers::OnSent(const LeaderAndIsrRequest& request) {
+  for (const LeaderAndIsrTopic& topic : request.topics) {
+    for (const LeaderAndIsrPartition& sent : topic.partitions) {
+      const StateHistory::Partition* partition =
+          history_.Find({.topic = topic.topic->id, .index = sent.index});
+      const StateHistory::Record* record =
+          partition == nullptr ? nullptr : partition->At(sent.partition_epoch);
+      const bool acknowledged =
+          record != nullptr && record->state.leader == sent.leader &&
+          record->state.leader_epoch == sent.leader_epoch &&
+          SameMembers(record->state.isr, sent.isr) && partition->czxid == sent.state_czxid &&
+          partition->replicas == sent.replicas;
+      if (!acknowledged) {
+        Report(Checker::kMemory, Text(topic.topic->name, '-', sent.index),
+               Text("state ", sent.partition_epoch, " (leader ", sent.leader, " leader epoch ",
+                    sent.leader_epoch, ") is announced to broker ", request.header.broker,
+                    " in controller epoch ", request.header.controller_epoch,
+                    " and ZooKeeper never had it"));
+      }
+    }
+  }
+}
+
+// --- What is committed ---
+
+void Checkers::CommittedIsKept(BrokerProcess& broker, const ReplicaStatus& replica) {
+  if (replica.role != Role::kLeader) {
+    return;
+  }
+  const PartitionKey key = KeyOf(replica.partition);
+  const Held& held = held_[{broker.id(), key}];
+  const bool same_lead = held.life == broker.life_id() && held.role == Role::kLeader &&
+                         held.leader_epoch == replica.leader_epoch;
+  if (same_lead && held.high_watermark == replica.log.high_watermark) {
+    return;
+  }
+  if (same_lead && held.high_watermark > replica.log.high_watermark) {
+    Report(Checker::kCommitted, Text(replica.partition),
+           Text(broker.name(), " moved its high watermark back from ", held.high_watermark, " to ",
+                replica.log.high_watermark, " in leader epoch ", replica.leader_epoch));
+  }
+  if (options_.machines_crash) {
+    return;
+  }
+  Ledger& ledger = ledgers_[key];
+  if (!same_lead && replica.leader_epoch > ledger.epoch && replica.log.end < ledger.end) {
+    Report(Checker::kCommitted, Text(replica.partition),
+           Text(broker.name(), " leads in leader epoch ", replica.leader_epoch, " and ends at ",
+                replica.log.end, ", but records below ", ledger.end, " were committed in ",
+                ledger.epoch));
+  }
+  CommittedPrefix(broker, replica, ledger);
+  for (const RecordBatch& batch : broker.disk().replicas.at(key).batches) {
+    if (batch.base == ledger.end && batch.next <= replica.log.high_watermark) {
+      ledger.batches.push_back(batch);
+      ledger.end = batch.next;
+      ledger.epoch = std::max(ledger.epoch, replica.leader_epoch);
+    }
+  }
+}
+
+void Checkers::CommittedPrefix(const BrokerProcess& broker,
+                               const ReplicaStatus& replica,
+                               const Ledger& ledger) {
+  const Disk::Replica& log = broker.disk().replicas.at(KeyOf(replica.partition));
+  const Offset until = std::min(replica.log.high_watermark, ledger.end);
+  for (size_t i = 0; i < ledger.batches.size() && ledger.batches[i].next <= until; ++i) {
+    if (i >= log.batches.size() || log.batches[i] != ledger.batches[i]) {
+      Report(Checker::kCommitted, Text(replica.partition),
+             Text("the batch at ", ledger.batches[i].base, " was committed, and ", broker.name(),
+                  " holds another one there"));
+      return;
+    }
+  }
+}
+
+void Checkers::OnCommitted(const PartitionKey& partition,
+                           Offset base,
+                           const std::string& payload) {
+  probes_.Hit("acks=all acknowledged");
+  promised_.push_back({.partition = partition, .base = base, .payload = payload});
+}
+
+void Checkers::AtTheEnd() {
+  if (options_.machines_crash) {
+    return;
+  }
+  for (const Promised& promise : promised_) {
+    const StateHistory::Partition* partition = history_.Find(promise.partition);
+    for (const BrokerProcess* broker : brokers_) {
+      if (partition == nullptr || !Contains(partition->replicas, broker->id())) {
+        continue;
+      }
+      const auto log = broker->disk().replicas.find(promise.partition);
+      const bool kept =
+          log != broker->disk().replicas.end() &&
+          std::ranges::any_of(log->second.batches, [&](const RecordBatch& batch) {
+            return batch.base == promise.base && *batch.payload == promise.payload;
+          });
+      if (!kept) {
+        Report(Checker::kCommitted, Text(partition->name),
+               Text("the batch '", promise.payload, "' at ", promise.base,
+                    " was acknowledged with acks=all, and ", broker->name(), " has not got it"));
+      }
+    }
+  }
+}
+
+}  // namespace regent::simulation

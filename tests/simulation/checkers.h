@@ -1,0 +1,126 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <tuple>
+#include <utility>
+#include <vector>
+
+#include "tests/simulation/broker_process.h"
+#include "tests/simulation/candidate_process.h"
+#include "tests/simulation/options.h"
+#include "tests/simulation/probes.h"
+#include "tests/simulation/state_history.h"
+#include "tests/simulation/world.h"
+
+namespace regent::simulation {
+
+/// What was found, and about what.
+struct Failure {
+  Checker checker = Checker::kOneLeader;
+  Instant at;
+  std::string subject;  ///< A partition, "topic-0", or a process.
+  std::string text;
+};
+
+/// What must hold in every moment. Each rule is a function of its own over the cluster's state; the
+/// first one that is broken is kept.
+class Checkers final : public ControlWitness {
+ public:
+  struct Options {
+    std::optional<Checker> only;  ///< Look at this rule alone.
+    /// Machines crash: until suspects and eligible replicas are in place (R11), that may cost
+    /// committed records.
+    bool machines_crash = false;
+  };
+
+  /// `world`, `tree` and `probes` outlive it.
+  Checkers(World& world, const zk::InMemoryZooKeeper& tree, Probes& probes, Options options);
+
+  /// The processes to look at; they outlive it.
+  void Watch(BrokerProcess& broker) { brokers_.push_back(&broker); }
+  void Watch(CandidateProcess& candidate) { candidates_.push_back(&candidate); }
+
+  /// Looks at what the last step has changed.
+  void AfterStep();
+  /// A producer was told that its batch is committed.
+  void OnCommitted(const PartitionKey& partition, Offset base, const std::string& payload);
+  /// Everybody agrees: nothing that was promised may be missing now.
+  void AtTheEnd();
+  /// Reports what somebody else has found.
+  void Report(Checker checker, std::string subject, std::string text);
+
+  const std::optional<Failure>& failure() const { return failure_; }
+  const StateHistory& history() const { return history_; }
+
+  void OnSent(const LeaderAndIsrRequest& request) override;
+  void OnAnswered(BrokerProcess& agent,
+                  const ControlHeader& asked,
+                  ControllerEpoch known,
+                  const ControlResponse& response) override;
+
+ private:
+  using LeaderEpochOf = std::pair<PartitionKey, LeaderEpoch>;
+
+  /// What an agent was last seen to hold.
+  struct Held {
+    LifeId life;
+    LeaderEpoch leader_epoch = kNoLeaderEpoch;
+    PartitionEpoch partition_epoch = kNoPartitionEpoch;
+    Role role = Role::kNone;
+    Offset high_watermark{0};
+  };
+  /// What is committed of a partition, as its leaders' high watermarks have shown.
+  struct Ledger {
+    std::vector<RecordBatch> batches;
+    Offset end{0};
+    LeaderEpoch epoch = kNoLeaderEpoch;  ///< In which it was last seen to grow.
+  };
+  struct Promised {
+    PartitionKey partition;
+    Offset base{0};
+    std::string payload;
+  };
+
+  void LookAtTree();
+  void LookAtAgent(BrokerProcess& broker);
+  void LookAtTerm(CandidateProcess& candidate);
+
+  // The rules.
+  void OneLeaderInZooKeeper(const PartitionKey& key, const StateHistory::Partition& partition);
+  void OneLeaderAmongAgents(const BrokerProcess& broker, const ReplicaStatus& replica);
+  void LeaderInIsr(const StateHistory::Partition& partition);
+  void NoOlderControllerWrites(const StateHistory::Partition& partition);
+  void EpochsOnlyRise(const BrokerProcess& broker, const ReplicaStatus& replica);
+  void MemoryWasAcknowledged(CandidateProcess& candidate, const controller::Controller& term);
+  void CommittedIsKept(BrokerProcess& broker, const ReplicaStatus& replica);
+  void CommittedPrefix(const BrokerProcess& broker,
+                       const ReplicaStatus& replica,
+                       const Ledger& ledger);
+
+  void CountTransition(const StateHistory::Partition& partition);
+
+  World& world_;
+  const zk::InMemoryZooKeeper& tree_;
+  Probes& probes_;
+  Options options_;
+  std::vector<BrokerProcess*> brokers_;
+  std::vector<CandidateProcess*> candidates_;
+  StateHistory history_;
+  int64_t seen_zxid_ = 0;
+
+  std::map<LeaderEpochOf, BrokerId> leaders_;
+  std::map<LeaderEpochOf, LifeId> leading_lives_;
+  std::map<std::pair<BrokerId, PartitionKey>, Held> held_;
+  std::map<std::pair<BrokerId, LifeId>, BrokerEpoch> registrations_;
+  /// By candidate, term and partition: the version that was compared last.
+  std::map<std::tuple<BrokerId, ControllerEpoch, PartitionKey>, PartitionEpoch> compared_;
+  std::map<PartitionKey, Ledger> ledgers_;
+  std::vector<Promised> promised_;
+  std::optional<Failure> failure_;
+};
+
+}  // namespace regent::simulation

@@ -1,0 +1,124 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+
+#include "common/base/instant.h"
+#include "common/base/rng.h"
+
+namespace regent::simulation {
+
+using std::chrono::microseconds;
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+/// How often something happens, and for how long at most. `every` zero: never.
+struct Recurring {
+  Duration every{0};  ///< Mean time between two.
+  Duration for_max{0};
+
+  bool on() const { return every > Duration(0); }
+};
+
+/// Everything that may go wrong, and how often. A seed draws a subset and its rates (swarm): a run
+/// with every fault at once reaches less than many runs with a few each.
+struct FaultOptions {
+  // --- The network ---
+  Duration delay_max = milliseconds(5);
+  uint64_t request_lost_percent = 0;
+  uint64_t answer_lost_percent = 0;
+  /// Requests that arrive after their caller has given up: they run after their own retry.
+  uint64_t request_late_percent = 0;
+  uint64_t stream_break_permille = 0;  ///< Of each message.
+  Recurring cut;                       ///< Two processes, one way or both.
+  Recurring clog;                      ///< One follower's streams become slow: it lags.
+
+  // --- Processes ---
+  Recurring kill_broker;
+  Recurring kill_candidate;
+  Recurring pause;
+  /// Of the kills of brokers: the machine goes, and with it what was not synced.
+  uint64_t machine_crash_percent = 0;
+  Duration disk_max = milliseconds(2);
+  Recurring slow_disk;  ///< One broker's disk takes up to a second for everything.
+
+  // --- ZooKeeper ---
+  uint64_t lost_before_permille = 0;  ///< Of each request: no effect, no answer.
+  uint64_t lost_after_permille = 0;   ///< The effect, but no answer.
+  Recurring disconnect;               ///< One client; it does not learn that it has expired.
+  Recurring expire;                   ///< The ensemble ends one session at once.
+  Recurring lag;                      ///< One client's reads are behind.
+  Recurring outage;                   ///< The whole ensemble.
+  /// Somebody deletes /controller by hand: its holder's session lives, and so may its belief.
+  Recurring office_deleted;
+
+  static FaultOptions None() { return {}; }
+  static FaultOptions Draw(Rng& rng);
+  std::string ToText() const;
+};
+
+/// What is asked of the cluster while it suffers.
+struct WorkloadOptions {
+  Recurring create_topic;
+  uint64_t topics_max = 3;
+  Recurring preferred_election;
+  Recurring preferred_znode;  ///< The same, asked for as Kafka's tools do.
+  Recurring controlled_shutdown;
+  Recurring resignation;
+  Recurring append;
+  Duration lasts{0};  ///< Then everything heals.
+
+  static WorkloadOptions Draw(Rng& rng);
+  std::string ToText() const;
+};
+
+/// What a run looks at after each step; see checkers.h.
+enum class Checker {
+  kOneLeader,
+  kLeaderInIsr,
+  kMemory,
+  kStaleEpochs,
+  kAgreement,
+  kCommitted,
+  kPromise,
+};
+std::string_view Name(Checker checker);
+std::optional<Checker> CheckerNamed(std::string_view name);
+
+/// A bug planted in the simulated surroundings of the production code: nothing of it exists in the
+/// product.
+enum class Mutant {
+  kNone,
+  /// Announcements carry the leader epoch that the partition had when the term first spoke of it.
+  kLeaderEpochNotRaised,
+  /// A state is written with a leader from outside the ISR.
+  kLeaderOutsideIsr,
+  /// A write whose answer was lost counts as done.
+  kLostAnswerIsSuccess,
+  /// A write counts as done when it is sent.
+  kBelievedBeforeAcknowledged,
+  /// Writes go without the check of the controller epoch.
+  kNoLicence,
+  /// An agent takes every controller for the current one.
+  kStaleControllerObeyed,
+  /// An agent says "done" to some requests that never reached it.
+  kAcknowledgedUnheard,
+  /// A log keeps what it was told to cut.
+  kTruncationSkipped,
+  /// An append is acknowledged while the process still holds it, and dies with it.
+  kAppendNotWritten,
+};
+std::string_view Name(Mutant mutant);
+std::optional<Mutant> MutantNamed(std::string_view name);
+/// The checker that is to catch it.
+Checker CaughtBy(Mutant mutant);
+inline constexpr Mutant kMutants[] = {
+    Mutant::kLeaderEpochNotRaised,       Mutant::kLeaderOutsideIsr, Mutant::kLostAnswerIsSuccess,
+    Mutant::kBelievedBeforeAcknowledged, Mutant::kNoLicence,        Mutant::kStaleControllerObeyed,
+    Mutant::kAcknowledgedUnheard,        Mutant::kTruncationSkipped, Mutant::kAppendNotWritten,
+};
+
+}  // namespace regent::simulation

@@ -1,0 +1,59 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
+
+namespace regent::simulation {
+
+/// Counts how often rare things have happened, over one run or over many: one that the seeds of a
+/// run never reach shows that the simulation does not try what it is there to try.
+class Probes {
+ public:
+  void Hit(std::string_view name, uint64_t times = 1) {
+    const auto found = counts_.find(name);
+    if (found == counts_.end()) {
+      counts_.emplace(name, times);
+    } else {
+      found->second += times;
+    }
+  }
+  void Add(const Probes& other) {
+    for (const auto& [name, times] : other.counts_) {
+      Hit(name, times);
+    }
+  }
+  uint64_t Count(std::string_view name) const {
+    const auto found = counts_.find(name);
+    return found == counts_.end() ? 0 : found->second;
+  }
+  const std::map<std::string, uint64_t, std::less<>>& counts() const { return counts_; }
+
+ private:
+  std::map<std::string, uint64_t, std::less<>> counts_;
+};
+
+/// What every run of a good number of seeds must have reached.
+inline constexpr const char* kRequiredProbes[] = {
+    "lost answer before the effect",
+    "lost answer after the effect",
+    "failover",
+    "other life refused",
+    "broker in another life",
+    "renewed session, same life",
+    "truncation",
+    "preferred election",
+    "controlled shutdown",
+    "ISR shrunk",
+    "ISR expanded",
+    "write fenced",
+    "stale controller refused",
+    "request superseded",
+    "acks=all acknowledged",
+    "controller fenced itself and went on",
+    "offline partition",
+};
+
+}  // namespace regent::simulation

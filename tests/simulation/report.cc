@@ -1,0 +1,73 @@
+#include "tests/simulation/report.h"
+
+#include <cstdlib>
+#include <iostream>
+#include <string>
+
+#include <glog/logging.h>
+
+namespace regent::simulation {
+namespace {
+
+RunOptions& Current() {
+  static RunOptions current;
+  return current;
+}
+
+void SayAndAbort() {
+  std::cerr << "a CHECK failed in the simulation; replay: " << ReplayCommand(Current()) << '\n';
+  std::abort();
+}
+
+}  // namespace
+
+std::string ReplayCommand(const RunOptions& options) {
+  std::string command =
+      "tests/simulation/run --seeds 1 --first " + std::to_string(options.seed) + " --trace";
+  if (options.mutant != Mutant::kNone) {
+    command += " --mutant " + std::string(Name(options.mutant));
+  }
+  if (options.only) {
+    command += " --only " + std::string(Name(*options.only));
+  }
+  return command;
+}
+
+void Explain(std::ostream& out, RunOptions options) {
+  options.keep = Trace::Keep::kText;
+  SetCurrentRun(options);
+  const RunResult result = Run(options);
+  if (!result.failure) {
+    out << "seed " << options.seed << ": nothing is wrong the second time: the simulation is not "
+        << "deterministic\n";
+    return;
+  }
+  out << "about " << result.failure->subject << ", last:\n";
+  for (const Trace::Entry& entry : result.about_failure) {
+    out << ToText(entry) << '\n';
+  }
+  const auto ms = result.failure->at.since_origin().count() / 1000;
+  out << "seed " << options.seed << ": checker " << Name(result.failure->checker) << " at " << ms
+      << " ms: " << result.failure->subject << ": " << result.failure->text << '\n'
+      << "  setting: " << result.setting << '\n'
+      << "  replay:  " << ReplayCommand(options) << '\n';
+}
+
+void PrintTrace(std::ostream& out, RunOptions options) {
+  options.keep = Trace::Keep::kText;
+  SetCurrentRun(options);
+  const RunResult result = Run(options);
+  for (const Trace::Entry& entry : result.everything) {
+    out << ToText(entry) << '\n';
+  }
+}
+
+void NameSeedInAborts() {
+  google::InstallFailureFunction(&SayAndAbort);
+}
+
+void SetCurrentRun(const RunOptions& options) {
+  Current() = options;
+}
+
+}  // namespace regent::simulation

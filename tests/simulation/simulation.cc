@@ -1,0 +1,155 @@
+#include "tests/simulation/simulation.h"
+
+#include <memory>
+#include <utility>
+
+#include "tests/simulation/agreement.h"
+#include "tests/simulation/chaos.h"
+
+namespace regent::simulation {
+namespace {
+
+constexpr int kBrokers = 3;
+constexpr int kCandidates = 2;
+constexpr Duration kZooKeeperTick = milliseconds(50);
+constexpr Duration kAgreementLook = milliseconds(250);
+constexpr size_t kEntriesAboutFailure = 60;
+
+/// One history. Members are destroyed in reverse: processes before what surrounds them.
+class History {
+ public:
+  explicit History(const RunOptions& options)
+      : options_(options),
+        world_(options.seed, options.keep),
+        faults_(FaultOptions::Draw(world_.rng())),
+        workload_options_(WorkloadOptions::Draw(world_.rng())),
+        network_(world_, faults_),
+        around_{.world = world_,
+                .zookeeper = zookeeper_,
+                .network = network_,
+                .probes = probes_,
+                .faults = faults_,
+                .mutant = options.mutant},
+        checkers_(world_,
+                  zookeeper_,
+                  probes_,
+                  {.only = options.only, .machines_crash = faults_.machine_crash_percent > 0}),
+        cast_{.around = around_, .brokers = {}, .candidates = {}, .checkers = checkers_},
+        tormentor_(cast_, faults_),
+        workload_(cast_, workload_options_) {
+    for (int i = 0; i < kCandidates; ++i) {
+      candidates_.push_back(
+          std::make_unique<CandidateProcess>(around_, BrokerId(11 + i), checkers_));
+      cast_.candidates.push_back(candidates_.back().get());
+      checkers_.Watch(*candidates_.back());
+    }
+    for (int i = 0; i < kBrokers; ++i) {
+      brokers_.push_back(std::make_unique<BrokerProcess>(around_, BrokerId(1 + i)));
+      cast_.brokers.push_back(brokers_.back().get());
+      checkers_.Watch(*brokers_.back());
+    }
+  }
+
+  RunResult Run();
+
+ private:
+  void TickZooKeeper();
+  void LookForAgreement();
+  void StartWhatIsDown();
+
+  RunOptions options_;
+  World world_;
+  FaultOptions faults_;
+  WorkloadOptions workload_options_;
+  Probes probes_;
+  zk::InMemoryZooKeeper zookeeper_;
+  Network network_;
+  Surroundings around_;
+  Checkers checkers_;
+  Cast cast_;
+  std::vector<std::unique_ptr<CandidateProcess>> candidates_;
+  std::vector<std::unique_ptr<BrokerProcess>> brokers_;
+  Tormentor tormentor_;
+  Workload workload_;
+  bool over_ = false;
+  Instant healed_;
+};
+
+void History::TickZooKeeper() {
+  zookeeper_.AdvanceTo(world_.now());
+  world_.After(kZooKeeperTick, [this] { TickZooKeeper(); });
+}
+
+void History::StartWhatIsDown() {
+  for (const auto& candidate : candidates_) {
+    if (!candidate->up()) {
+      candidate->StartLife();
+    }
+  }
+  for (const auto& broker : brokers_) {
+    if (!broker->up()) {
+      broker->StartLife();
+    }
+  }
+}
+
+void History::LookForAgreement() {
+  StartWhatIsDown();
+  const Disagreement found =
+      FindDisagreement(checkers_.history(), cast_.brokers, cast_.candidates);
+  if (found.none()) {
+    over_ = true;
+    return;
+  }
+  if (world_.now() - healed_ > kAgreementBound) {
+    checkers_.Report(Checker::kAgreement, found.subject,
+                     "no agreement in time after healing: " + found.subject + ": " + found.text);
+    over_ = true;
+    return;
+  }
+  world_.After(kAgreementLook, [this] { LookForAgreement(); });
+}
+
+RunResult History::Run() {
+  TickZooKeeper();
+  StartWhatIsDown();
+  tormentor_.Begin();
+  workload_.Begin();
+  world_.After(workload_options_.lasts, [this] {
+    workload_.Stop();
+    tormentor_.Heal();
+    healed_ = world_.now();
+    LookForAgreement();
+  });
+  while (!over_ && !checkers_.failure() && world_.Step()) {
+    checkers_.AfterStep();
+  }
+  if (!checkers_.failure()) {
+    checkers_.AtTheEnd();
+  }
+  for (const auto& candidate : candidates_) {
+    candidate->Kill();
+  }
+  for (const auto& broker : brokers_) {
+    broker->Kill(BrokerProcess::Death::kProcess);
+  }
+  RunResult result;
+  result.failure = checkers_.failure();
+  result.trace_hash = world_.trace().hash();
+  result.steps = world_.steps();
+  result.agreed_after = world_.now() - healed_;
+  result.probes = probes_;
+  result.setting = faults_.ToText() + " | " + workload_options_.ToText();
+  const std::string subject = result.failure ? result.failure->subject : "";
+  result.about_failure = world_.trace().Last(kEntriesAboutFailure, subject);
+  result.everything = {world_.trace().entries().begin(), world_.trace().entries().end()};
+  return result;
+}
+
+}  // namespace
+
+RunResult Run(const RunOptions& options) {
+  return History(options).Run();
+}
+
+}  // namespace regent::simulation

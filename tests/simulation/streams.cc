@@ -1,0 +1,150 @@
+#include "tests/simulation/streams.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace regent::simulation {
+
+SimStreams::SimStreams(Network& network, Process& self) : network_(network), self_(self) {}
+
+SimStreams::~SimStreams() {
+  Shutdown();
+}
+
+void SimStreams::Open(OpenStream open) {
+  auto link = std::make_shared<Stream>();
+  link->follower = &self_;
+  link->follower_end = this;
+  link->outbound = open.stream;
+  link->leader = network_.At(open.endpoint.port);
+  outbound_.emplace(open.stream, link);
+  if (link->leader == nullptr) {
+    Break(network_, link);
+  }
+}
+
+void SimStreams::Send(SendToLeader send) {
+  const auto found = outbound_.find(send.stream);
+  if (found == outbound_.end() || !found->second->open) {
+    return;
+  }
+  const Link link = found->second;
+  const auto arrival = network_.Arrival(*link->follower, *link->leader);
+  if (!arrival) {
+    Break(network_, link);
+    return;
+  }
+  link->to_leader = std::max(link->to_leader, *arrival);
+  network_.world().At(link->to_leader,
+                      [&network = network_, link, message = std::move(send.message)] {
+                        DeliverToLeader(network, link, message);
+                      });
+}
+
+void SimStreams::DeliverToLeader(Network& network,
+                                 const Link& link,
+                                 const FollowerMessage& message) {
+  if (!link->open) {
+    return;
+  }
+  auto* const host = dynamic_cast<StreamHost*>(link->leader);
+  SimStreams* const end = host == nullptr ? nullptr : host->streams();
+  if (end == nullptr || (link->leader_life != 0 && end != link->leader_end)) {
+    Break(network, link);
+    return;
+  }
+  if (link->leader_life == 0) {
+    link->leader_life = link->leader->life();
+    link->leader_end = end;
+    link->inbound = std::exchange(end->next_inbound_, end->next_inbound_.Next());
+    end->inbound_.emplace(link->inbound, link);
+  }
+  end->sink_(FollowerMessageReceived{.stream = link->inbound, .message = message});
+}
+
+void SimStreams::Send(SendToFollower send) {
+  const auto found = inbound_.find(send.stream);
+  if (found == inbound_.end() || !found->second->open) {
+    return;
+  }
+  const Link link = found->second;
+  const auto arrival = network_.Arrival(*link->leader, *link->follower);
+  if (!arrival) {
+    Break(network_, link);
+    return;
+  }
+  link->to_follower = std::max(link->to_follower, *arrival);
+  network_.world().At(link->to_follower,
+                      [&network = network_, link, message = std::move(send.message)] {
+                        DeliverToFollower(network, link, message);
+                      });
+}
+
+void SimStreams::DeliverToFollower(Network& network,
+                                   const Link& link,
+                                   const LeaderMessage& message) {
+  if (!link->open) {
+    return;
+  }
+  if (link->follower_end == nullptr) {
+    Break(network, link);
+    return;
+  }
+  link->follower_end->sink_(
+      LeaderMessageReceived{.stream = link->outbound, .message = message});
+}
+
+void SimStreams::Break(Network& network, const Link& link) {
+  if (!std::exchange(link->open, false)) {
+    return;
+  }
+  network.world().After(network.UntilNoticed(), [link] {
+    if (SimStreams* const end = std::exchange(link->follower_end, nullptr)) {
+      end->Forget(link);
+      end->sink_(OutboundLost{.stream = link->outbound});
+    }
+  });
+  network.world().After(network.UntilNoticed(), [link] {
+    if (SimStreams* const end = std::exchange(link->leader_end, nullptr)) {
+      end->Forget(link);
+      end->sink_(InboundLost{.stream = link->inbound});
+    }
+  });
+}
+
+void SimStreams::Forget(const Link& link) {
+  if (link->follower == &self_) {
+    outbound_.erase(link->outbound);
+  } else {
+    inbound_.erase(link->inbound);
+  }
+}
+
+void SimStreams::Close(CloseStream close) {
+  const auto link = outbound_.extract(close.stream);
+  if (!link.empty()) {
+    link.mapped()->follower_end = nullptr;
+    Break(network_, link.mapped());
+  }
+}
+
+void SimStreams::Drop(DropFollower drop) {
+  const auto link = inbound_.extract(drop.stream);
+  if (!link.empty()) {
+    link.mapped()->leader_end = nullptr;
+    Break(network_, link.mapped());
+  }
+}
+
+void SimStreams::Shutdown() {
+  for (const auto& [id, link] : std::exchange(outbound_, {})) {
+    link->follower_end = nullptr;
+    Break(network_, link);
+  }
+  for (const auto& [id, link] : std::exchange(inbound_, {})) {
+    link->leader_end = nullptr;
+    Break(network_, link);
+  }
+}
+
+}  // namespace regent::simulation

@@ -1,0 +1,87 @@
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "common/base/instant.h"
+#include "common/base/rng.h"
+#include "common/runtime/loop.h"
+#include "tests/simulation/trace.h"
+
+namespace regent::simulation {
+
+/// Time, chance and order: one heap of events, ordered by (time, sequence number). Nothing else in
+/// a simulation decides what comes next.
+class World {
+ public:
+  World(uint64_t seed, Trace::Keep keep) : rng_(seed), trace_(keep) {}
+  World(const World&) = delete;
+  World& operator=(const World&) = delete;
+
+  Instant now() const { return now_; }
+  Rng& rng() { return rng_; }
+  Trace& trace() { return trace_; }
+
+  void At(Instant at, std::function<void()> task);
+  void After(Duration wait, std::function<void()> task) { At(now_ + wait, std::move(task)); }
+  /// Runs the earliest event; false if there is none.
+  bool Step();
+  uint64_t steps() const { return steps_; }
+
+  /// A duration in [low, high], drawn.
+  Duration Between(Duration low, Duration high);
+
+ private:
+  struct Entry {
+    Instant at;
+    uint64_t sequence = 0;
+    std::function<void()> task;
+  };
+  static bool Later(const Entry& a, const Entry& b) {
+    return a.at != b.at ? a.at > b.at : a.sequence > b.sequence;
+  }
+
+  Instant now_;
+  uint64_t next_sequence_ = 0;
+  uint64_t steps_ = 0;
+  std::vector<Entry> heap_;
+  Rng rng_;
+  Trace trace_;
+};
+
+/// The thread of one life of a simulated process. Paused, it runs nothing and its timers pile up;
+/// closed, it never runs anything again.
+class SimExecutor final : public Executor {
+ public:
+  /// `jitter_max`: how long a task may wait for the thread.
+  SimExecutor(World& world, Duration jitter_max);
+  ~SimExecutor() override;
+  SimExecutor(const SimExecutor&) = delete;
+  SimExecutor& operator=(const SimExecutor&) = delete;
+
+  bool Post(std::function<void()> task) override;
+  bool PostUrgent(std::function<void()> task) override;
+  bool PostAt(Instant at, std::function<void()> task) override;
+  Instant Now() const override;
+
+  void Pause();
+  void Resume();
+  /// Drops everything that is queued.
+  void Close();
+  bool paused() const;
+  /// Whether a task has run since the last call.
+  bool TakeRan();
+
+ private:
+  struct State;
+  static void ScheduleOne(const std::shared_ptr<State>& state);
+  static void RunOne(State& state);
+
+  std::shared_ptr<State> state_;
+};
+
+}  // namespace regent::simulation

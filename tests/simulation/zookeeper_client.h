@@ -1,0 +1,81 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "common/zk/client.h"
+#include "common/zk/in_memory.h"
+#include "tests/simulation/options.h"
+#include "tests/simulation/probes.h"
+#include "tests/simulation/world.h"
+
+namespace regent::simulation {
+
+/// The ZooKeeper client of one simulated process: the in-memory one, which loses answers as the
+/// seed wants it, and the place where bugs in writing are planted.
+class SimZkClient final : public zk::Client {
+ public:
+  struct Options {
+    std::string owner;  ///< For the trace.
+    uint64_t lost_before_permille = 0;
+    uint64_t lost_after_permille = 0;
+    Duration delay_max = milliseconds(2);
+    Mutant mutant = Mutant::kNone;
+  };
+
+  /// All arguments outlive the client.
+  SimZkClient(World& world,
+              zk::InMemoryZooKeeper& server,
+              Executor& owner,
+              zk::SessionListener& listener,
+              Probes& probes,
+              Options options);
+  ~SimZkClient() override;
+
+  void Get(const std::string& path, zk::Watch watch, zk::Callback<zk::Node> done) override;
+  void Exists(const std::string& path,
+              zk::Watch watch,
+              zk::Callback<std::optional<zk::Stat>> done) override;
+  void Children(const std::string& path,
+                zk::Watch watch,
+                zk::Callback<std::vector<std::string>> done) override;
+  void Create(zk::CreateOp op, zk::Callback<zk::OpResult> done) override;
+  void Set(zk::SetOp op, zk::Callback<zk::Stat> done) override;
+  void Delete(zk::DeleteOp op, zk::Callback<std::monostate> done) override;
+  void Multi(std::vector<zk::Op> ops, zk::Callback<std::vector<zk::OpResult>> done) override;
+  void Sync(const std::string& path, zk::Callback<std::monostate> done) override;
+
+  zk::Generation generation() const override { return inner_.generation(); }
+  zk::SessionState state() const override { return inner_.state(); }
+  int64_t session_id() const override { return inner_.session_id(); }
+  void Heartbeat(Instant now) override { inner_.Heartbeat(now); }
+  void Close() override { inner_.Close(); }
+
+  zk::InMemoryClient& inner() { return inner_; }
+  /// No answer is lost any more, unless the connection breaks.
+  void Heal();
+  /// Called when the client goes.
+  std::function<void()> on_gone;
+
+ private:
+  void MaybeLose();
+  /// Whether every operation of a write has left its mark in the tree.
+  bool Happened(const std::vector<zk::Op>& ops) const;
+  void CountLost(const std::vector<zk::Op>& ops);
+  void Plant(std::vector<zk::Op>& ops) const;
+  std::vector<zk::OpResult> Pretended(const std::vector<zk::Op>& ops) const;
+
+  World& world_;
+  zk::InMemoryZooKeeper& server_;
+  Executor& owner_;
+  Probes& probes_;
+  Options options_;
+  zk::InMemoryClient inner_;
+};
+
+}  // namespace regent::simulation
