@@ -447,6 +447,9 @@ void PartitionWriter::QueueLater(PartitionRef ref) {
 }
 
 void PartitionWriter::DropWishes(PartitionRef ref) {
+  if (auto unsure = unsure_.extract(ref)) {
+    TakeBack(unsure.mapped());
+  }
   const auto found = wishes_.find(ref);
   if (found == wishes_.end()) {
     return;

@@ -396,6 +396,16 @@ TEST_F(Writer, LivesThroughAReadingOfATopicThatHasGone) {
   EXPECT_TRUE(world.alters.contains(request));
 }
 
+TEST_F(Writer, AnswersAnAlterOfUnknownOutcomeWhoseTopicGoesBeforeItIsRead) {
+  world.CreateTopic("t", {{1, 2, 3}});
+  world.Once(Any<Write>(), Fate::kLoseAnswer);
+  world.Always(Any<ReadPartitions>(), Fate::kDrop);
+  const RequestId request = world.Alter(1, {"t", 0}, {1, 2});
+  world.ChangeStore([](toy::ToyStore& store) { store.RemoveTopic("t"); });
+  world.Pass(seconds(1));
+  EXPECT_TRUE(world.alters.contains(request));
+}
+
 TEST_F(Writer, ForgetsTheProblemsOfATopicThatHasGone) {
   world.CreateTopic("t", Assignment(1));
   world.store.topics.at("t").partitions.clear();
