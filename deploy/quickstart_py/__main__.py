@@ -49,8 +49,8 @@ def parse_arguments(arguments):
     parser.add_argument("--wait", type=float, default=60, metavar="SECONDS",
                         help="longest wait for a row (default: %(default)g)")
     parser.add_argument("--build-dir", metavar="DIR", type=pathlib.Path,
-                        default=ROOT / "build" / "release",
-                        help="where the programs are built (default: build/release)")
+                        help="where the programs are built (default: build/release, or where "
+                        "those of the running cluster are)")
     parser.add_argument("--no-build", action="store_true",
                         help="neither install packages nor build: the programs are there")
     options = parser.parse_intermixed_args(arguments)
@@ -68,7 +68,8 @@ def parse_arguments(arguments):
         parser.error(f"--base-port {options.base_port} is out of range: {LOWEST_BASE_PORT} to "
                      f"{HIGHEST_BASE_PORT}, so that every port shifted with it exists")
     options.dir = pathlib.Path(options.dir).expanduser().resolve()
-    options.build_dir = options.build_dir.resolve()
+    if options.build_dir:
+        options.build_dir = options.build_dir.resolve()
     return options
 
 
@@ -99,9 +100,11 @@ def settle(options):
         settings = {}
     asked = {"base_port": options.base_port, "dedicated": options.dedicated_controllers}
     asked = {key: value for key, value in asked.items() if value is not None}
-    defaults = {"base_port": clusters.BASE_PORT, "dedicated": False}
+    defaults = {"base_port": clusters.BASE_PORT, "dedicated": False,
+                "build_dir": str(ROOT / "build" / "release")}
     old = {**defaults, **settings}
     new = {**old, **asked}
+    options.build_dir = options.build_dir or pathlib.Path(old["build_dir"])
 
     def make(chosen):
         return clusters.Cluster(options.dir, options.build_dir, chosen["base_port"],
@@ -111,6 +114,7 @@ def settle(options):
         raise Failure(f"the cluster in {options.dir} runs with base port {old['base_port']}"
                       f"{' and dedicated controllers' if old['dedicated'] else ''}; stop it first "
                       "(deploy/quickstart stop), or choose another directory with --dir DIR")
+    new["build_dir"] = str(options.build_dir)
     remembered.write_text(json.dumps(new) + "\n")
     return make(new)
 

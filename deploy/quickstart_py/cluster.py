@@ -103,9 +103,12 @@ class Cluster:
         environment = {k: v for k, v in os.environ.items() if k != "REGENTCTL_CONTROLLER"}
         command = [self._program("regentctl"), "--controller", self.addresses()]
         command += ["--timeout", timeout, "-o", "json", *arguments]
-        done = subprocess.run(
-            command, capture_output=True, text=True, env=environment, check=False
-        )
+        try:
+            done = subprocess.run(
+                command, capture_output=True, text=True, env=environment, check=False
+            )
+        except OSError as error:
+            raise Failure(f"cannot run {command[0]}: {error.strerror}") from None
         try:
             return done.returncode, json.loads(done.stdout)
         except ValueError:
@@ -123,7 +126,10 @@ class Cluster:
     def controller_id(self):
         if all(p.pid() is None for p in (*self.brokers.values(), *self.controllers.values())):
             return None
-        code, answer = self.ctl("controller", "status", timeout="2s")
+        try:
+            code, answer = self.ctl("controller", "status", timeout="2s")
+        except Failure:
+            return None  # Without regentctl the cluster can still be stopped.
         return answer["controller"]["id"] if code == 0 else None
 
     # Innards.
