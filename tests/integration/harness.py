@@ -14,6 +14,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import unittest
 import urllib.request
@@ -163,6 +164,63 @@ def _srvr(host, port):
         return ""
 
 
+class Proxy:
+    """Forwards a port to ZooKeeper, until it is cut or told to hold back the answers."""
+
+    def __init__(self, port, target):
+        self._target = target
+        self._cut = threading.Event()
+        self._answers = threading.Event()
+        self._answers.set()
+        self._listener = socket.create_server((LOOPBACK, port))
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def cut(self):
+        """From here on it is as silent as a cut cable."""
+        self._cut.set()
+
+    def mend(self):
+        self._cut.clear()
+
+    def hold_answers(self):
+        """Requests still arrive; their answers wait."""
+        self._answers.clear()
+
+    def release_answers(self):
+        self._answers.set()
+
+    def close(self):
+        self._answers.set()
+        self._listener.shutdown(socket.SHUT_RDWR)  # Wakes the thread that accepts.
+        self._listener.close()
+
+    def _serve(self):
+        while True:
+            try:
+                client, _ = self._listener.accept()
+            except OSError:
+                return
+            if self._cut.is_set():
+                client.close()
+                continue
+            server = socket.create_connection(self._target)
+            for source, sink, answers in ((client, server, False), (server, client, True)):
+                threading.Thread(target=self._pump, args=(source, sink, answers),
+                                 daemon=True).start()
+
+    def _pump(self, source, sink, answers):
+        with source:
+            try:
+                while chunk := source.recv(65536):
+                    if answers:
+                        self._answers.wait()
+                    if not self._cut.is_set():  # What comes while cut is lost.
+                        sink.sendall(chunk)
+                sink.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass
+
+
 class Cluster:
     """Brokers and controllers beside a ZooKeeper that somebody has started."""
 
@@ -197,14 +255,15 @@ class Cluster:
         self.processes[name] = process
         return process
 
-    def controller(self, controller, *flags, host=LOOPBACK, prefix=()):
+    def controller(self, controller, *flags, host=LOOPBACK, prefix=(), zookeeper=None):
         name = f"controller-{controller}"
         port = 9300 + controller
         self.addresses[name] = f"{host}:{port}"
         self.metrics[name] = f"{host}:{port + 100}"
         self.prefixes[name] = list(prefix)
         command = [*prefix, PROGRAMS["regent-controller"], f"--id={controller}",
-                   f"--zookeeper={self.zookeeper}", f"--data-dir={self.directory / name}",
+                   f"--zookeeper={zookeeper or self.zookeeper}",
+                   f"--data-dir={self.directory / name}",
                    f"--listen=REGENT://{host}:{port}", f"--metrics-listen={host}:{port + 100}",
                    f"--zookeeper-session-timeout-ms={self.session_ms}", *flags]
         process = Process(name, command, self.directory)

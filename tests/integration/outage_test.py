@@ -15,6 +15,10 @@ class Outage(ClusterTest):
         self.cluster.ctl("topic", "create", "t", "--replica-assignment", ASSIGNMENT)
         return self.cluster.await_rows("t", ALL)
 
+    def all_in_sync(self):
+        found = self.cluster.partitions("t")
+        return found and all(sorted(p["isr"]) == [0, 1, 2] for p in found)
+
     def test_zookeeper_gone_for_three_session_timeouts_changes_nothing(self):
         before = epochs(self.three_brokers())
         office = self.cluster.office()
@@ -39,9 +43,7 @@ class Outage(ClusterTest):
                                for p in self.cluster.partitions("t") or [{"leader": victim}]),
                    "the others lead")
         self.cluster[victim].resume()
-        eventually(lambda: all(sorted(p["isr"]) == [0, 1, 2]
-                               for p in self.cluster.partitions("t") or [{"isr": []}]),
-                   "it is in sync again")
+        eventually(self.all_in_sync, "it is in sync again")
         self.assertTrue(self.cluster[victim].running())
         self.assertEqual(self.cluster.office(), office)
 
@@ -49,16 +51,14 @@ class Outage(ClusterTest):
         self.three_brokers()
         old = self.cluster.office()
         self.cluster[old[0]].pause()
-        others = [f"broker-{b}" for b in (0, 1, 2) if b != old[0]]
+        other = next(f"broker-{b}" for b in (0, 1, 2) if b != old[0])
 
         def successor():
-            code, answer = self.cluster.run_ctl("controller", "status", timeout="2s", at=others[0])
+            code, answer = self.cluster.run_ctl("controller", "status", timeout="2s", at=other)
             return code == 0 and answer["controller"]["epoch"] == old[1] + 1
         eventually(successor, "another is the controller")
         self.cluster[old[0]].resume()
-        eventually(lambda: all(sorted(p["isr"]) == [0, 1, 2]
-                               for p in self.cluster.partitions("t") or [{"isr": []}]),
-                   "the old one's broker is in sync again")
+        eventually(self.all_in_sync, "the old one's broker is in sync again")
         office = self.cluster.office()
         self.assertEqual(office[1], old[1] + 1)
         self.assertNotEqual(office[0], old[0])
@@ -70,9 +70,9 @@ class Outage(ClusterTest):
         led = next(i for i, p in enumerate(before) if p["leader"] == victim)
         self.cluster[victim].end(signal.SIGKILL)
         self.cluster[victim].start()
-        eventually(lambda: all(sorted(p["isr"]) == [0, 1, 2]
-                               for p in self.cluster.partitions("t") or [{"isr": []}]),
-                   "it is in sync again")
+        eventually(lambda: (self.cluster.partitions("t") or before)[led]["leader"] != victim,
+                   "another leads what it led")
+        eventually(self.all_in_sync, "it is in sync again")
         after = self.cluster.partitions("t")[led]
         self.assertNotEqual(after["leader"], victim)
         self.assertEqual(after["leaderEpoch"], before[led]["leaderEpoch"] + 1)
