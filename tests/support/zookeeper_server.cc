@@ -34,19 +34,19 @@ constexpr int kStartAttempts = 3;
 /// A server that is starting may accept a connection and never answer it.
 constexpr Duration kProbePatience = std::chrono::milliseconds(100);
 
-sockaddr_in Loopback(int port) {
+sockaddr_in Loopback(const std::string& host, int port) {
   sockaddr_in address{};
   address.sin_family = AF_INET;
   address.sin_port = htons(static_cast<uint16_t>(port));
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  address.sin_addr.s_addr = inet_addr(host.c_str());
   return address;
 }
 
 /// A port that was free a moment ago. Somebody else may take it: the start is tried again then.
-int FreePort() {
+int FreePort(const std::string& host) {
   const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   PCHECK(fd >= 0);
-  sockaddr_in address = Loopback(0);
+  sockaddr_in address = Loopback(host, 0);
   socklen_t size = sizeof address;
   PCHECK(bind(fd, reinterpret_cast<sockaddr*>(&address), size) == 0);
   PCHECK(getsockname(fd, reinterpret_cast<sockaddr*>(&address), &size) == 0);
@@ -77,7 +77,8 @@ Result<std::unique_ptr<ZooKeeperServer>> ZooKeeperServer::Start(Options options)
   const int attempts = server->options_.port == 0 ? kStartAttempts : 1;
   Status status = Success{};
   for (int i = 0; i < attempts; ++i) {
-    server->port_ = server->options_.port == 0 ? FreePort() : server->options_.port;
+    server->port_ =
+        server->options_.port == 0 ? FreePort(server->options_.address) : server->options_.port;
     status = server->Launch();
     if (status.ok()) {
       return server;
@@ -102,7 +103,7 @@ Status ZooKeeperServer::Launch() {
   std::ofstream(directory / "zoo.cfg") << "tickTime=" << tick << "\ninitLimit=20\nsyncLimit=10\n"
                                        << "dataDir=" << (directory / "data").string() << "\n"
                                        << "clientPort=" << port_ << "\n"
-                                       << "clientPortAddress=127.0.0.1\n"
+                                       << "clientPortAddress=" << options_.address << "\n"
                                        << "admin.enableServer=false\n"
                                        << "4lw.commands.whitelist=*\nmaxClientCnxns=0\n";
   const std::string config = (directory / "zoo.cfg").string();
@@ -207,7 +208,7 @@ std::string ZooKeeperServer::FourLetterWord(const std::string& word, Duration pa
   const timeval limit{.tv_sec = patience.count() / 1'000'000,
                       .tv_usec = patience.count() % 1'000'000};
   setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
-  const sockaddr_in address = Loopback(port_);
+  const sockaddr_in address = Loopback(options_.address, port_);
   std::string answer;
   if (connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0 &&
       send(fd, word.data(), word.size(), MSG_NOSIGNAL) == static_cast<ssize_t>(word.size())) {

@@ -24,6 +24,8 @@ class ZooKeeperServer {
     bool force_sync = false;
     /// 0 for a free one.
     int port = 0;
+    /// A loopback address.
+    std::string address = "127.0.0.1";
   };
 
   /// Starts the server and waits until it serves. The error says what is missing or shows the end
@@ -35,7 +37,7 @@ class ZooKeeperServer {
   ZooKeeperServer& operator=(const ZooKeeperServer&) = delete;
 
   /// "127.0.0.1:port".
-  std::string hosts() const { return "127.0.0.1:" + std::to_string(port_); }
+  std::string hosts() const { return options_.address + ":" + std::to_string(port_); }
   int port() const { return port_; }
   pid_t pid() const { return pid_; }
   const std::filesystem::path& directory() const { return options_.directory; }

@@ -180,10 +180,9 @@ TEST_F(RealClientTest, LeaseEndsThoughTheZooKeeperThreadIsStuck) {
   thread_.Add(clog);
   EXPECT_TRUE(owner->AwaitSession(kLeaseEnded));
   EXPECT_TRUE(server_->HasSession(owner->session_id()));
+  owner->ForgetEvents();
   clog->Release();
-  EXPECT_TRUE(owner->AwaitSession([&](const SessionEvent& event) {
-    return event.state == kConnected && owner->sessions().size() > 2;
-  }));
+  EXPECT_TRUE(owner->AwaitSession(kConnected)) << "the session lives: acting may go on";
   thread_.Remove(clog);
 }
 
@@ -260,8 +259,8 @@ TEST_F(RealClientTest, NameThatMovesToAnotherAddressIsFollowed) {
   ASSERT_TRUE(first);
   owner->ForgetEvents();
   server_->Kill();
-  auto moved =
-      ZooKeeperServer::Start({.tick = milliseconds(200), .directory = server_->directory()});
+  auto moved = ZooKeeperServer::Start(
+      {.tick = milliseconds(200), .directory = server_->directory(), .address = "127.0.0.2"});
   ASSERT_TRUE(moved.ok()) << moved.error();
   {
     const MutexLock lock(mutex);
