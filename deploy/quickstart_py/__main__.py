@@ -181,14 +181,19 @@ def do_walk(cluster, options):
     story = walk.Story(options.rows)  # First: a bad file should not cost a build.
     prepare(options)
     print("Cluster", flush=True)
-    cluster.start_base(say)
-    differs = walk.Walk(cluster, story, walk.stop_signal(options.kill), options.wait, say).run()
-    if options.stop_after:
-        print("\nStop", flush=True)
-        cluster.stop(say)
-    if differs:
+    try:
+        cluster.start_base(say)
+        steps = walk.Walk(cluster, story, walk.stop_signal(options.kill), options.wait, say)
+        differs = steps.run()
+        if differs:
+            raise Failure(differs)
+    except Failure:
         print_logs(cluster)
-        raise Failure(differs)
+        raise
+    finally:
+        if options.stop_after:
+            print("\nStop", flush=True)
+            cluster.stop(say)
     print(f"\nAll {len(story.rows)} rows are as expected.")
     if not options.stop_after:
         print(how_to_go_on(cluster, options))

@@ -4,6 +4,7 @@ import re
 import signal
 import time
 
+from cluster import BROKERS
 from processes import Failure
 
 POLL = 0.1
@@ -53,6 +54,12 @@ class Story:
             [int(broker) for broker in replicas.split(":")]
             for replicas in self.settings["assignment"].split(",")
         ]
+        for row in self.rows:
+            if row.expected and len(row.expected) != len(self.replicas):
+                raise Failure(
+                    f"{path}: step {row.step} expects {len(row.expected)} partitions, and the "
+                    f"assignment has {len(self.replicas)}"
+                )
 
     def _read(self, line):
         if "|" in line:
@@ -78,9 +85,13 @@ class Story:
 
     @staticmethod
     def _action(text):
-        verb, *brokers = text.split()
+        verb, *brokers = text.split() or [""]
         if verb not in ("start", "stop", "create", "elect"):
             raise ValueError(f"'{verb}' is not start, stop, create or elect")
+        known = [str(broker) for broker in BROKERS]
+        if (verb in ("start", "stop")) != bool(brokers) or not set(brokers) <= set(known):
+            raise ValueError(f"'{text.strip()}': start and stop name brokers out of "
+                             f"{', '.join(known)}; create and elect name none")
         return verb, [int(broker) for broker in brokers]
 
 
