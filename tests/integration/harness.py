@@ -410,14 +410,20 @@ class ClusterTest(unittest.TestCase):
         return done.stdout + done.stderr
 
 
+def enter_own_network():
+    """Runs this program anew in a network namespace of its own, unless it is in one."""
+    if os.environ.get("REGENT_TEST_NETWORK") == "own":
+        return
+    environment = {**os.environ, "REGENT_TEST_NETWORK": "own"}
+    environment = {k: v for k, v in environment.items() if not k.lower().endswith("_proxy")}
+    root = [] if os.geteuid() == 0 else ["--map-root-user"]
+    script = 'ip link set lo up && exec "$0" -B "$@"'
+    os.execvpe("unshare", ["unshare", *root, "--net", "--mount", "--pid", "--fork",
+                           "--kill-child", "--mount-proc", "sh", "-c", script, sys.executable,
+                           *sys.argv], environment)
+
+
 def main():
     """Runs the test program's tests in a network namespace of its own."""
-    if os.environ.get("REGENT_TEST_NETWORK") != "own":
-        environment = {**os.environ, "REGENT_TEST_NETWORK": "own"}
-        environment = {k: v for k, v in environment.items() if not k.lower().endswith("_proxy")}
-        root = [] if os.geteuid() == 0 else ["--map-root-user"]
-        script = 'ip link set lo up && exec "$0" -B "$@"'
-        os.execvpe("unshare", ["unshare", *root, "--net", "--mount", "--pid", "--fork",
-                               "--kill-child", "--mount-proc", "sh", "-c", script, sys.executable,
-                               *sys.argv], environment)
+    enter_own_network()
     unittest.main(verbosity=2)
