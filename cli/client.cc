@@ -14,6 +14,7 @@ namespace {
 using std::chrono::milliseconds;
 
 constexpr milliseconds kAskAtMost{2000};  // One that hangs must not eat the others' time.
+constexpr milliseconds kLearnAtMost{3000};
 constexpr milliseconds kPauseFirst{50};
 constexpr milliseconds kPauseMax{1000};
 constexpr int kAnswerBytesMax = 256 << 20;
@@ -313,6 +314,30 @@ void Client::LearnAddresses() {
   }
 }
 
+void Client::LearnDuration(const std::string& watched, v1::ControllerChange& change) {
+  const std::string winner = AddressOf(change.controller().endpoint());
+  if (change.controller().id() < 0 || change.failover_ms() >= 0 || winner.empty() ||
+      winner == watched) {
+    return;
+  }
+  grpc::ClientContext context;
+  context.set_deadline(std::chrono::system_clock::now() + kLearnAtMost);
+  const auto stream = StubOf(winner).WatchController(&context, {});
+  for (v1::ControllerChange own; stream->Read(&own);) {
+    // Its first messages may tell of the time before it took office.
+    if (own.controller().active_here() && SameOffice(own.controller(), change.controller())) {
+      change.set_failover_ms(own.failover_ms());
+      change.set_reason(own.reason());
+      break;
+    }
+    if (own.controller().epoch() > change.controller().epoch()) {
+      break;
+    }
+  }
+  context.TryCancel();
+  stream->Finish();
+}
+
 Client::Watch Client::WatchAt(const std::string& address,
                               const std::function<bool(const v1::ControllerChange&)>& see) {
   grpc::ClientContext context;
@@ -325,6 +350,7 @@ Client::Watch Client::WatchAt(const std::string& address,
       continue;
     }
     seen_ = change.controller();
+    LearnDuration(address, change);
     if (!see(change)) {
       context.TryCancel();
       return Watch::kEnded;

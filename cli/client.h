@@ -84,6 +84,8 @@ class Client {
   bool BackOff(Clock::time_point deadline);
   /// Adds the addresses of the brokers that the active controller knows, if it answers at once.
   void LearnAddresses();
+  /// Asks the winner how long the failover took: nobody else knows.
+  void LearnDuration(const std::string& watched, v1::ControllerChange& change);
   enum class Watch { kEnded, kBroken, kSilent };
   Watch WatchAt(const std::string& address,
                 const std::function<bool(const v1::ControllerChange&)>& see);

@@ -17,7 +17,7 @@ namespace {
 constexpr size_t kOpsInFlightMax = 10'000;
 constexpr Duration kConnectPatienceMin = std::chrono::milliseconds(20);
 constexpr Duration kAuthRetry = std::chrono::seconds(5);
-constexpr Duration kLookUpAgain = std::chrono::seconds(2);
+constexpr Duration kLookUpPauseMin = std::chrono::milliseconds(250);
 constexpr Duration kFarewell = std::chrono::milliseconds(500);
 constexpr Duration kAwayReport = std::chrono::seconds(5);
 
@@ -188,7 +188,7 @@ void Session::LookUpHosts(Instant now) {
     return;
   }
   look_up_->running = true;
-  look_up_not_before_ = now + kLookUpAgain;
+  look_up_not_before_ = now + std::max(timeout_ / 4, kLookUpPauseMin);
   // Nobody waits for it: a name service that is away takes its time, also when we end.
   std::thread([look_up = look_up_, hosts = options_.hosts, resolve = options_.resolve] {
     std::string found = resolve(hosts);
@@ -265,7 +265,7 @@ Instant Session::KeepTime(Instant now) {
     return silent_at;
   }
   ReportAway(now);
-  if (!options_.hosts.numeric() && now - away_since_ > kLookUpAgain / 2) {
+  if (!options_.hosts.numeric() && now - away_since_ > timeout_ / 8) {
     UseNewAddresses();
   }
   // A server that is not there must not keep us from the others, nor from itself when it is back

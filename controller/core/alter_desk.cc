@@ -82,7 +82,9 @@ void AlterDesk::Settle(const WaitingAlter& alter, AlterAnswer answer) {
     ++term_.counters.alters_refused;
     // So that nobody waits for news that never comes (R8).
     if (const auto ref = term_.cluster.Find(result.topic, result.index)) {
-      announcer_.Mark(alter.sender, *ref);
+      if (Contains(term_.cluster.at(*ref).replicas, alter.sender)) {
+        announcer_.Mark(alter.sender, *ref);
+      }
       if (answer == AlterAnswer::kControllerBehind) {
         writer_.ReadBack({*ref});
       }

@@ -314,13 +314,14 @@ void Announcer::TakeRoles(Agent& agent,
     const bool told = entry != listed.end();
     if (told ? Settles(entry->second->answer) : response.settled_omitted) {
       digest.settled.push_back(sent.partition);
+      agent.parked.erase(sent.partition);
       const Partition& p = term_.cluster.at(sent.partition);
       if (!call.stop && p.state.leader == digest.broker &&
           p.state.leader_epoch == sent.leader_epoch) {
         digest.confirmed.push_back(sent.partition);
       }
     } else if (told) {
-      agent.parked.emplace(term_.now() + term_.options().problem_retry, sent.partition);
+      agent.parked[sent.partition] = term_.now() + term_.options().problem_retry;
       digest.refusals.push_back({.partition = sent.partition,
                                  .sent_leader_epoch = sent.leader_epoch,
                                  .entry = *entry->second});
@@ -379,10 +380,13 @@ void Announcer::BackOff(Backoff& backoff) {
 
 void Announcer::Tick() {
   for (auto& [id, agent] : agents_) {
-    while (!agent.parked.empty() && agent.parked.begin()->first <= term_.now()) {
-      agent.dirty.insert(agent.parked.begin()->second);
-      agent.parked.erase(agent.parked.begin());
-    }
+    std::erase_if(agent.parked, [&, &dirty = agent.dirty](const auto& entry) {
+      const bool due = entry.second <= term_.now();
+      if (due) {
+        dirty.insert(entry.first);
+      }
+      return due;
+    });
     if (Wants(agent)) {
       ready_.insert(id);
     }
@@ -416,9 +420,8 @@ bool Announcer::HasHeard(BrokerId broker, PartitionRef ref) const {
   // What is in flight was taken from a sorted set, or from the sorted list of hosted partitions.
   const bool in_flight =
       agent.control && std::ranges::binary_search(agent.control->sent, ref, {}, &Sent::partition);
-  const bool parked =
-      std::ranges::any_of(agent.parked, [&](const auto& entry) { return entry.second == ref; });
-  return agent.full_done() && !in_flight && !parked && !agent.dirty.contains(ref);
+  return agent.full_done() && !in_flight && !agent.parked.contains(ref) &&
+         !agent.dirty.contains(ref);
 }
 
 bool Announcer::Quiet() const {

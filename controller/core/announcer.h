@@ -97,7 +97,7 @@ class Announcer {
     // LeaderAndIsr and StopReplica: one lane.
     std::set<PartitionRef> dirty;
     std::set<PartitionRef> stop;
-    std::multimap<Instant, PartitionRef> parked;  ///< Refused: tried again at that time.
+    std::map<PartitionRef, Instant> parked;  ///< Refused: tried again at that time.
     std::optional<ControlCall> control;
     Backoff control_backoff;
     uint64_t full_number = 0;

@@ -289,6 +289,7 @@ void Controller::Impl::On(const Ticked& /*event*/) {
     load_again_at_.reset();
     term.Emit(LoadCluster{term.epoch()});
   }
+  term.Tick();
   writer.Tick();
   announcer.Tick();
   elections.Tick();

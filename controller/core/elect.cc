@@ -94,7 +94,11 @@ std::optional<PartitionState> DemandedState(const PartitionState& current,
     return Shrunk(current, Keep(current, replicas, ReplicaStanding::kStopping), term);
   }
   if (const auto returned = FirstInSync(current, replicas, ReplicaStanding::kReturned)) {
-    return NewLeader(current, *returned, Keep(current, replicas, ReplicaStanding::kReturned), term);
+    BrokerList kept = Keep(current, replicas, ReplicaStanding::kReturned);
+    std::erase_if(kept, [&](BrokerId member) {
+      return StandingOf(replicas, member) == ReplicaStanding::kStopping;
+    });
+    return NewLeader(current, *returned, std::move(kept), term);
   }
   if (!has_leader) {
     return std::nullopt;

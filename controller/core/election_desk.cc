@@ -143,14 +143,17 @@ void ElectionDesk::Take(const PreferredElectionRead& election) {
 }
 
 void ElectionDesk::ZnodeSettled() {
-  if (!znode_version_ || !znode_left_.empty()) {
+  if (!znode_version_ || !znode_left_.empty() || znode_deletion_out_) {
     return;
   }
   const int32_t version = *znode_version_;
+  znode_deletion_out_ = true;
   term_.IssueWrite({DeletePreferredElection{.expected = version}},
                    [this, version](const WriteOutcome& outcome) {
+                     znode_deletion_out_ = false;
                      if (std::holds_alternative<WriteUnknown>(outcome)) {
-                       ZnodeSettled();  // A second deletion of the same version harms nobody.
+                       // A second deletion of the same version harms nobody.
+                       term_.Later([this] { ZnodeSettled(); });
                        return;
                      }
                      znode_version_.reset();

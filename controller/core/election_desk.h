@@ -50,6 +50,7 @@ class ElectionDesk {
   std::map<PartitionRef, std::vector<Waiter>> waiting_;
   std::optional<int32_t> znode_version_;  ///< Of the election node that is being obeyed.
   std::set<PartitionRef> znode_left_;
+  bool znode_deletion_out_ = false;
   std::optional<PreferredElectionRead> next_;  ///< What stood there the next time.
 };
 

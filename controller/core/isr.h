@@ -23,8 +23,9 @@ struct AlterContext {
 
 /// Judges one item of an AlterPartition against the acknowledged state (R8, architecture §8): a
 /// final answer, or the state to write. The order of the checks is the reference's:
-/// behind → fenced → sender leads → nothing to change (KAFKA-14144, before the version) → partition
-/// epoch → shape of the ISR → members added.
+/// behind → fenced → sender leads → shape of the ISR (what is ill-formed is so at any version) →
+/// nothing to change (KAFKA-14144, before the version) → partition epoch → members added →
+/// a recovering leader stays alone in its ISR.
 std::variant<AlterAnswer, PartitionState> JudgeAlter(const AlterContext& context,
                                                      const AlterPartitionItem& item);
 

@@ -37,14 +37,17 @@ void Membership::Begin(const std::vector<BrokerRead>& brokers,
     marks_.emplace(mark.life, mark);
   }
   std::set<LifeId> registered;
+  std::set<BrokerId> unreadable;  // Which life it is, nobody can tell.
   for (const BrokerRead& read : brokers) {
     See(read);
     if (read.registration) {
       registered.insert(read.registration->life);
+    } else {
+      unreadable.insert(read.id);
     }
   }
   for (const StoppingMark& mark : marks) {
-    if (!registered.contains(mark.life)) {
+    if (!registered.contains(mark.life) && !unreadable.contains(mark.broker)) {
       DropMark(mark.life);
     }
   }
@@ -176,7 +179,7 @@ void Membership::Down(BrokerId id) {
 void Membership::DropMark(LifeId life) {
   term_.IssueWrite({DeleteStoppingMark{life}}, [this, life](const WriteOutcome& outcome) {
     if (std::holds_alternative<WriteUnknown>(outcome)) {
-      DropMark(life);
+      term_.Later([this, life] { DropMark(life); });
     } else {
       marks_.erase(life);
     }
@@ -227,11 +230,28 @@ void Membership::WriteMark(BrokerId id) {
     if (!still_here) {
       DropMark(life);
     } else if (std::holds_alternative<WriteUnknown>(outcome)) {
-      WriteMark(id);  // A mark that is there already is as good.
+      term_.Later([this, id, life] { WriteMarkAgain(id, life); });
+    } else if (const auto* refused = std::get_if<WriteRefused>(&outcome);
+               refused != nullptr && refused->reason != WriteRefused::Reason::kExists) {
+      marks_.erase(life);
+      Answer(id, Error{ErrorCode::kUnavailable,
+                       "ZooKeeper refused the mark that this broker "
+                       "stops: " +
+                           refused->message});
     } else {
-      MarkWritten(id, life);
+      MarkWritten(id, life);  // A mark that was there already is as good.
     }
   });
+}
+
+void Membership::WriteMarkAgain(BrokerId id, LifeId life) {
+  const bool same_life =
+      term_.cluster.IsLive(id) && term_.cluster.broker(id).registration.life == life;
+  if (same_life) {
+    WriteMark(id);
+  } else {
+    DropMark(life);
+  }
 }
 
 void Membership::MarkWritten(BrokerId id, LifeId life) {

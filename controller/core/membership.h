@@ -46,6 +46,7 @@ class Membership {
   void Depart(BrokerId id);
   void DropMark(LifeId life);
   void WriteMark(BrokerId id);
+  void WriteMarkAgain(BrokerId id, LifeId life);
   void MarkWritten(BrokerId id, LifeId life);
   void FinishIfDone(BrokerId id);
   /// Tells a broker that has handed its leaders over to stop the rest. Returns what it still leads

@@ -65,6 +65,14 @@ void Term::Resolve(TopicsRead event) {
   done(std::move(event.topics));
 }
 
+void Term::Tick() {
+  while (!due_.empty() && due_.begin()->first <= now_) {
+    const std::function<void()> what = std::move(due_.begin()->second);
+    due_.erase(due_.begin());
+    what();
+  }
+}
+
 void Term::SetFenced(bool fenced) {
   fenced_ = fenced;
   if (!fenced_) {

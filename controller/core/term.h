@@ -51,6 +51,10 @@ class Term {
   void Resolve(PartitionsRead event);
   void Resolve(TopicsRead event);
   size_t writes_out() const { return writes_.size(); }
+  /// Does something again after a while: no attempt follows its failure at once (R8).
+  void Later(std::function<void()> what) { due_.emplace(now_ + kRetryPause, std::move(what)); }
+  /// Does what has become due.
+  void Tick();
 
   void SetFenced(bool fenced);
   /// Something spoke of another controller: the office is to be read again.
@@ -62,6 +66,8 @@ class Term {
   TermCounters counters;
 
  private:
+  static constexpr Duration kRetryPause = std::chrono::milliseconds(200);
+
   Controller::Options options_;
   TermIds& ids_;
   Instant now_;
@@ -72,6 +78,7 @@ class Term {
   std::map<ReadId, PartitionsContinuation> partition_reads_;
   std::map<ReadId, TopicsContinuation> topic_reads_;
   std::vector<Write> held_back_;
+  std::multimap<Instant, std::function<void()>> due_;
 };
 
 /// Path of a partition's state, to name it in problems and quarantine.

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <ranges>
 #include <utility>
 
 #include <glog/logging.h>
@@ -29,15 +30,23 @@ Status TopicDesk::CheckName(const std::string& name) const {
   if (creations_.contains(name) || term_.cluster.FindTopic(name)) {
     return Error{ErrorCode::kAlreadyExists, "topic '" + name + "' exists already"};
   }
-  if (name.find_first_of("._") != std::string::npos) {
-    const std::string key = CollisionKey(name);
-    for (const auto& [other, index] : term_.cluster.topics_by_name()) {
-      if (CollisionKey(other) == key) {
-        return Error{ErrorCode::kInvalidArgument,
-                     "topic '" + name + "' collides with '" + other +
-                         "': names that differ only in '.' and '_' share their metrics"};
-      }
-    }
+  const auto collides = [&, key = CollisionKey(name)](const auto& other) {
+    return CollisionKey(other.first) == key;
+  };
+  const auto refuse = [&](const std::string& other) {
+    return Error{ErrorCode::kInvalidArgument,
+                 "topic '" + name + "' collides with '" + other +
+                     "': names that differ only in '.' and '_' share their metrics"};
+  };
+  if (name.find_first_of("._") == std::string::npos) {
+    return Success{};
+  }
+  const auto& topics = term_.cluster.topics_by_name();
+  if (const auto other = std::ranges::find_if(topics, collides); other != topics.end()) {
+    return refuse(other->first);
+  }
+  if (const auto other = std::ranges::find_if(creations_, collides); other != creations_.end()) {
+    return refuse(other->first);
   }
   return Success{};
 }
@@ -181,17 +190,19 @@ void TopicDesk::CreationApplied(Creation& creation,
 
 void TopicDesk::CreationRefused(Creation& creation, const WriteRefused& refused) {
   const std::string name = creation.spec.name;
-  const bool with_config = !creation.spec.configs.empty();
-  if (refused.reason == WriteRefused::Reason::kOther) {
-    Answer(name, Error{ErrorCode::kRefused, "ZooKeeper refused the topic: " + refused.message});
-    return;
-  }
-  if (with_config && refused.failed_op == 0) {
-    creation.config_exists = refused.reason == WriteRefused::Reason::kExists;
+  const bool exists = refused.reason == WriteRefused::Reason::kExists;
+  const bool missing = refused.reason == WriteRefused::Reason::kMissing;
+  if (!creation.spec.configs.empty() && refused.failed_op == 0 &&
+      (creation.config_exists ? missing : exists)) {
+    creation.config_exists = !creation.config_exists;
     WriteCreation(name);
-    return;
+  } else if (exists) {
+    LookAfter(name);
+  } else {
+    Answer(name, Error{ErrorCode::kRefused,
+                       "ZooKeeper refused the topic: " +
+                           (missing ? "the base paths are missing" : refused.message)});
   }
-  LookAfter(name);
 }
 
 void TopicDesk::LookAfter(const std::string& name) {
@@ -206,7 +217,7 @@ void TopicDesk::LookedAfter(const std::string& name, Result<std::vector<TopicRea
     return;
   }
   if (!topics.ok()) {
-    LookAfter(name);  // The store spaces its attempts.
+    term_.Later([this, name] { LookAfter(name); });
     return;
   }
   TopicRead& read = topics->front();
@@ -273,6 +284,7 @@ void TopicDesk::Tick() {
                          "topic '" + name +
                              "' is not complete yet: some partitions have no live replica, or "
                              "ZooKeeper is slow; the creation goes on"});
+      Read({name});  // Listings of it have been left to the creation until now.
     }
   }
   while (!reads_due_.empty() && reads_due_.begin()->first <= term_.now()) {
@@ -312,27 +324,44 @@ void TopicDesk::Take(const TopicsListed& event) {
 }
 
 void TopicDesk::Read(std::vector<std::string> names) {
-  std::erase_if(names, [this](const std::string& name) { return reading_.contains(name); });
+  std::erase_if(names, [this](const std::string& name) {
+    const auto reading = reading_.find(name);
+    if (reading != reading_.end()) {
+      reading->second = true;
+    }
+    return reading != reading_.end();
+  });
   for (size_t begin = 0; begin < names.size(); begin += kTopicsPerRead) {
     const size_t end = std::min(begin + kTopicsPerRead, names.size());
     std::vector<std::string> some(names.begin() + static_cast<std::ptrdiff_t>(begin),
                                   names.begin() + static_cast<std::ptrdiff_t>(end));
-    reading_.insert(some.begin(), some.end());
+    for (const std::string& name : some) {
+      reading_.emplace(name, false);
+    }
     term_.IssueRead(some, [this, some](Result<std::vector<TopicRead>> topics) {
-      for (const std::string& name : some) {
-        reading_.erase(name);
-      }
-      if (!topics.ok()) {
-        reads_due_.emplace(term_.now() + kReadRetry, some);
-        return;
-      }
-      for (TopicRead& read : *topics) {
-        if (!creations_.contains(read.name)) {
-          Adopt(std::move(read));
-        }
-      }
+      ReadDone(some, std::move(topics));
     });
   }
+}
+
+void TopicDesk::ReadDone(const std::vector<std::string>& names,
+                         Result<std::vector<TopicRead>> topics) {
+  std::vector<std::string> again;
+  for (const std::string& name : names) {
+    if (auto reading = reading_.extract(name); reading && reading.mapped()) {
+      again.push_back(name);
+    }
+  }
+  if (!topics.ok()) {
+    reads_due_.emplace(term_.now() + kReadRetry, names);
+    return;
+  }
+  for (TopicRead& read : *topics) {
+    if (!creations_.contains(read.name)) {
+      Adopt(std::move(read));
+    }
+  }
+  Read(std::move(again));
 }
 
 std::string TopicDesk::WhyUnusable(const TopicRead& read) const {
@@ -409,7 +438,7 @@ void TopicDesk::GiveId(TopicRead read) {
                 .assignment = read.assignment,
                 .node_extra = read.node_extra,
                 .expected = read.node_version};
-  reading_.insert(read.name);
+  reading_.emplace(read.name, false);
   auto kept = std::make_shared<TopicRead>(std::move(read));
   term_.IssueWrite({std::move(op)}, [this, identity, kept](const WriteOutcome& outcome) {
     reading_.erase(identity->name);

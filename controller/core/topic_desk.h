@@ -58,6 +58,7 @@ class TopicDesk {
   void SetGone(uint32_t topic);
   void GiveId(TopicRead read);
   void Read(std::vector<std::string> names);
+  void ReadDone(const std::vector<std::string>& names, Result<std::vector<TopicRead>> topics);
   std::string WhyUnusable(const TopicRead& read) const;
   void WatchCreation(uint32_t topic);
 
@@ -66,7 +67,8 @@ class TopicDesk {
   PartitionWriter& writer_;
   std::map<std::string, Creation> creations_;
   std::map<uint32_t, std::string> completing_;  ///< Topics whose creation waits for its states.
-  std::set<std::string> reading_;               ///< Asked for, not yet answered.
+  /// Asked for, not yet answered; true: to be read again, something may have changed since.
+  std::map<std::string, bool> reading_;
   std::multimap<Instant, std::vector<std::string>> reads_due_;
 };
 

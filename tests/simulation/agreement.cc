@@ -72,10 +72,9 @@ Disagreement Registrations(const Scene& scene) {
     if (registered == scene.history.brokers().end()) {
       return {broker->name(), "is not registered"};
     }
-    const controller::Broker* known =
-        scene.active->term()->cluster().FindBroker(broker->id());
-    if (known == nullptr || !known->live || known->stopping ||
-        known->epoch != registered->second || known->registration.life != broker->life_id()) {
+    const controller::Broker* known = scene.active->term()->cluster().FindBroker(broker->id());
+    if (known == nullptr || !known->live || known->stopping || known->epoch != registered->second ||
+        known->registration.life != broker->life_id()) {
       return {broker->name(), "is not what the controller takes it for"};
     }
     const Agent& agent = *broker->agent();
@@ -94,7 +93,8 @@ Disagreement Registrations(const Scene& scene) {
   return {};
 }
 
-Disagreement Memory(const Scene& scene, const PartitionKey& key,
+Disagreement Memory(const Scene& scene,
+                    const PartitionKey& key,
                     const StateHistory::Partition& partition) {
   const controller::Cluster& cluster = scene.active->term()->cluster();
   const auto ref = cluster.Find(key.topic, key.index);
@@ -104,9 +104,9 @@ Disagreement Memory(const Scene& scene, const PartitionKey& key,
   const controller::Partition& memory = cluster.at(*ref);
   if (memory.epoch != partition.epoch() || memory.state != partition.records.back().state ||
       memory.replicas != partition.replicas || memory.czxid != partition.czxid) {
-    return {Text(partition.name), Text("the controller holds state ", memory.epoch, ": ",
-                                       memory.state, ", ZooKeeper ", partition.epoch(), ": ",
-                                       partition.records.back().state)};
+    return {Text(partition.name),
+            Text("the controller holds state ", memory.epoch, ": ", memory.state, ", ZooKeeper ",
+                 partition.epoch(), ": ", partition.records.back().state)};
   }
   return {};
 }
@@ -122,7 +122,8 @@ Disagreement State(const StateHistory::Partition& partition) {
   return {};
 }
 
-Disagreement Roles(const Scene& scene, const PartitionKey& key,
+Disagreement Roles(const Scene& scene,
+                   const PartitionKey& key,
                    const StateHistory::Partition& partition) {
   const PartitionState& state = partition.records.back().state;
   std::optional<LogView> log;
@@ -137,27 +138,25 @@ Disagreement Roles(const Scene& scene, const PartitionKey& key,
     const Role role = broker->id() == state.leader ? Role::kLeader : Role::kFollower;
     if (!replica || replica->role != role || replica->leader != state.leader ||
         replica->leader_epoch != state.leader_epoch ||
-        replica->partition_epoch != partition.epoch() ||
-        !SameMembers(replica->isr, state.isr)) {
+        replica->partition_epoch != partition.epoch() || !SameMembers(replica->isr, state.isr)) {
       return {Text(partition.name),
               replica ? Text(broker->name(), " is ", replica->role, " in ", replica->leader_epoch,
                              '.', replica->partition_epoch, " of leader ", replica->leader,
                              ", the state ", partition.epoch(), " is ", state)
                       : Text(broker->name(), " has no replica")};
     }
-    if (log && (log->end != replica->log.end ||
-                log->high_watermark != replica->log.high_watermark)) {
+    if (log &&
+        (log->end != replica->log.end || log->high_watermark != replica->log.high_watermark)) {
       return {Text(partition.name),
-              Text(broker->name(), " has log ", replica->log.high_watermark, '/',
-                   replica->log.end, ", another replica ", log->high_watermark, '/', log->end)};
+              Text(broker->name(), " has log ", replica->log.high_watermark, '/', replica->log.end,
+                   ", another replica ", log->high_watermark, '/', log->end)};
     }
     log = replica->log;
   }
   return {};
 }
 
-Disagreement MetadataEntry(const BrokerProcess& broker,
-                           const StateHistory::Partition& partition) {
+Disagreement MetadataEntry(const BrokerProcess& broker, const StateHistory::Partition& partition) {
   const PartitionState& state = partition.records.back().state;
   const auto view = broker.agent()->metadata();
   const auto topic = view == nullptr ? nullptr : view->Find(partition.name.topic->name);

@@ -85,10 +85,7 @@ struct BrokerProcess::Life {
 };
 
 BrokerProcess::BrokerProcess(Surroundings& surroundings, BrokerId id)
-    : Process(surroundings.world,
-              id,
-              "broker-" + std::to_string(id.value()),
-              9000 + id.value()),
+    : Process(surroundings.world, id, "broker-" + std::to_string(id.value()), 9000 + id.value()),
       around_(surroundings) {
   around_.network.Attach(*this);
 }
@@ -105,16 +102,17 @@ AgentHostOptions BrokerProcess::Options() {
   options.agent.replica_lag_time_max = seconds(2);
   options.agent.shutdown_deadline = seconds(10);
   options.agent.marks_interval = seconds(2);
-  options.registration.self = {.id = id(),
-                               .listeners = {{.name = kRegentListener, .endpoint = endpoint()},
-                                             {.name = kClientListener,
-                                              .endpoint = {.host = "sim", .port = port() + 1000}}},
-                               .rack = std::nullopt,
-                               .features = {{kRpcFeature, {kRpcVersionMin, kRpcVersionMax}}},
-                               .life = life_id_,
-                               .boot_id = ""};
-  options.make_client = [this](Executor& owner, zk::SessionListener& listener)
-      -> Result<std::unique_ptr<zk::Client>> {
+  options.registration.self = {
+      .id = id(),
+      .listeners = {{.name = kRegentListener, .endpoint = endpoint()},
+                    {.name = kClientListener, .endpoint = {.host = "sim", .port = port() + 1000}}},
+      .rack = std::nullopt,
+      .features = {{kRpcFeature, {kRpcVersionMin, kRpcVersionMax}}},
+      .life = life_id_,
+      .boot_id = ""};
+  options.make_client = [this](
+                            Executor& owner,
+                            zk::SessionListener& listener) -> Result<std::unique_ptr<zk::Client>> {
     auto client = std::make_unique<SimZkClient>(
         around_.world, around_.zookeeper, owner, listener, around_.probes,
         SimZkClient::Options{.owner = name(),

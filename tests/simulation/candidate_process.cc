@@ -18,13 +18,8 @@ struct CandidateProcess::Life {
   controller::CandidateRunner runner;
 };
 
-CandidateProcess::CandidateProcess(Surroundings& surroundings,
-                                   BrokerId id,
-                                   ControlWitness& witness)
-    : Process(surroundings.world,
-              id,
-              "candidate-" + std::to_string(id.value()),
-              8000 + id.value()),
+CandidateProcess::CandidateProcess(Surroundings& surroundings, BrokerId id, ControlWitness& witness)
+    : Process(surroundings.world, id, "candidate-" + std::to_string(id.value()), 8000 + id.value()),
       around_(surroundings),
       witness_(witness) {
   around_.network.Attach(*this);

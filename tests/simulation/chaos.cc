@@ -261,39 +261,64 @@ void Workload::Begin() {
   recurrence_.Begin(options_.append, [this] { Append(); });
 }
 
+std::vector<BrokerList> Workload::DrawAssignment() {
+  const uint64_t first = world_.rng().Below(3);
+  const uint64_t partitions = world_.rng().Between(1, 3);
+  std::vector<BrokerList> assignment;
+  for (uint64_t p = 0; p < partitions; ++p) {
+    BrokerList replicas;
+    for (uint64_t r = 0; r < 3; ++r) {
+      replicas.push_back(BrokerId(static_cast<int32_t>(1 + (first + p + r) % 3)));
+    }
+    assignment.push_back(std::move(replicas));
+  }
+  return assignment;
+}
+
 void Workload::CreateTopic() {
+  const std::string name = "t" + std::to_string(topics_);
+  // A name is asked for until it is there, so that creations are begun again.
+  if (cast_.around.zookeeper.Find(zk::TopicPath(name))) {
+    ++topics_;
+    return;
+  }
   if (topics_ >= options_.topics_max) {
     return;
   }
-  controller::CreateTopicSpec spec;
-  spec.name = "t" + std::to_string(topics_);
-  if (world_.rng().Percent(50)) {
+  const uint64_t kind = world_.rng().Below(5);
+  if (kind == 0) {
+    CreateTopicByZnode(name);
+    return;
+  }
+  controller::CreateTopicSpec spec{.name = name};
+  if (kind <= 2) {
     spec.partitions = static_cast<int32_t>(world_.rng().Between(1, 4));
     spec.replication_factor = static_cast<int32_t>(world_.rng().Between(1, 3));
   } else {
-    const uint64_t first = world_.rng().Below(3);
-    const uint64_t partitions = world_.rng().Between(1, 3);
-    for (uint64_t p = 0; p < partitions; ++p) {
-      BrokerList replicas;
-      for (uint64_t r = 0; r < 3; ++r) {
-        replicas.push_back(BrokerId(static_cast<int32_t>(1 + (first + p + r) % 3)));
-      }
-      spec.assignment.push_back(std::move(replicas));
-    }
+    spec.assignment = DrawAssignment();
+  }
+  if (world_.rng().Percent(30)) {
+    spec.configs["min.insync.replicas"] = "2";
   }
   for (CandidateProcess* candidate : cast_.candidates) {
     if (candidate->runner() != nullptr) {
-      candidate->runner()->CreateTopic(spec, [this, name = spec.name](
-                                                 const controller::CreateTopicResult& result) {
-        world_.trace().Note(world_.now(), "workload",
-                            "create " + name + ": " +
-                                (result.error ? result.error->message : std::string("done")));
-      });
+      candidate->runner()->CreateTopic(
+          spec, [this, name](const controller::CreateTopicResult& result) {
+            world_.trace().Note(world_.now(), "workload",
+                                "create " + name + ": " +
+                                    (result.error ? result.error->message : std::string("done")));
+          });
     }
   }
-  // A name is asked for until it is there, so that creations are begun again.
-  if (cast_.around.zookeeper.Find(zk::TopicPath(spec.name))) {
-    ++topics_;
+}
+
+void Workload::CreateTopicByZnode(const std::string& name) {
+  wire::TopicAssignment assignment;
+  assignment.replicas = DrawAssignment();
+  const auto made = cast_.around.zookeeper.Apply(
+      {zk::CreateOp{.path = zk::TopicPath(name), .data = wire::EncodeTopicAssignment(assignment)}});
+  if (made.ok()) {
+    cast_.around.probes.Hit("topic made by znode");
   }
 }
 
@@ -315,16 +340,14 @@ void Workload::AskForElectionByZnode() {
   std::vector<wire::PartitionName> partitions;
   for (const auto& [key, partition] : cast_.checkers.history().partitions()) {
     if (world_.rng().Percent(50)) {
-      partitions.push_back(
-          {.topic = partition.name.topic->name, .index = partition.name.index});
+      partitions.push_back({.topic = partition.name.topic->name, .index = partition.name.index});
     }
   }
   if (partitions.empty()) {
     return;
   }
-  const auto asked = cast_.around.zookeeper.Apply(
-      {zk::CreateOp{.path = zk::PreferredElectionPath(),
-                    .data = wire::EncodePreferredElection(partitions)}});
+  const auto asked = cast_.around.zookeeper.Apply({zk::CreateOp{
+      .path = zk::PreferredElectionPath(), .data = wire::EncodePreferredElection(partitions)}});
   if (asked.ok()) {
     cast_.around.probes.Hit("preferred election asked for by znode");
   }
@@ -332,8 +355,7 @@ void Workload::AskForElectionByZnode() {
 
 void Workload::StopBroker() {
   BrokerProcess& broker = *cast_.brokers[world_.rng().Below(cast_.brokers.size())];
-  const Duration wait =
-      world_.Between(milliseconds(500), options_.controlled_shutdown.for_max);
+  const Duration wait = world_.Between(milliseconds(500), options_.controlled_shutdown.for_max);
   broker.RequestStop();
   // Whoever supervises it starts it again once it has gone; one that hangs is killed.
   world_.After(seconds(12) + wait, [&broker] {

@@ -88,7 +88,10 @@ class Workload {
   void Stop() { recurrence_.Stop(); }
 
  private:
+  std::vector<BrokerList> DrawAssignment();
   void CreateTopic();
+  /// As Kafka's old tools do: without a topic id.
+  void CreateTopicByZnode(const std::string& name);
   void ElectPreferred();
   void AskForElectionByZnode();
   void StopBroker();

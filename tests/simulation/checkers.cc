@@ -25,10 +25,7 @@ bool SameMembers(BrokerList a, BrokerList b) {
 
 }  // namespace
 
-Checkers::Checkers(World& world,
-                   const zk::InMemoryZooKeeper& tree,
-                   Probes& probes,
-                   Options options)
+Checkers::Checkers(World& world, const zk::InMemoryZooKeeper& tree, Probes& probes, Options options)
     : world_(world), tree_(tree), probes_(probes), options_(options) {}
 
 void Checkers::Report(Checker checker, std::string subject, std::string text) {
@@ -193,22 +190,26 @@ void Checkers::OneLeaderAmongAgents(const BrokerProcess& broker, const ReplicaSt
 void Checkers::EpochsOnlyRise(const BrokerProcess& broker, const ReplicaStatus& replica) {
   Held& held = held_[{broker.id(), KeyOf(replica.partition)}];
   const bool same_life = held.life == broker.life_id();
-  const bool back =
-      same_life ? std::pair(replica.leader_epoch, replica.partition_epoch) <
-                      std::pair(held.leader_epoch, held.partition_epoch)
-                : replica.leader_epoch < held.leader_epoch && !options_.machines_crash;
+  const bool back = same_life
+                        ? std::pair(replica.leader_epoch, replica.partition_epoch) <
+                              std::pair(held.leader_epoch, held.partition_epoch)
+                        : replica.leader_epoch < held.leader_epoch && !options_.machines_crash;
   if (back) {
     Report(Checker::kStaleEpochs, Text(replica.partition),
            Text(broker.name(), " went back from epochs ", held.leader_epoch, '.',
                 held.partition_epoch, " to ", replica.leader_epoch, '.', replica.partition_epoch));
   }
+  if (same_life && replica.log.end < held.high_watermark && !options_.machines_crash) {
+    Report(Checker::kCommitted, Text(replica.partition),
+           Text(broker.name(), " cut its log to ", replica.log.end, ", below its high watermark ",
+                held.high_watermark));
+  }
   if (world_.trace().keeps_text() &&
       (held.role != replica.role || held.leader_epoch != replica.leader_epoch || !same_life)) {
-    world_.trace().Note(
-        world_.now(), Text(replica.partition),
-        Text(broker.name(), " is ", replica.role, " in ", replica.leader_epoch, '.',
-             replica.partition_epoch, ", leader ", replica.leader, ", log ",
-             replica.log.high_watermark, '/', replica.log.end));
+    world_.trace().Note(world_.now(), Text(replica.partition),
+                        Text(broker.name(), " is ", replica.role, " in ", replica.leader_epoch, '.',
+                             replica.partition_epoch, ", leader ", replica.leader, ", log ",
+                             replica.log.high_watermark, '/', replica.log.end));
   }
   held = {.life = broker.life_id(),
           .leader_epoch = replica.leader_epoch,
@@ -232,8 +233,8 @@ void Checkers::OnAnswered(BrokerProcess& agent,
       probes_.Hit("other life refused");
     }
   }
-  if (asked.controller_epoch < known && (response.answer == ControlAnswer::kDone ||
-                                         response.answer == ControlAnswer::kSuperseded)) {
+  if (asked.controller_epoch < known &&
+      (response.answer == ControlAnswer::kDone || response.answer == ControlAnswer::kSuperseded)) {
     Report(Checker::kStaleEpochs, agent.name(),
            Text(agent.name(), " took a request of controller epoch ", asked.controller_epoch,
                 " although it knew of ", known, ": ", response.answer));
@@ -269,8 +270,7 @@ void Checkers::MemoryWasAcknowledged(CandidateProcess& candidate,
       const StateHistory::Partition* partition = history_.Find(key);
       const StateHistory::Record* record =
           partition == nullptr ? nullptr : partition->At(memory.epoch);
-      if (record == nullptr || record->state != memory.state ||
-          partition->czxid != memory.czxid) {
+      if (record == nullptr || record->state != memory.state || partition->czxid != memory.czxid) {
         Report(Checker::kMemory, topic.identity->name + '-' + std::to_string(i),
                Text(candidate.name(), " holds state ", memory.epoch, ": ", memory.state, " czxid ",
                     memory.czxid, ", ZooKeeper ",
@@ -288,11 +288,11 @@ void Checkers::OnSent(const LeaderAndIsrRequest& request) {
           history_.Find({.topic = topic.topic->id, .index = sent.index});
       const StateHistory::Record* record =
           partition == nullptr ? nullptr : partition->At(sent.partition_epoch);
-      const bool acknowledged =
-          record != nullptr && record->state.leader == sent.leader &&
-          record->state.leader_epoch == sent.leader_epoch &&
-          SameMembers(record->state.isr, sent.isr) && partition->czxid == sent.state_czxid &&
-          partition->replicas == sent.replicas;
+      const bool acknowledged = record != nullptr && record->state.leader == sent.leader &&
+                                record->state.leader_epoch == sent.leader_epoch &&
+                                SameMembers(record->state.isr, sent.isr) &&
+                                partition->czxid == sent.state_czxid &&
+                                partition->replicas == sent.replicas;
       if (!acknowledged) {
         Report(Checker::kMemory, Text(topic.topic->name, '-', sent.index),
                Text("state ", sent.partition_epoch, " (leader ", sent.leader, " leader epoch ",
@@ -357,9 +357,7 @@ void Checkers::CommittedPrefix(const BrokerProcess& broker,
   }
 }
 
-void Checkers::OnCommitted(const PartitionKey& partition,
-                           Offset base,
-                           const std::string& payload) {
+void Checkers::OnCommitted(const PartitionKey& partition, Offset base, const std::string& payload) {
   probes_.Hit("acks=all acknowledged");
   promised_.push_back({.partition = partition, .base = base, .payload = payload});
 }
@@ -375,11 +373,10 @@ void Checkers::AtTheEnd() {
         continue;
       }
       const auto log = broker->disk().replicas.find(promise.partition);
-      const bool kept =
-          log != broker->disk().replicas.end() &&
-          std::ranges::any_of(log->second.batches, [&](const RecordBatch& batch) {
-            return batch.base == promise.base && *batch.payload == promise.payload;
-          });
+      const bool kept = log != broker->disk().replicas.end() &&
+                        std::ranges::any_of(log->second.batches, [&](const RecordBatch& batch) {
+                          return batch.base == promise.base && *batch.payload == promise.payload;
+                        });
       if (!kept) {
         Report(Checker::kCommitted, Text(partition->name),
                Text("the batch '", promise.payload, "' at ", promise.base,

@@ -81,7 +81,9 @@ void Deliver(AgentRunner& runner, const LeaderAndIsrRequest& request, AgentRunne
 void Deliver(AgentRunner& runner, const StopReplicaRequest& request, AgentRunner::ControlDone d) {
   runner.Control(std::make_shared<const StopReplicaRequest>(request), std::move(d));
 }
-void Deliver(AgentRunner& runner, const UpdateMetadataRequest& request, AgentRunner::ControlDone d) {
+void Deliver(AgentRunner& runner,
+             const UpdateMetadataRequest& request,
+             AgentRunner::ControlDone d) {
   runner.Control(request, std::move(d));
 }
 
@@ -111,7 +113,7 @@ void SimChannels::Send(BrokerId broker, Request request, Done done) {
   around_.network.Call<ControlResponse>(
       self_, port->second,
       [&around = around_, &witness = witness_, request = std::move(request)](Process& target,
-                                                                            const auto& answer) {
+                                                                             const auto& answer) {
         auto& agent = dynamic_cast<BrokerProcess&>(target);
         if (agent.runner() == nullptr) {
           return;

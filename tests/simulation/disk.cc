@@ -166,8 +166,7 @@ std::optional<AgentEvent> SimReplicaStore::On(const AppendToLog& append) {
   if (world_.rng().Percent(20)) {
     replica.synced_end = replica.log.end;
   }
-  return LogAppended{
-      .partition = KeyOf(append.partition), .op = append.op, .error = std::nullopt};
+  return LogAppended{.partition = KeyOf(append.partition), .op = append.op, .error = std::nullopt};
 }
 
 std::optional<AgentEvent> SimReplicaStore::On(const TruncateLog& truncate) {

@@ -104,7 +104,7 @@ int Main(const Arguments& arguments) {
     if (arguments.trace) {
       PrintTrace(std::cout, options);
     }
-    const RunResult result = Run(options);
+    const RunResult result = RunHistory(options);
     ++ran;
     steps += result.steps;
     probes.Add(result.probes);

@@ -103,8 +103,7 @@ void Network::Call(Process& from,
   });
   Process* const target = At(port);
   if (target == nullptr) {
-    world_.After(Delay(),
-                 [settle] { settle(Error{ErrorCode::kUnavailable, "nobody is there"}); });
+    world_.After(Delay(), [settle] { settle(Error{ErrorCode::kUnavailable, "nobody is there"}); });
     return;
   }
   const Fate fate = FateOfRequest(from, *target);
@@ -114,8 +113,9 @@ void Network::Call(Process& from,
   const Duration way = fate == Fate::kLate ? world_.Between(kDeadline, kLateMax) : Delay();
   world_.After(way, [this, &from, target, settle, serve = std::move(serve)] {
     if (!target->up()) {
-      world_.After(Delay(),
-                   [settle] { settle(Error{ErrorCode::kUnavailable, "connection refused"}); });
+      world_.After(Delay(), [settle] {
+        settle(Error{ErrorCode::kUnavailable, "connection refused"});
+      });
       return;
     }
     const uint64_t target_life = target->life();

@@ -8,12 +8,9 @@ namespace regent::simulation {
 namespace {
 
 constexpr std::array kCheckerNames = {
-    std::pair(Checker::kOneLeader, "one-leader"),
-    std::pair(Checker::kLeaderInIsr, "leader-in-isr"),
-    std::pair(Checker::kMemory, "memory"),
-    std::pair(Checker::kStaleEpochs, "stale-epochs"),
-    std::pair(Checker::kAgreement, "agreement"),
-    std::pair(Checker::kCommitted, "committed"),
+    std::pair(Checker::kOneLeader, "one-leader"), std::pair(Checker::kLeaderInIsr, "leader-in-isr"),
+    std::pair(Checker::kMemory, "memory"),        std::pair(Checker::kStaleEpochs, "stale-epochs"),
+    std::pair(Checker::kAgreement, "agreement"),  std::pair(Checker::kCommitted, "committed"),
     std::pair(Checker::kPromise, "promise"),
 };
 
@@ -39,8 +36,8 @@ constexpr std::array kMutantRows = {
 /// One in two seeds has the fault.
 Recurring DrawRecurring(Rng& rng, Duration every_min, Duration every_max, Duration for_max) {
   const bool on = rng.Percent(50);
-  const auto every =
-      rng.Between(static_cast<uint64_t>(every_min.count()), static_cast<uint64_t>(every_max.count()));
+  const auto every = rng.Between(static_cast<uint64_t>(every_min.count()),
+                                 static_cast<uint64_t>(every_max.count()));
   return on ? Recurring{.every = Duration(static_cast<Duration::rep>(every)), .for_max = for_max}
             : Recurring{};
 }

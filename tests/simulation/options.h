@@ -116,8 +116,8 @@ std::optional<Mutant> MutantNamed(std::string_view name);
 /// The checker that is to catch it.
 Checker CaughtBy(Mutant mutant);
 inline constexpr Mutant kMutants[] = {
-    Mutant::kLeaderEpochNotRaised,       Mutant::kLeaderOutsideIsr, Mutant::kLostAnswerIsSuccess,
-    Mutant::kBelievedBeforeAcknowledged, Mutant::kNoLicence,        Mutant::kStaleControllerObeyed,
+    Mutant::kLeaderEpochNotRaised,       Mutant::kLeaderOutsideIsr,  Mutant::kLostAnswerIsSuccess,
+    Mutant::kBelievedBeforeAcknowledged, Mutant::kNoLicence,         Mutant::kStaleControllerObeyed,
     Mutant::kAcknowledgedUnheard,        Mutant::kTruncationSkipped, Mutant::kAppendNotWritten,
 };
 

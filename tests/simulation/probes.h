@@ -54,6 +54,7 @@ inline constexpr const char* kRequiredProbes[] = {
     "acks=all acknowledged",
     "controller fenced itself and went on",
     "offline partition",
+    "topic made by znode",
 };
 
 }  // namespace regent::simulation

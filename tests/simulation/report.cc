@@ -9,12 +9,19 @@
 namespace regent::simulation {
 namespace {
 
+constexpr size_t kEntriesBeforeAbort = 5000;
+
 RunOptions& Current() {
   static RunOptions current;
   return current;
 }
 
 void SayAndAbort() {
+  if (Trace::Current() != nullptr) {
+    for (const Trace::Entry& entry : Trace::Current()->Last(kEntriesBeforeAbort, "")) {
+      std::cout << ToText(entry) << std::endl;
+    }
+  }
   std::cerr << "a CHECK failed in the simulation; replay: " << ReplayCommand(Current()) << '\n';
   std::abort();
 }
@@ -36,7 +43,7 @@ std::string ReplayCommand(const RunOptions& options) {
 void Explain(std::ostream& out, RunOptions options) {
   options.keep = Trace::Keep::kText;
   SetCurrentRun(options);
-  const RunResult result = Run(options);
+  const RunResult result = RunHistory(options);
   if (!result.failure) {
     out << "seed " << options.seed << ": nothing is wrong the second time: the simulation is not "
         << "deterministic\n";
@@ -56,7 +63,7 @@ void Explain(std::ostream& out, RunOptions options) {
 void PrintTrace(std::ostream& out, RunOptions options) {
   options.keep = Trace::Keep::kText;
   SetCurrentRun(options);
-  const RunResult result = Run(options);
+  const RunResult result = RunHistory(options);
   for (const Trace::Entry& entry : result.everything) {
     out << ToText(entry) << '\n';
   }

@@ -95,8 +95,7 @@ void History::StartWhatIsDown() {
 
 void History::LookForAgreement() {
   StartWhatIsDown();
-  const Disagreement found =
-      FindDisagreement(checkers_.history(), cast_.brokers, cast_.candidates);
+  const Disagreement found = FindDisagreement(checkers_.history(), cast_.brokers, cast_.candidates);
   if (found.none()) {
     over_ = true;
     return;
@@ -111,6 +110,7 @@ void History::LookForAgreement() {
 }
 
 RunResult History::Run() {
+  Trace::Current() = &world_.trace();
   TickZooKeeper();
   StartWhatIsDown();
   tormentor_.Begin();
@@ -133,6 +133,7 @@ RunResult History::Run() {
   for (const auto& broker : brokers_) {
     broker->Kill(BrokerProcess::Death::kProcess);
   }
+  Trace::Current() = nullptr;
   RunResult result;
   result.failure = checkers_.failure();
   result.trace_hash = world_.trace().hash();
@@ -148,7 +149,7 @@ RunResult History::Run() {
 
 }  // namespace
 
-RunResult Run(const RunOptions& options) {
+RunResult RunHistory(const RunOptions& options) {
   return History(options).Run();
 }
 

@@ -34,7 +34,7 @@ struct RunResult {
 
 /// Runs one history: two candidates and three brokers suffer for a while, then everything heals and
 /// they have to agree within kAgreementBound.
-RunResult Run(const RunOptions& options);
+RunResult RunHistory(const RunOptions& options);
 
 inline constexpr Duration kAgreementBound = std::chrono::seconds(60);
 

@@ -90,8 +90,7 @@ void SimStreams::DeliverToFollower(Network& network,
     Break(network, link);
     return;
   }
-  link->follower_end->sink_(
-      LeaderMessageReceived{.stream = link->outbound, .message = message});
+  link->follower_end->sink_(LeaderMessageReceived{.stream = link->outbound, .message = message});
 }
 
 void SimStreams::Break(Network& network, const Link& link) {

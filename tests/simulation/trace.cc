@@ -5,6 +5,11 @@
 
 namespace regent::simulation {
 
+const Trace*& Trace::Current() {
+  static const Trace* current = nullptr;
+  return current;
+}
+
 std::vector<Trace::Entry> Trace::Last(size_t count, const std::string& subject) const {
   std::vector<Entry> found;
   for (auto entry = entries_.rbegin(); entry != entries_.rend() && found.size() < count; ++entry) {

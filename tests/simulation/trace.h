@@ -51,6 +51,10 @@ class Trace {
   uint64_t hash() const { return hash_; }
   const std::deque<Entry>& entries() const { return entries_; }
 
+  /// The trace of the history that runs now, for those who report that the process dies; null if
+  /// none does.
+  static const Trace*& Current();
+
   /// The last `count` entries about `subject` or naming it; all subjects if it is empty.
   std::vector<Entry> Last(size_t count, const std::string& subject) const;
 

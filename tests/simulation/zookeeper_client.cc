@@ -16,10 +16,7 @@ bool IsStatePath(const std::string& path) {
 
 zk::InMemoryClientOptions InnerOptions(World& world, Duration delay_max) {
   const auto delay = [&world, delay_max] { return world.Between(microseconds(20), delay_max); };
-  return {.root = "",
-          .session_timeout = seconds(6),
-          .request_delay = delay,
-          .answer_delay = delay};
+  return {.root = "", .session_timeout = seconds(6), .request_delay = delay, .answer_delay = delay};
 }
 
 }  // namespace
@@ -133,18 +130,18 @@ void SimZkClient::Multi(std::vector<zk::Op> ops, zk::Callback<std::vector<zk::Op
 
 bool SimZkClient::Happened(const std::vector<zk::Op>& ops) const {
   for (const zk::Op& op : ops) {
-    const bool there = std::visit(
-        Overloaded{[&](const zk::CreateOp& create) {
-                     const auto node = server_.Find(create.path);
-                     return node && node->data == create.data;
-                   },
-                   [&](const zk::SetOp& set) {
-                     const auto node = server_.Find(set.path);
-                     return node && node->data == set.data;
-                   },
-                   [&](const zk::DeleteOp& gone) { return !server_.Find(gone.path); },
-                   [](const zk::CheckOp&) { return true; }},
-        op);
+    const bool there =
+        std::visit(Overloaded{[&](const zk::CreateOp& create) {
+                                const auto node = server_.Find(create.path);
+                                return node && node->data == create.data;
+                              },
+                              [&](const zk::SetOp& set) {
+                                const auto node = server_.Find(set.path);
+                                return node && node->data == set.data;
+                              },
+                              [&](const zk::DeleteOp& gone) { return !server_.Find(gone.path); },
+                              [](const zk::CheckOp&) { return true; }},
+                   op);
     if (!there) {
       return false;
     }

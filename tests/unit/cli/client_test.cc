@@ -197,6 +197,29 @@ TEST(Client, WatchGoesOnAtAnotherBrokerAndRepeatsNothing) {
   EXPECT_THAT(reasons, testing::ElementsAre("present", "elected", "elected again"));
 }
 
+TEST(Client, WatchAsksTheWinnerHowLongTheFailoverTook) {
+  FakeAdmin winner;
+  winner.HoldOffice(2, 6);
+  v1::ControllerChange loading = Change(winner.OfficeHere(2, 6), "elected");
+  loading.mutable_controller()->set_active_here(false);
+  loading.set_failover_ms(-1);
+  v1::ControllerChange active = Change(winner.OfficeHere(2, 6), "elected");
+  active.set_failover_ms(231);
+  winner.changes = {loading, active};
+  FakeAdmin watched;
+  watched.PointTo(winner, 2, 6);
+  watched.changes = {loading};
+
+  std::vector<int64_t> durations;
+  const Status ended =
+      ClientOf({watched.address()}).WatchController([&](const v1::ControllerChange& change) {
+        durations.push_back(change.failover_ms());
+        return false;
+      });
+  EXPECT_TRUE(ended.ok());
+  EXPECT_THAT(durations, testing::ElementsAre(231));
+}
+
 TEST(Client, WatchLearnsWhereTheOtherBrokersAre) {
   FakeAdmin second;
   second.HoldOffice(2, 6);

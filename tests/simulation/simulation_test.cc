@@ -1,0 +1,149 @@
+#include "tests/simulation/simulation.h"
+
+#include <cstdint>
+#include <cstdlib>
+#include <ostream>
+#include <sstream>
+#include <string>
+
+#include <glog/logging.h>
+#include <gtest/gtest.h>
+
+#include "tests/simulation/report.h"
+
+namespace regent::simulation {
+namespace {
+
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer)
+constexpr bool kSanitized = true;
+#else
+constexpr bool kSanitized = false;
+#endif
+#else
+constexpr bool kSanitized = false;
+#endif
+#if defined(__OPTIMIZE__)
+constexpr bool kOptimized = true;
+#else
+constexpr bool kOptimized = false;
+#endif
+
+constexpr uint64_t kSeeds = kSanitized || !kOptimized ? 500 : 4000;
+constexpr uint64_t kSeedsLong = 100'000;
+/// Within so many seeds a planted bug has to be caught.
+constexpr uint64_t kSeedsForMutant = kSanitized || !kOptimized ? 300 : 2000;
+
+class Quiet : public testing::Environment {
+ public:
+  void SetUp() override {
+    FLAGS_minloglevel = google::GLOG_FATAL;
+    NameSeedInAborts();
+  }
+};
+const testing::Environment* const kQuiet = testing::AddGlobalTestEnvironment(new Quiet);
+
+RunResult RunSeed(uint64_t seed, Mutant mutant = Mutant::kNone) {
+  RunOptions options{.seed = seed, .mutant = mutant};
+  if (mutant != Mutant::kNone) {
+    options.only = CaughtBy(mutant);
+  }
+  SetCurrentRun(options);
+  return RunHistory(options);
+}
+
+TEST(Simulation, NoHistoryBreaksARule) {
+  const uint64_t seeds = std::getenv("REGENT_LONG") == nullptr ? kSeeds : kSeedsLong;
+  Probes probes;
+  uint64_t steps = 0;
+  for (uint64_t seed = 1; seed <= seeds; ++seed) {
+    const RunResult result = RunSeed(seed);
+    probes.Add(result.probes);
+    steps += result.steps;
+    if (result.failure) {
+      std::ostringstream why;
+      Explain(why, {.seed = seed});
+      FAIL() << why.str();
+    }
+  }
+  std::cout << seeds << " seeds, " << steps << " steps\n";
+  for (const auto& [name, times] : probes.counts()) {
+    std::cout << "sometimes: " << name << ' ' << times << '\n';
+  }
+  for (const char* name : kRequiredProbes) {
+    EXPECT_GT(probes.Count(name), 0U) << "never reached: " << name;
+  }
+}
+
+TEST(Simulation, TheSameSeedLeavesTheSameTrace) {
+  for (uint64_t seed = 1; seed <= 20; ++seed) {
+    const RunResult once = RunHistory({.seed = seed});
+    const RunResult again = RunHistory({.seed = seed, .keep = Trace::Keep::kText});
+    EXPECT_EQ(once.trace_hash, again.trace_hash) << "seed " << seed;
+    EXPECT_EQ(once.steps, again.steps) << "seed " << seed;
+  }
+}
+
+TEST(Simulation, DifferentSeedsLeaveDifferentTraces) {
+  EXPECT_NE(RunHistory({.seed = 1}).trace_hash, RunHistory({.seed = 2}).trace_hash);
+}
+
+/// A planted bug, and a seed that is known to have caught it: tried first.
+struct Planted {
+  Mutant mutant;
+  uint64_t seed;
+
+  friend std::ostream& operator<<(std::ostream& out, const Planted& planted) {
+    return out << Name(planted.mutant);
+  }
+};
+
+class PlantedBug : public testing::TestWithParam<Planted> {};
+
+TEST_P(PlantedBug, IsCaughtByItsChecker) {
+  const auto [mutant, kept] = GetParam();
+  uint64_t caught_at = RunSeed(kept, mutant).failure ? kept : 0;
+  uint64_t tried = 1;
+  for (uint64_t seed = 1; caught_at == 0 && seed <= kSeedsForMutant; ++seed, ++tried) {
+    const RunResult result = RunSeed(seed, mutant);
+    if (result.failure) {
+      EXPECT_EQ(result.failure->checker, CaughtBy(mutant));
+      caught_at = seed;
+    }
+  }
+  EXPECT_NE(caught_at, 0U) << "nobody noticed in " << kSeedsForMutant << " seeds";
+  if (caught_at != 0 && caught_at != kept) {
+    std::cout << "the kept seed " << kept << " does not catch " << Name(mutant)
+              << " any more, seed " << caught_at << " does\n";
+  }
+  // What catches the bug is quiet without it.
+  EXPECT_FALSE(RunSeed(kept).failure);
+}
+
+INSTANTIATE_TEST_SUITE_P(Each,
+                         PlantedBug,
+                         testing::Values(Planted{Mutant::kLeaderEpochNotRaised, 118},
+                                         Planted{Mutant::kLeaderOutsideIsr, 1},
+                                         Planted{Mutant::kLostAnswerIsSuccess, 20},
+                                         Planted{Mutant::kBelievedBeforeAcknowledged, 1},
+                                         Planted{Mutant::kNoLicence, 1},
+                                         Planted{Mutant::kStaleControllerObeyed, 9},
+                                         Planted{Mutant::kAcknowledgedUnheard, 1},
+                                         Planted{Mutant::kTruncationSkipped, 57},
+                                         Planted{Mutant::kAppendNotWritten, 5}),
+                         [](const testing::TestParamInfo<Planted>& planted) {
+                           std::string name;
+                           bool upper = true;
+                           for (const char c : Name(planted.param.mutant)) {
+                             if (c == '-') {
+                               upper = true;
+                             } else {
+                               name += upper ? static_cast<char>(std::toupper(c)) : c;
+                               upper = false;
+                             }
+                           }
+                           return name;
+                         });
+
+}  // namespace
+}  // namespace regent::simulation

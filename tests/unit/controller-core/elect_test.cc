@@ -1,0 +1,197 @@
+// Elections as arithmetic on one partition's state (R4, R7).
+
+#include "controller/core/elect.h"
+
+#include <algorithm>
+#include <map>
+#include <set>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "common/base/rng.h"
+#include "tests/support/controller_text.h"
+#include "tests/support/controller_world.h"
+
+namespace regent::controller {
+namespace {
+
+using toy::B;
+using toy::Bs;
+using toy::State;
+
+constexpr ControllerEpoch kTerm(7);
+
+/// Replicas 1, 2, 3 … with a standing for each: L live, S stopping, R returned, D dead.
+std::vector<ReplicaView> Views(const std::string& standings,
+                               std::vector<int32_t> order = {1, 2, 3, 4}) {
+  std::vector<ReplicaView> views;
+  for (size_t i = 0; i < standings.size(); ++i) {
+    const std::map<char, ReplicaStanding> kinds = {{'L', ReplicaStanding::kLive},
+                                                   {'S', ReplicaStanding::kStopping},
+                                                   {'R', ReplicaStanding::kReturned},
+                                                   {'D', ReplicaStanding::kDead}};
+    views.push_back({B(order[i]), kinds.at(standings[i])});
+  }
+  return views;
+}
+
+struct Row {
+  const char* claim;
+  const char* standings;
+  PartitionState current;
+  const char* demanded;  ///< Empty: it may stay as it is.
+};
+
+class Demanded : public ::testing::TestWithParam<Row> {};
+
+TEST_P(Demanded, Follows) {
+  const Row& row = GetParam();
+  const auto next = DemandedState(row.current, Views(row.standings), kTerm);
+  EXPECT_EQ(next ? toy::ToText(*next) : "", row.demanded) << row.claim;
+  if (next) {
+    EXPECT_EQ(next->controller_epoch, kTerm);
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Rows,
+    Demanded,
+    ::testing::Values(
+        Row{"all is well", "LLL", State(1, {1, 2, 3}, 4), ""},
+        Row{"a dead replica outside the ISR changes nothing", "LLD", State(1, {1, 2}, 4), ""},
+        Row{"a live one outside the ISR waits for its leader", "LLL", State(2, {2}, 4), ""},
+        Row{"a dead follower leaves, the epoch stays", "LDL", State(1, {1, 2, 3}, 4), "1/[1,3]/4"},
+        Row{"both followers leave in one write", "LDD", State(1, {1, 2, 3}, 4), "1/[1]/4"},
+        Row{"replica order decides, not ISR order", "DLL", State(1, {3, 2, 1}, 4), "2/[3,2]/5"},
+        Row{"the first in replica order is out of sync", "DLL", State(1, {1, 3}, 4), "3/[3]/5"},
+        Row{"nobody outside the ISR leads", "DLL", State(1, {1}, 4), "-1/[1]/5"},
+        Row{"no leader, the ISR whole, however many died", "DDD", State(1, {1, 2, 3}, 4),
+            "-1/[1,2,3]/5"},
+        Row{"no leader stays no leader: one epoch for one change", "DDD", State(-1, {1, 2}, 5), ""},
+        Row{"one of the last ISR returns and leads alone", "DLD", State(-1, {1, 2}, 5), "2/[2]/6"},
+        Row{"all of the last ISR return", "LLD", State(-1, {2, 1}, 5), "1/[2,1]/6"},
+        Row{"somebody else's return does not help", "DDL", State(-1, {1, 2}, 5), ""},
+        // Stopping.
+        Row{"a stopping leader hands over and leaves the ISR", "SLL", State(1, {1, 2, 3}, 4),
+            "2/[2,3]/5"},
+        Row{"a stopping follower leaves the ISR", "LSL", State(1, {1, 2, 3}, 4), "1/[1,3]/4"},
+        Row{"a stopping leader without a successor keeps leading", "SDD", State(1, {1}, 4), ""},
+        Row{"and its dead followers leave", "SDD", State(1, {1, 2}, 4), "1/[1]/4"},
+        Row{"a stopping leader beside a stopping follower keeps both", "SSD", State(1, {1, 2}, 4),
+            ""},
+        Row{"a stopping member is not elected", "DSL", State(1, {1, 2, 3}, 4), "3/[3]/5"},
+        Row{"not even as the last", "DSD", State(1, {1, 2}, 4), "-1/[1,2]/5"},
+        // Another life under one id (R4).
+        Row{"a returned follower leaves the ISR while another lives", "LRL", State(1, {1, 2, 3}, 4),
+            "1/[1,3]/4"},
+        Row{"a returned leader gives way to a live member", "RLL", State(1, {1, 2, 3}, 4),
+            "2/[2,3]/5"},
+        Row{"the only member leads anew, in a new epoch", "RDD", State(1, {1}, 4), "1/[1]/5"},
+        Row{"a new epoch also beside a live replica that is out of sync", "RLL", State(1, {1}, 4),
+            "1/[1]/5"},
+        Row{"all returned: the first in replica order, all stay", "RRR", State(3, {3, 1, 2}, 4),
+            "1/[3,1,2]/5"},
+        Row{"returned and dead: the returned one leads, the dead leaves", "DRD",
+            State(1, {1, 2, 3}, 4), "2/[2]/5"},
+        Row{"a stopping leader is better than a returned member", "SRD", State(1, {1, 2}, 4),
+            "1/[1]/4"},
+        Row{"after no leader, a returned member leads", "DRD", State(-1, {1, 2}, 5), "2/[2]/6"}));
+
+TEST(DemandedState, KeepsWhatSomebodyElseWroteIntoTheState) {
+  PartitionState current = State(1, {1, 2}, 4);
+  current.extra = R"({"x":1})";
+  current.elr = Bs({3});
+  current.recovery = LeaderRecovery::kRecovering;
+  const auto next = DemandedState(current, Views("DLD"), kTerm);
+  ASSERT_TRUE(next);
+  EXPECT_EQ(next->extra, current.extra);
+  EXPECT_EQ(next->elr, current.elr);
+  EXPECT_EQ(next->recovery, current.recovery);
+}
+
+TEST(DemandedState, ALeaderThatIsNoReplicaCountsAsDead) {
+  const auto next = DemandedState(State(9, {9, 2}, 4), Views("LLL"), kTerm);
+  ASSERT_TRUE(next);
+  EXPECT_EQ(toy::ToText(*next), "2/[2]/5");
+}
+
+TEST(InitialState, TheFirstLiveReplicaLeadsAndAllLiveOnesAreInSync) {
+  EXPECT_EQ(toy::ToText(*InitialState(Views("LLD"), kTerm)), "1/[1,2]/0");
+  EXPECT_EQ(toy::ToText(*InitialState(Views("DLL"), kTerm)), "2/[2,3]/0");
+  EXPECT_EQ(toy::ToText(*InitialState(Views("SLD"), kTerm)), "2/[2]/0");
+}
+
+TEST(InitialState, NothingWhileNoReplicaIsLive) {
+  EXPECT_FALSE(InitialState(Views("DDD"), kTerm));
+  EXPECT_FALSE(InitialState(Views("SDS"), kTerm));
+  EXPECT_FALSE(InitialState({}, kTerm));
+}
+
+TEST(PreferredState, MovesTheLeaderAndNothingElse) {
+  const auto next = PreferredState(State(2, {3, 2, 1}, 4), Views("LLL"), kTerm);
+  ASSERT_TRUE(next);
+  EXPECT_EQ(toy::ToText(*next), "1/[3,2,1]/5");
+}
+
+TEST(PreferredState, NothingWhenThePreferredReplicaCannotLeadOrDoes) {
+  EXPECT_FALSE(PreferredState(State(1, {1, 2}, 4), Views("LLL"), kTerm));
+  EXPECT_FALSE(PreferredState(State(2, {2, 3}, 4), Views("LLL"), kTerm)) << "not in the ISR";
+  EXPECT_FALSE(PreferredState(State(2, {1, 2}, 4), Views("DLL"), kTerm));
+  EXPECT_FALSE(PreferredState(State(2, {1, 2}, 4), Views("SLL"), kTerm));
+  EXPECT_FALSE(PreferredState(State(2, {1, 2}, 4), Views("RLL"), kTerm));
+  EXPECT_FALSE(PreferredState(State(2, {2}, 4), {}, kTerm));
+}
+
+/// Every partition of three replicas, in every state, under every standing: what must hold of a
+/// demanded state whatever the row.
+TEST(DemandedState, KeepsItsPromisesEverywhere) {
+  const std::string kinds = "LSRD";
+  int demanded = 0;
+  for (int code = 0; code < 64; ++code) {
+    const std::string standings = {kinds[static_cast<size_t>(code & 3)],
+                                   kinds[static_cast<size_t>((code >> 2) & 3)],
+                                   kinds[static_cast<size_t>((code >> 4) & 3)]};
+    const std::vector<ReplicaView> views = Views(standings);
+    for (int members = 1; members < 8; ++members) {
+      std::vector<int32_t> isr;
+      for (int32_t id = 1; id <= 3; ++id) {
+        if ((members & (1 << (id - 1))) != 0) {
+          isr.push_back(id);
+        }
+      }
+      std::vector<int32_t> leaders = isr;
+      leaders.push_back(-1);
+      for (const int32_t leader : leaders) {
+        const PartitionState current = State(leader, isr, 4);
+        const auto next = DemandedState(current, views, kTerm);
+        if (!next) {
+          continue;
+        }
+        ++demanded;
+        const std::string what = standings + " " + toy::ToText(current);
+        EXPECT_FALSE(next->isr.empty()) << what;
+        EXPECT_TRUE(next->leader == kNoBroker || Contains(next->isr, next->leader)) << what;
+        for (const BrokerId member : next->isr) {
+          EXPECT_TRUE(Contains(current.isr, member)) << what << ": nobody joins by liveness";
+        }
+        const bool moved = next->leader != current.leader;
+        const bool raised = next->leader_epoch != current.leader_epoch;
+        EXPECT_TRUE(!moved || raised) << what;
+        EXPECT_LE(next->leader_epoch.value(), current.leader_epoch.value() + 1) << what;
+        // What is demanded is enough, once every departure has been taken note of.
+        std::vector<ReplicaView> noted = views;
+        for (ReplicaView& view : noted) {
+          if (view.standing == ReplicaStanding::kReturned) {
+            view.standing = ReplicaStanding::kLive;
+          }
+        }
+        EXPECT_FALSE(DemandedState(*next, noted, kTerm)) << what << " → " << toy::ToText(*next);
+      }
+    }
+  }
+  EXPECT_GT(demanded, 500);
+}
+
+}  // namespace
+}  // namespace regent::controller
