@@ -127,7 +127,7 @@ std::string Client::AskAround(Clock::time_point deadline) {
   }
   std::set<std::string> asked;
   while (!to_ask.empty() && Clock::now() < deadline) {
-    const std::string address = to_ask.front();
+    std::string address = to_ask.front();
     to_ask.pop_front();
     if (!asked.insert(address).second) {
       continue;

@@ -221,7 +221,7 @@ void Membership::WriteMark(BrokerId id) {
   const LifeId life = broker.registration.life;
   CreateStoppingMark op{{.broker = id, .broker_epoch = broker.epoch, .life = life}};
   marks_.emplace(life, op.mark);
-  term_.IssueWrite({std::move(op)}, [this, id, life](const WriteOutcome& outcome) {
+  term_.IssueWrite({op}, [this, id, life](const WriteOutcome& outcome) {
     if (std::holds_alternative<WriteFenced>(outcome)) {
       return;
     }

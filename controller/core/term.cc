@@ -32,7 +32,7 @@ void Term::IssueRead(std::vector<std::string> topics, TopicsContinuation done) {
   Emit(ReadTopics{.id = ids_.read, .names = std::move(topics)});
 }
 
-void Term::Resolve(WriteDone event) {
+void Term::Resolve(const WriteDone& event) {
   const auto found = writes_.find(event.id);
   if (found == writes_.end()) {
     return;
@@ -45,7 +45,7 @@ void Term::Resolve(WriteDone event) {
   done(event.outcome);
 }
 
-void Term::Resolve(PartitionsRead event) {
+void Term::Resolve(const PartitionsRead& event) {
   const auto found = partition_reads_.find(event.id);
   if (found == partition_reads_.end()) {
     return;

@@ -47,8 +47,8 @@ class Term {
   void IssueRead(std::vector<TopicPartition> partitions, PartitionsContinuation done);
   void IssueRead(std::vector<std::string> topics, TopicsContinuation done);
   /// Hands an outcome to who waits for it; one that nobody waits for is of an earlier term.
-  void Resolve(WriteDone event);
-  void Resolve(PartitionsRead event);
+  void Resolve(const WriteDone& event);
+  void Resolve(const PartitionsRead& event);
   void Resolve(TopicsRead event);
   size_t writes_out() const { return writes_.size(); }
   /// Does something again after a while: no attempt follows its failure at once (R8).

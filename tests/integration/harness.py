@@ -44,7 +44,7 @@ def eventually(condition, what, patience=PATIENCE):
             return value
         if time.monotonic() > deadline:
             raise AssertionError(f"not within {patience:g} s: {what}")
-        time.sleep(POLL)
+        time.sleep(POLL)  # The polling step.
 
 
 class Process:
