@@ -36,8 +36,8 @@ void Controller::Impl::Handle(Event event, Instant now, Actions& out) {
                  [&](BrokersRead& e) { On(e); },
                  [&](TopicsListed& e) { On(e); },
                  [&](PreferredElectionFound& e) { On(e); },
-                 [&](const WriteDone& e) { term.Resolve(e); },
-                 [&](const PartitionsRead& e) { term.Resolve(e); },
+                 [&](WriteDone& e) { term.Resolve(e); },
+                 [&](PartitionsRead& e) { term.Resolve(e); },
                  [&](TopicsRead& e) { term.Resolve(std::move(e)); },
                  [&](ControlAnswered& e) { On(e); },
                  [&](AlterPartitionAsked& e) { On(e); },
@@ -322,6 +322,10 @@ void Controller::Impl::AbandonRequests(Actions& out) {
   elections.Abandon();
   topics.Abandon();
   membership.Abandon();
+}
+
+void Controller::Impl::OnStateMissing(PartitionRef ref) {
+  topics.LookAgain(ref.topic);
 }
 
 // --- The outside ---
