@@ -18,23 +18,6 @@ Error NotActive() {
   return Error{ErrorCode::kNotController, "this process is not the active controller"};
 }
 
-Error Ending() {
-  return Error{ErrorCode::kShuttingDown, "this process is ending; ask another controller"};
-}
-
-void Abandon(const ControllerCalls::AlterPartitionDone& done) {
-  done(AlterPartitionResponse{.answer = AlterAnswer::kNotController});
-}
-void Abandon(const ControllerCalls::ControlledShutdownDone& done) {
-  done(ControlledShutdownResponse{.error = Ending()});
-}
-void Abandon(const ControllerCalls::CreateTopicDone& done) {
-  done(CreateTopicResult{.error = Ending()});
-}
-void Abandon(const ControllerCalls::ElectLeadersDone& done) {
-  done(ElectLeadersResult{.error = Ending()});
-}
-
 void Add(TermCounters& sum, const TermCounters& term) {
   sum.elections_initial += term.elections_initial;
   sum.elections_offline += term.elections_offline;
@@ -108,7 +91,7 @@ void CandidateRunner::Close() {
   closed_ = true;
   alive_ = nullptr;
   events_.clear();
-  AbandonCallers();
+  callers_.AbandonAll();
   for (const auto& departure : std::exchange(departures_, {})) {
     departure.second();
   }
@@ -291,16 +274,16 @@ void CandidateRunner::Perform(Action action) {
                    });
                  },
                  [this](const AnswerAlterPartition& a) {
-                   AnswerCaller<AlterPartitionDone>(a.request, a.response);
+                   callers_.Answer<AlterPartitionDone>(a.request, a.response);
                  },
                  [this](const AnswerControlledShutdown& a) {
-                   AnswerCaller<ControlledShutdownDone>(a.request, a.response);
+                   callers_.Answer<ControlledShutdownDone>(a.request, a.response);
                  },
                  [this](const AnswerCreateTopic& a) {
-                   AnswerCaller<CreateTopicDone>(a.request, a.result);
+                   callers_.Answer<CreateTopicDone>(a.request, a.result);
                  },
                  [this](const AnswerElectLeaders& a) {
-                   AnswerCaller<ElectLeadersDone>(a.request, a.result);
+                   callers_.Answer<ElectLeadersDone>(a.request, a.result);
                  },
              },
              std::move(action));
@@ -379,30 +362,14 @@ void CandidateRunner::SendTo(BrokerId broker, CallId call, Send send) {
 
 template <class Asked, class Ask, class Done>
 void CandidateRunner::Submit(Ask ask, Done done) {
-  // The caller waits in a shared place so that it is answered even if the loop drops the task.
-  struct Waiting {
-    explicit Waiting(Done d) : done(std::move(d)) {}
-    ~Waiting() {
-      if (!taken) {
-        Abandon(done);
-      }
-    }
-    Waiting(const Waiting&) = delete;
-    Waiting& operator=(const Waiting&) = delete;
-    Done done;
-    bool taken = false;
-  };
-  auto waiting = std::make_shared<Waiting>(std::move(done));
-  OnLoop([this, waiting, ask = std::move(ask)]() mutable {
-    const RequestId request{next_request_++};
-    waiting->taken = true;
-    callers_.emplace(request, std::move(waiting->done));
+  auto caller = std::make_shared<CallerInTransit<Done>>(std::move(done));
+  OnLoop([this, caller, ask = std::move(ask)]() mutable {
     if constexpr (requires { ask.new_id; }) {
       ask.new_id = Uuid::Random(rng_);
       ask.placement_seed = rng_.Next();
     }
     Asked asked;
-    asked.request = request;
+    asked.request = callers_.Add(caller->Take());
     if constexpr (requires { asked.spec; }) {
       asked.spec = std::move(ask);
     } else {
@@ -429,38 +396,12 @@ void CandidateRunner::ElectLeaders(ElectLeadersSpec spec, ElectLeadersDone done)
   Submit<ElectLeadersAsked>(std::move(spec), std::move(done));
 }
 
-template <class Done, class Answer>
-void CandidateRunner::AnswerCaller(RequestId request, const Answer& answer) {
-  const auto caller = callers_.extract(request);
-  CHECK(!caller.empty()) << "request " << request << " is answered twice or was never asked";
-  std::get<Done>(caller.mapped())(answer);
-}
-
-void CandidateRunner::AbandonCallers() {
-  for (const auto& caller : std::exchange(callers_, {})) {
-    std::visit([](const auto& done) { Abandon(done); }, caller.second);
-  }
-}
-
 template <class T>
 void CandidateRunner::Query(QueryDone<T> done, std::function<Result<T>(const Controller&)> ask) {
-  struct Waiting {
-    explicit Waiting(QueryDone<T> d) : done(std::move(d)) {}
-    ~Waiting() {
-      if (!answered) {
-        done(Ending());
-      }
-    }
-    Waiting(const Waiting&) = delete;
-    Waiting& operator=(const Waiting&) = delete;
-    QueryDone<T> done;
-    bool answered = false;
-  };
-  auto waiting = std::make_shared<Waiting>(std::move(done));
-  OnLoop([this, waiting, ask = std::move(ask)] {
+  auto caller = std::make_shared<CallerInTransit<QueryDone<T>>>(std::move(done));
+  OnLoop([this, caller, ask = std::move(ask)] {
     const Controller* term = candidate_->term();
-    waiting->answered = true;
-    waiting->done(term != nullptr && active_here_ ? ask(*term) : Result<T>(NotActive()));
+    caller->Take()(term != nullptr && active_here_ ? ask(*term) : Result<T>(NotActive()));
   });
 }
 

@@ -3,12 +3,10 @@
 #include <cstdint>
 #include <deque>
 #include <functional>
-#include <map>
 #include <memory>
 #include <optional>
 #include <string>
 #include <utility>
-#include <variant>
 #include <vector>
 
 #include "common/base/mutex.h"
@@ -17,6 +15,7 @@
 #include "common/zk/client.h"
 #include "controller/core/candidate.h"
 #include "controller/io/agent_transport.h"
+#include "controller/io/callers.h"
 #include "controller/io/controller_calls.h"
 #include "controller/io/failover_clock.h"
 #include "controller/io/metrics.h"
@@ -95,9 +94,6 @@ class CandidateRunner final : public ControllerCalls, private zk::SessionListene
   zk::Client* client() { return client_.get(); }
 
  private:
-  using Caller =
-      std::variant<AlterPartitionDone, ControlledShutdownDone, CreateTopicDone, ElectLeadersDone>;
-
   void OnSession(const zk::SessionEvent& event) override;
   void OnWatch(const zk::WatchEvent& event) override;
 
@@ -108,9 +104,6 @@ class CandidateRunner final : public ControllerCalls, private zk::SessionListene
   void Submit(Ask ask, Done done);
   template <class T>
   void Query(QueryDone<T> done, std::function<Result<T>(const Controller&)> ask);
-  template <class Done, class Answer>
-  void AnswerCaller(RequestId request, const Answer& answer);
-  void AbandonCallers();
 
   void Open(const std::optional<Endpoint>& endpoint);
   void Tick();
@@ -149,8 +142,7 @@ class CandidateRunner final : public ControllerCalls, private zk::SessionListene
   bool active_here_ = false;
   bool lease_told_ = false;
   std::string cluster_id_;  ///< As last read from the root.
-  uint64_t next_request_ = 1;
-  std::map<RequestId, Caller> callers_;
+  Callers callers_;
   std::vector<std::pair<BrokerId, std::function<void()>>> departures_;
   FailoverClock failover_;
 
