@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include <glog/logging.h>
+#include "controller/core/invariant.h"
 
 namespace regent::controller {
 
@@ -87,7 +87,9 @@ std::optional<PartitionRef> Cluster::Find(const std::string& name, int32_t index
 void Cluster::SetState(PartitionRef ref, PartitionState state, PartitionEpoch epoch, Instant now) {
   Topic& owner = topics_[ref.topic];
   Partition& p = at(ref);
-  CHECK(!owner.gone) << Name(ref);
+  if (owner.gone) {
+    throw InvariantBroken({.path = {}, .reason = "a state was decided for a topic that is gone"});
+  }
   Count(owner, p, -1, counts_);
   const BrokerId old_leader = p.state.leader;
   if (old_leader != state.leader) {

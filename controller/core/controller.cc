@@ -7,6 +7,7 @@
 
 #include "common/base/overloaded.h"
 #include "controller/core/controller_impl.h"
+#include "controller/core/invariant.h"
 
 namespace regent::controller {
 namespace {
@@ -45,7 +46,10 @@ void Controller::Impl::Handle(Event event, Instant now, Actions& out) {
                  [&](CreateTopicAsked& e) { On(e); },
                  [&](ElectLeadersAsked& e) { On(e); },
                  [&](Ticked& e) { On(e); },
-                 [](auto&) { LOG(FATAL) << "an event of the candidate reached the term"; },
+                 [](auto&) {
+                   throw InvariantBroken(
+                       {.path = {}, .reason = "an event of the candidate reached the term"});
+                 },
              },
              event);
   Flush();

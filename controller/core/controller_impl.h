@@ -30,6 +30,7 @@ class Controller::Impl final : public PartitionListener {
   void OnPreferredSettled(PartitionRef ref, bool elected) override;
   void OnSettled(PartitionRef ref) override;
   void OnFirstState(PartitionRef ref) override;
+  void OnStateMissing(PartitionRef ref) override;
 
   Term term;
   Announcer announcer;

@@ -538,7 +538,9 @@ void PartitionWriter::ReadDone(const std::vector<PartitionRef>& refs,
     }
     return;
   }
-  CHECK_EQ(states->size(), refs.size());
+  if (states->size() != refs.size()) {
+    throw InvariantBroken({.path = {}, .reason = "a read did not answer what it was asked"});
+  }
   for (size_t i = 0; i < refs.size(); ++i) {
     TakeReading(refs[i], (*states)[i]);
   }
@@ -589,6 +591,7 @@ bool PartitionWriter::Adopt(PartitionRef ref, const PartitionStateRead& read) {
         return true;
       }
       problem = "the node has disappeared: put it back, or delete the topic";
+      listener_.OnStateMissing(ref);
       break;
     case PartitionStateRead::Kind::kUnreadable: break;
     case PartitionStateRead::Kind::kFound:

@@ -35,6 +35,8 @@ class PartitionListener {
   /// Nothing is left to be decided or written for the partition.
   virtual void OnSettled(PartitionRef ref) = 0;
   virtual void OnFirstState(PartitionRef ref) = 0;
+  /// The partition's state has disappeared: perhaps its topic has, or is another one now.
+  virtual void OnStateMissing(PartitionRef ref) = 0;
 };
 
 /// Decides what a partition's state should be and has it written: at most one write per partition

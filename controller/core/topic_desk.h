@@ -25,6 +25,8 @@ class TopicDesk {
   /// Takes a topic that was read into memory, or says why not.
   void Adopt(TopicRead read);
   void FirstState(PartitionRef ref);
+  /// Something is not as memory has it: the topic is read again.
+  void LookAgain(uint32_t topic) { Read({term_.cluster.topic(topic).identity->name}); }
   void Tick();
   void Abandon();
   size_t open() const { return creations_.size(); }
