@@ -320,6 +320,9 @@ void TopicDesk::Take(const TopicsListed& event) {
       unknown.push_back(name);  // Believed only once it has been read behind a sync.
     }
   }
+  for (auto& [name, again] : reading_) {
+    again = again || !listed.contains(name);  // It may have been read before it went.
+  }
   Read(std::move(unknown));
 }
 
