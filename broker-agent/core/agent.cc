@@ -248,6 +248,9 @@ std::optional<ControlAnswer> Agent::Parts::Check(const ControlHeader& header) {
   if (stopped) {
     return ControlAnswer::kStopping;
   }
+  if (context.options.cluster_id.empty() && header.broker == context.self()) {
+    return std::nullopt;  // Held until the registration has said to which cluster it belongs.
+  }
   if (header.cluster_id != context.options.cluster_id || header.broker != context.self()) {
     ++counters.refused_cluster;
     return ControlAnswer::kWrongCluster;

@@ -40,16 +40,4 @@ EpochEnd EpochHistory::EndOf(LeaderEpoch epoch, Offset log_end) const {
   return {.epoch = std::prev(after)->epoch, .end = after->start};
 }
 
-std::optional<LeaderEpoch> EpochHistory::GreatestBelow(LeaderEpoch epoch) const {
-  const auto at = std::ranges::lower_bound(entries_, epoch, {}, &EpochStart::epoch);
-  if (at == entries_.begin()) {
-    return std::nullopt;
-  }
-  return std::prev(at)->epoch;
-}
-
-bool EpochHistory::Has(LeaderEpoch epoch) const {
-  return std::ranges::binary_search(entries_, epoch, {}, &EpochStart::epoch);
-}
-
 }  // namespace regent

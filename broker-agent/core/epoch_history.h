@@ -1,6 +1,5 @@
 #pragma once
 
-#include <optional>
 #include <ostream>
 #include <vector>
 
@@ -51,9 +50,6 @@ class EpochHistory {
   /// Returns where `epoch` ends in a log whose end offset is `log_end`: the table of the fetch
   /// protocol, with (−1, −1) for what the history cannot answer.
   EpochEnd EndOf(LeaderEpoch epoch, Offset log_end) const;
-  /// Returns the greatest epoch below `epoch` that the history has, if there is one.
-  std::optional<LeaderEpoch> GreatestBelow(LeaderEpoch epoch) const;
-  bool Has(LeaderEpoch epoch) const;
   /// Returns the latest epoch, or −1.
   LeaderEpoch latest() const { return entries_.empty() ? kNoLeaderEpoch : entries_.back().epoch; }
   const std::vector<EpochStart>& entries() const { return entries_; }

@@ -51,17 +51,16 @@ Offset LogView::CutFor(EpochEnd leader) const {
   if (leader.end < Offset(0)) {
     return end;  // The leader cannot tell; the caller backs off and asks again.
   }
-  if (leader.epoch < LeaderEpoch(0)) {
-    return std::min(leader.end, end);
+  const EpochEnd own = epochs.EndOf(leader.epoch, end);
+  if (own.end == kNoOffset) {
+    return std::min(leader.end, end);  // Epochs that cannot be compared.
   }
-  if (epochs.Has(leader.epoch)) {
-    return std::min({leader.end, epochs.EndOf(leader.epoch, end).end, end});
+  if (own.epoch == leader.epoch) {
+    // An epoch below every one of this log ends where its first one begins: nothing is shared.
+    return std::min({leader.end, own.end, end});
   }
-  const std::optional<LeaderEpoch> below = epochs.GreatestBelow(leader.epoch);
-  if (!below) {
-    return std::min(leader.end, end);
-  }
-  return std::min(epochs.EndOf(*below, end).end, end);
+  return std::min(own.end,
+                  end);  // The leader's epoch is not here: to the one below, and ask again.
 }
 
 Status CheckBatches(const std::vector<RecordBatch>& batches,

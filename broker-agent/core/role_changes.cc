@@ -116,7 +116,13 @@ void RoleChanges::PlanPartition(const LeaderAndIsrTopic& topic,
   ChangeKind kind = ChangeKind::kRecord;
   switch (verdict.work) {
     case RoleVerdict::Work::kNone: Answer(key, verdict.answer, std::move(verdict.reason)); return;
-    case RoleVerdict::Work::kMemory: TakeUnderEqualEpochs(*replica, topic, partition); return;
+    case RoleVerdict::Work::kMemory:
+      if (replica->writes.empty() || !ChangesRole(*replica, partition)) {
+        TakeUnderEqualEpochs(*replica, topic, partition);
+        return;
+      }
+      kind = ChangeKind::kRecord;  // Writes of an earlier role have to return first.
+      break;
     case RoleVerdict::Work::kRecord: kind = ChangeKind::kRecord; break;
     case RoleVerdict::Work::kCreate: kind = ChangeKind::kCreate; break;
     case RoleVerdict::Work::kTakeBack: kind = ChangeKind::kTakeBack; break;
@@ -223,6 +229,11 @@ void RoleChanges::WriteReturned(const PartitionKey& partition) {
 }
 
 void RoleChanges::ChangeLogsIfDrained() {
+  for (const Planned& planned : current_->planned) {
+    if (LostRoleMeanwhile(planned)) {
+      Drain(KeyOf(planned.change.partition));
+    }
+  }
   if (!current_->draining.empty()) {
     return;
   }
@@ -260,16 +271,47 @@ void RoleChanges::Changed(const LogsChanged& event) {
   for (const LogsChanged::Failure& failure : event.failures) {
     failed.emplace(failure.partition, &failure.error);
   }
+  std::vector<Planned> unsettled;
   for (const Planned& planned : current_->planned) {
     const auto found = failed.find(KeyOf(planned.change.partition));
-    if (found == failed.end()) {
-      Publish(planned);
-    } else {
+    if (found != failed.end()) {
       Failed(planned, *found->second);
+    } else if (LostRoleMeanwhile(planned)) {
+      unsettled.push_back(planned);
+    } else {
+      Publish(planned);
     }
+  }
+  if (!unsettled.empty()) {
+    WriteAgain(std::move(unsettled));
+    return;
   }
   Finish();
   Pump();
+}
+
+/// Whether a role that was to go on has ended since, with writes of it still on their way: the
+/// log's end, where a leader begins anew, is not known yet.
+bool RoleChanges::LostRoleMeanwhile(const Planned& planned) const {
+  if (planned.change.kind != ChangeKind::kRecord) {
+    return false;
+  }
+  const Replica* replica = replicas_.Find(KeyOf(planned.change.partition));
+  return replica != nullptr && !replica->writes.empty() &&
+         ChangesRole(*replica, *planned.partition);
+}
+
+void RoleChanges::WriteAgain(std::vector<Planned> planned) {
+  current_->op.reset();
+  for (const Planned& each : planned) {
+    Drain(KeyOf(each.change.partition));
+  }
+  current_->planned = std::move(planned);
+}
+
+void RoleChanges::Drain(const PartitionKey& partition) {
+  replicas_.Find(partition)->frozen = true;
+  current_->draining.insert(partition);
 }
 
 void RoleChanges::Finish() {

@@ -86,6 +86,9 @@ class RoleChanges {
   void Add(Planned planned, Replica* replica);
   bool ChangesRole(const Replica& replica, const LeaderAndIsrPartition& partition) const;
   void ChangeLogsIfDrained();
+  bool LostRoleMeanwhile(const Planned& planned) const;
+  void WriteAgain(std::vector<Planned> planned);
+  void Drain(const PartitionKey& partition);
   void Finish();
   void Publish(const Planned& planned);
   void PublishRole(Replica& replica,

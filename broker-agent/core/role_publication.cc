@@ -102,10 +102,6 @@ void RoleChanges::TakeUnderEqualEpochs(Replica& replica,
                                        const LeaderAndIsrPartition& p) {
   if (ChangesRole(replica, p)) {
     // This life holds no role yet; the disk has had these epochs from an earlier one.
-    if (!replica.writes.empty()) {
-      Answer(replica.key(), PartitionAnswer::kStorageError, "writes are still on their way");
-      return;
-    }
     PublishRole(replica, topic, p);
     return;
   }

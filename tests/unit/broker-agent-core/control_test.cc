@@ -70,6 +70,22 @@ TEST_F(Control, HoldsARequestForARegistrationItIsAboutToHearOf) {
   EXPECT_EQ(broker.Status().role, Role::kLeader);
 }
 
+TEST_F(Control, HoldsARequestUntilItKnowsItsCluster) {
+  TestBroker fresh(0, Disk({}));
+  fresh.broker_epoch = BrokerEpoch(100);
+  const CallId ours = fresh.Send(fresh.Request({StateOf{.leader = 0}.Build()}));
+  auto foreign = fresh.Request({});
+  foreign->header.cluster_id = "other";
+  foreign->header.controller_epoch = ControllerEpoch(99);
+  const CallId theirs = fresh.Send(foreign);
+  EXPECT_FALSE(fresh.AnswerTo(ours));
+  EXPECT_FALSE(fresh.AnswerTo(theirs));
+  fresh.Start(100);
+  EXPECT_EQ(fresh.AnswerTo(ours).value().answer, ControlAnswer::kDone);
+  EXPECT_EQ(fresh.AnswerTo(theirs).value().answer, ControlAnswer::kWrongCluster);
+  EXPECT_EQ(fresh.agent.controller().epoch, ControllerEpoch(1)) << "another cluster's is nothing";
+}
+
 TEST_F(Control, GivesUpAHeldRequestAfterAWhile) {
   auto request = broker.Request({});
   request->header.broker_epoch = BrokerEpoch(200);

@@ -284,6 +284,20 @@ TEST_F(Isr, NotRegisteredSparesALeadershipConfirmedSince) {
   EXPECT_EQ(net[0].Status().role, Role::kLeader);
 }
 
+TEST_F(Isr, ARoleThatEndsWhileItsStateIsWrittenBeginsAnewOnceTheLogHasSettled) {
+  const AlterPartitionRequest asked = AskToAdd2();
+  net[0].HoldDisk();
+  const CallId call = net[0].Send(
+      net[0].Request({StateOf{.leader = 0, .epoch = 1, .version = 2, .isr = {0, 1}}.Build()}));
+  net[0].Produce(K(0), 2);
+  AnswerWhole(asked, AlterAnswer::kNotRegistered);
+  EXPECT_EQ(net[0].Status().role, Role::kNone);
+  net[0].ReleaseDisk();
+  EXPECT_EQ(net[0].AnswerTo(call).value().answer, ControlAnswer::kDone);
+  EXPECT_EQ(net[0].Status().role, Role::kLeader);
+  EXPECT_EQ(net[0].Status().epoch_start, net[0].Status().log.end);
+}
+
 TEST_F(Isr, AStaleBrokerEpochIsAskedAgainUnderTheNewRegistration) {
   const AlterPartitionRequest asked = AskToAdd2();
   AnswerWhole(asked, AlterAnswer::kStaleBrokerEpoch);

@@ -42,7 +42,6 @@ TEST(EpochHistory, KnowsEpochZeroFromNone) {
   const EpochHistory history({At(0, 0)});
   EXPECT_EQ(history.EndOf(LeaderEpoch(0), Offset(0)), End(0, 0));
   EXPECT_EQ(history.latest(), LeaderEpoch(0));
-  EXPECT_EQ(history.GreatestBelow(LeaderEpoch(0)), std::nullopt);
 }
 
 TEST(EpochHistory, DropsEntriesThatANewOneContradicts) {
@@ -67,7 +66,8 @@ TEST(LogView, CutsByEveryRowOfTheTable) {
   EXPECT_EQ(log.CutFor(End(3, 5)), Offset(5)) << "the leader's part of the epoch is shorter";
   EXPECT_EQ(log.CutFor(End(1, 9)), Offset(3)) << "this log's part of the epoch is shorter";
   EXPECT_EQ(log.CutFor(End(2, 5)), Offset(3)) << "the epoch is not here: end of the one below";
-  EXPECT_EQ(log.CutFor(End(0, 1)), Offset(1)) << "no epoch that small is here";
+  EXPECT_EQ(log.CutFor(End(0, 1)), Offset(0)) << "every epoch here is later: nothing is shared";
+  EXPECT_EQ(LogView().CutFor(End(0, 1)), Offset(0));
   EXPECT_EQ(log.CutFor(EpochEnd{}), Offset(6)) << "the leader cannot tell";
 }
 

@@ -74,6 +74,12 @@ TEST(Truncation, OfManyShortEpochsIsRepeatedUntilBothAgree) {
   EXPECT_LE(net[1].agent.counters().truncations, 4U) << "at most one per epoch (L6)";
 }
 
+TEST(Truncation, OfLogsThatShareNothingDropsEverything) {
+  TestNetwork net = NetOf(Holding(0, {0, 0, 0}), Holding(1, {1, 1, 1}));
+  TellBoth(net, Two(0, 2, 2));
+  EXPECT_EQ(net[1].Bytes(K(0)), net[0].Bytes(K(0)));
+}
+
 TEST(Truncation, DropsAnEpochWithoutRecordsAndEnds) {
   TestNetwork net = NetOf(Holding(0, {}), Holding(1, {}));
   TellBoth(net, Two(0, 0, 0));
