@@ -197,7 +197,11 @@ void Controller::Impl::On(const ControlAnswered& event) {
     }
   }
   for (const PartitionRef ref : digest->settled) {
-    if (term.cluster.ClearReplicaProblem(ref, digest->broker)) {
+    const ReplicaProblem* problem = term.cluster.FindReplicaProblem(ref, digest->broker);
+    // A suspect refuses to lead, and nothing else: a role without a leader proves nothing.
+    const bool still_suspect = problem != nullptr && problem->answer == PartitionAnswer::kSuspect &&
+                               term.cluster.at(ref).state.leader == kNoBroker;
+    if (!still_suspect && term.cluster.ClearReplicaProblem(ref, digest->broker)) {
       writer.Queue(ref);
     }
   }
@@ -206,6 +210,8 @@ void Controller::Impl::On(const ControlAnswered& event) {
   }
   if (digest->refused) {
     Refused(*digest);
+  } else if (event.response.ok()) {
+    term.cluster.ClearProblem(BrokerNode(digest->broker));
   }
 }
 

@@ -34,6 +34,28 @@ std::optional<ControlResponse> ToyAgent::Admit(const ControlHeader& header, Revi
   return std::nullopt;
 }
 
+std::optional<PartitionAnswer> ToyAgent::RefusalOf(const PartitionName& name,
+                                                   const LeaderAndIsrPartition& p) const {
+  const auto refusal = refusals.find(name);
+  if (refusal == refusals.end() || unguarded) {
+    return std::nullopt;
+  }
+  const bool leads = p.leader == registration.id;
+  switch (refusal->second) {
+    case PartitionAnswer::kReplicaMissing:  // Outside the ISR it may make its log (R10).
+      return Contains(p.isr, registration.id) ? std::optional(refusal->second) : std::nullopt;
+    case PartitionAnswer::kOtherLife:
+    case PartitionAnswer::kSuspect: return leads ? std::optional(refusal->second) : std::nullopt;
+    case PartitionAnswer::kApplied:
+    case PartitionAnswer::kAlready:
+    case PartitionAnswer::kAhead:
+    case PartitionAnswer::kStorageError:
+    case PartitionAnswer::kOtherTopicId:
+    case PartitionAnswer::kNotReplica: return refusal->second;
+  }
+  return std::nullopt;
+}
+
 ControlResponse ToyAgent::Take(const LeaderAndIsrRequest& request) {
   if (auto refused = Admit(request.header, control_lane_)) {
     return *refused;
@@ -50,14 +72,18 @@ ControlResponse ToyAgent::Take(const LeaderAndIsrRequest& request) {
       named_.insert(name);
       PartitionAnswerEntry entry{.topic = topic.topic->id, .index = p.index};
       const auto held = roles.find(name);
-      if (const auto refusal = refusals.find(name); refusal != refusals.end()) {
-        entry.answer = refusal->second;
+      if (const auto refusal = RefusalOf(name, p)) {
+        entry.answer = *refusal;
       } else if (held != roles.end() && (held->second.leader_epoch > p.leader_epoch ||
                                          held->second.partition_epoch > p.partition_epoch)) {
         entry.answer = PartitionAnswer::kAhead;
       } else {
         roles[name] = p;
         stopped.erase(name);
+        if (const auto lost = refusals.find(name);
+            lost != refusals.end() && lost->second == PartitionAnswer::kReplicaMissing) {
+          refusals.erase(lost);  // Now it has a log.
+        }
         continue;
       }
       if (held != roles.end()) {

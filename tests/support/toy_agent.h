@@ -42,8 +42,10 @@ class ToyAgent {
   std::map<PartitionName, Face> metadata;
   std::set<PartitionName> stopped;
   std::set<BrokerId> brokers;  ///< As clients hear them.
-  /// Answered for the partition until taken out.
+  /// Answered for the partition until taken out, where an agent answers so: what only a leader
+  /// refuses (other life, suspect) as a leader, a missing replica within the ISR.
   std::map<PartitionName, PartitionAnswer> refusals;
+  bool unguarded = false;  ///< A planted fault: it obeys what it should refuse.
   /// Answered to every request until taken out.
   std::optional<ControlAnswer> whole;
   uint64_t alter_number = 0;
@@ -51,6 +53,8 @@ class ToyAgent {
   int64_t stale = 0;     ///< Of them, refused for a stale controller epoch.
 
  private:
+  std::optional<PartitionAnswer> RefusalOf(const PartitionName& name,
+                                           const LeaderAndIsrPartition& p) const;
   std::optional<ControlResponse> Admit(const ControlHeader& header, Revision& lane);
   ControlResponse Answer(ControlAnswer answer) const;
 
