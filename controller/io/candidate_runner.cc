@@ -104,6 +104,12 @@ void CandidateRunner::Close() {
 void CandidateRunner::Tick() {
   const Instant now = executor_.Now();
   client_->Heartbeat(now);
+  if (lease_told_ && client_->state() == zk::SessionState::kConnected) {
+    // Between the look at the clock and the event, contact came back: then no event tells of it.
+    lease_told_ = false;
+    Deliver(SessionConnected{.generation = client_->generation().value(),
+                             .session_id = client_->session_id()});
+  }
   Deliver(Ticked{});
   ComplainOfSilence();
   if (ticks_++ % kTicksPerSample == 0) {
