@@ -117,11 +117,16 @@ Result<std::vector<Listener>> ParseListeners(const std::string& flag, const std:
 
 Result<BrokerSettings> Understand(const BrokerFlags& flags) {
   BrokerSettings settings;
+  // Not left to the parser, which would complain of them before it names an unknown flag.
+  for (const auto& [flag, missing] :
+       {std::pair("--id", flags.id < 0), std::pair("--zookeeper", flags.zookeeper.empty()),
+        std::pair("--data-dir", flags.data_dir.empty())}) {
+    if (missing) {
+      return Error{ErrorCode::kInvalidArgument, std::string(flag) + " is required; see --help"};
+    }
+  }
   settings.id = BrokerId(flags.id);
   settings.data_dir = flags.data_dir;
-  if (flags.data_dir.empty()) {
-    return Invalid("--data-dir", flags.data_dir, "the directory's name is missing");
-  }
   if (Status listeners = UnderstandListeners(flags, settings); !listeners.ok()) {
     return listeners.error();
   }

@@ -172,6 +172,11 @@ void DiskReplicaStore::Disk::Do(const RecordMarks& record) {
 void DiskReplicaStore::Disk::Do(const RecordEpochs& record) {
   const auto& known = directory->journal().entries();
   const auto entry = known.find(DiskKey(record.partition));
+  if (entry != known.end() &&
+      std::pair(record.leader_epoch, record.partition_epoch) <
+          std::pair(entry->second.leader_epoch, entry->second.partition_epoch)) {
+    return;  // A change of role was asked for while this was on its way: epochs never go back.
+  }
   Note({storage::NoteReplica{.partition = record.partition,
                              .leader_epoch = record.leader_epoch,
                              .partition_epoch = record.partition_epoch,

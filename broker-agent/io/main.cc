@@ -43,18 +43,15 @@ constexpr Duration kServerGrace = std::chrono::seconds(1);
 
 void Define(CLI::App& app, BrokerFlags& flags) {
   app.add_option("--id", flags.id, "Id of this broker; controllers and brokers share one space")
-      ->required()
       ->check(CLI::Range(0, 2147483647));
-  app.add_option("--zookeeper", flags.zookeeper, "ZooKeeper ensemble: host:port[,host:port]")
-      ->required();
+  app.add_option("--zookeeper", flags.zookeeper, "ZooKeeper ensemble: host:port[,host:port]");
   app.add_option("--zk-root", flags.zk_root, "Path in ZooKeeper under which the cluster lives");
   app.add_option("--zookeeper-auth", flags.zookeeper_auth, "Digest credentials: user:password");
   app.add_option("--zookeeper-session-timeout-ms", flags.session_timeout_ms,
                  "Session timeout asked of ZooKeeper (6000)")
       ->check(CLI::Range(500, 600'000));
   app.add_option("--data-dir", flags.data_dir,
-                 "Directory of the replicas; it belongs to one broker of one cluster")
-      ->required();
+                 "Directory of the replicas; it belongs to one broker of one cluster");
   app.add_option("--listen", flags.listen,
                  "Listeners: PLAINTEXT for Kafka clients, REGENT for gRPC "
                  "(PLAINTEXT://127.0.0.1:9092,REGENT://127.0.0.1:9192)");

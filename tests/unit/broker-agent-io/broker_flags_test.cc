@@ -63,6 +63,7 @@ TEST(BrokerFlags, ABadValueIsNamedWithItsFlagAndTheRule) {
     EXPECT_THAT(settings.error().message, HasSubstr("--listen="));
     EXPECT_THAT(settings.error().message, HasSubstr(c.complaint));
   }
+  EXPECT_THAT(Understand(BrokerFlags()).error().message, HasSubstr("--id is required"));
   BrokerFlags flags = Flags();
   flags.zookeeper = "nohost:port";
   EXPECT_FALSE(Understand(flags).ok());
