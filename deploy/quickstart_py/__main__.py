@@ -164,6 +164,7 @@ def prepare(options):
 
 
 def how_to_go_on(cluster, options):
+    listeners = ", ".join(f"127.0.0.1:{cluster.client_port(b)}" for b in clusters.BROKERS)
     flag = "" if options.dir == parse_arguments([]).dir else f" --dir {options.dir}"
     return (
         "\nThe cluster runs. To go on:\n"
@@ -172,8 +173,8 @@ def how_to_go_on(cluster, options):
         f"  {cluster.ctl_command('controller', 'watch')}\n"
         f"  deploy/quickstart{flag} broker stop|kill|start ID\n"
         f"  deploy/quickstart{flag} stop\n"
-        f"Kafka listeners: {', '.join(f'127.0.0.1:{cluster.client_port(b)}' for b in clusters.BROKERS)}"
-        f"; state and logs: {options.dir}"
+        f"State and logs: {options.dir}\n"
+        f"Kafka listeners, whose protocol is not served yet: {listeners}"
     )
 
 

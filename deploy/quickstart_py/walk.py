@@ -47,7 +47,9 @@ class Story:
             try:
                 self._read(line)
             except (ValueError, KeyError) as error:
-                raise Failure(f"{path}:{number}: {error}; deploy/quickstart.rows says how") from None
+                raise Failure(
+                    f"{path}:{number}: {error}; deploy/quickstart.rows says how"
+                ) from None
         if not self.rows or not {"topic", "assignment"} <= self.settings.keys():
             raise Failure(f"{path} needs topic = …, assignment = … and at least one row")
         self.replicas = [
@@ -174,7 +176,7 @@ class Walk:
         self._elect()
 
     def _elect(self):
-        """Elects the preferred leaders once every replica is in sync, which an election asks for."""
+        """Elects the preferred leaders, once they are in sync: that is asked of a leader."""
         deadline = time.monotonic() + self._patience
         while True:
             now = self._snapshot()
