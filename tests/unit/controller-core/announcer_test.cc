@@ -294,7 +294,7 @@ TEST_F(Announcing, AManyTimesChangedPartitionIsToldOnceInItsNewestState) {
 TEST_F(SmallParts, AnAgentThatFellFarBehindGetsTheWholePictureAnew) {
   world.CreateTopic("t", Assignment(5));
   world.Always(To<SendUpdateMetadata>(3), Fate::kHold);
-  for (int i = 0; i < 800; ++i) {
+  for (int i = 0; i < 450; ++i) {
     world.RenewSession(1);
     world.Alter(1, {"t", 0}, {1, 2});
     world.Alter(1, {"t", 0}, {1, 2, 3});
