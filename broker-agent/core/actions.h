@@ -103,7 +103,8 @@ struct RecordMarks {
   };
   std::vector<Mark> marks;
 };
-/// Journals epochs that a replica learned outside of a LeaderAndIsr; nothing waits for it.
+/// Journals epochs that a replica learned outside of a LeaderAndIsr; nothing waits for it. Epochs
+/// below those that the journal holds by then change nothing (H4).
 struct RecordEpochs {
   TopicPartition partition;
   LeaderEpoch leader_epoch = kNoLeaderEpoch;

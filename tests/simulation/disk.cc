@@ -232,7 +232,9 @@ std::optional<AgentEvent> SimReplicaStore::On(const RecordMarks& record) {
 
 std::optional<AgentEvent> SimReplicaStore::On(const RecordEpochs& record) {
   const auto found = disk_.replicas.find(KeyOf(record.partition));
-  if (found != disk_.replicas.end()) {
+  if (found != disk_.replicas.end() &&
+      std::pair(found->second.leader_epoch, found->second.partition_epoch) <=
+          std::pair(record.leader_epoch, record.partition_epoch)) {
     found->second.leader_epoch = record.leader_epoch;
     found->second.partition_epoch = record.partition_epoch;
   }

@@ -71,7 +71,9 @@ TEST_F(Control, HoldsARequestForARegistrationItIsAboutToHearOf) {
 }
 
 TEST_F(Control, HoldsARequestUntilItKnowsItsCluster) {
-  TestBroker fresh(0, Disk({}));
+  AgentOptions options;
+  options.cluster_id = kUnbound;
+  TestBroker fresh(0, Disk({}), options);
   fresh.broker_epoch = BrokerEpoch(100);
   const CallId ours = fresh.Send(fresh.Request({StateOf{.leader = 0}.Build()}));
   auto foreign = fresh.Request({});

@@ -12,7 +12,7 @@ namespace {
 AgentOptions WithIdentity(AgentOptions options, int32_t id, LifeId life) {
   options.broker = BrokerId(id);
   options.life = life;
-  options.cluster_id = kCluster;
+  options.cluster_id = options.cluster_id == kUnbound ? "" : kCluster;
   return options;
 }
 

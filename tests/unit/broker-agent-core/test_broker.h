@@ -17,6 +17,8 @@ using std::chrono::milliseconds;
 using std::chrono::seconds;
 
 inline constexpr const char* kCluster = "cluster-1";
+/// As the cluster id of the options: the directory is bound to none yet.
+inline constexpr const char* kUnbound = "unbound";
 
 TopicId IdOf(uint64_t number);
 LifeId LifeOf(uint64_t number);
