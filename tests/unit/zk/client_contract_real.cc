@@ -36,8 +36,7 @@ class RealEnsemble final : public Ensemble {
   void Expire(Owner& owner) override {
     const int64_t session = owner.session_id();
     owner.StopHeartbeats();
-    while (Server().HasSession(session)) {
-    }
+    EXPECT_TRUE(Eventually([&] { return !Server().HasSession(session); }));
     owner.ResumeHeartbeats();
   }
 
