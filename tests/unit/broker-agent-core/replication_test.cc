@@ -296,6 +296,16 @@ TEST_F(Follower, AppendsOnTheirWayAreWaitedForWhenTheEpochRises) {
   EXPECT_EQ(again->log_end, Offset(1)) << "the second batch came too late";
 }
 
+TEST_F(Follower, ThatIsToLeadBeginsItsEpochBehindTheAppendsOnTheirWay) {
+  broker.HoldDisk();
+  Hear(OneBatch(ask, 0, 3));
+  broker.Send(broker.Request({Two(0, 4, 4).Build()}));
+  broker.ReleaseDisk();
+  EXPECT_EQ(broker.changes.back().epoch_start,
+            (EpochStart{.epoch = LeaderEpoch(4), .start = Offset(1)}));
+  EXPECT_EQ(broker.Status().epoch_start, Offset(1));
+}
+
 TEST_F(Follower, AFailedAppendTakesTheReplicaOffline) {
   broker.HoldDisk();
   Hear(OneBatch(ask, 0, 3));

@@ -1,0 +1,61 @@
+// A large term in one thread: no clock is looked at; a step that became quadratic would run into
+// the test's timeout.
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "controller/core/cluster.h"
+#include "tests/support/controller_world.h"
+
+namespace regent::controller {
+namespace {
+
+using toy::Any;
+using toy::B;
+using toy::Bs;
+using toy::ControllerWorld;
+using toy::State;
+
+TEST(LargeTerm, LoadsMovesAndElectsTensOfThousandsOfPartitions) {
+  ControllerWorld world;
+  world.watchful = false;
+  world.StartBrokers({0, 1, 2, 3, 4});
+  constexpr int32_t kTopics = 300;
+  constexpr int32_t kPartitions = 100;
+  for (int32_t t = 0; t < kTopics; ++t) {
+    const std::string name = "t" + std::to_string(t);
+    std::vector<BrokerList> assignment;
+    for (int32_t p = 0; p < kPartitions; ++p) {
+      assignment.push_back(Bs({p % 5, (p + 1) % 5, (p + 2) % 5}));
+    }
+    world.store.WriteTopicByTool(name, assignment, toy::Id(static_cast<uint64_t>(5000 + t)));
+    for (int32_t p = 0; p < kPartitions; ++p) {
+      world.store.WriteState(name, p, State(p % 5, {p % 5, (p + 1) % 5, (p + 2) % 5}, 0));
+    }
+  }
+  world.StartCandidate(100);
+  ASSERT_TRUE(world.has_active());
+  EXPECT_EQ(world.term().counts(),
+            (ClusterCounts{.topics = kTopics, .partitions = kTopics * kPartitions}));
+  EXPECT_TRUE(world.term().quiet());
+  EXPECT_EQ(world.CountOf(Any<Write>()), 0);
+
+  world.KillBroker(0);
+  EXPECT_EQ(world.term().counts().offline, 0);
+  EXPECT_EQ(world.term().counts().under_replicated, kTopics * kPartitions * 3 / 5);
+  EXPECT_EQ(world.CountOf(Any<Write>()), (kTopics * kPartitions * 3 / 5 + 397) / 398);
+  EXPECT_EQ(world.CountOf(Any<ReadPartitions>()), 0);
+
+  world.StartBroker(0);
+  world.CatchUp(0);
+  EXPECT_EQ(world.term().counts().under_replicated, 0);
+  const auto* elected = world.ElectPreferred();
+  ASSERT_NE(elected, nullptr);
+  EXPECT_EQ(elected->results.size(), static_cast<size_t>(kTopics * kPartitions / 5));
+  EXPECT_EQ(world.term().counts().not_preferred, 0);
+  EXPECT_TRUE(world.term().quiet());
+  EXPECT_EQ(world.term().counts(), world.term().cluster().Recount());
+}
+
+}  // namespace
+}  // namespace regent::controller
