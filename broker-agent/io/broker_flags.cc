@@ -1,45 +1,18 @@
 #include "broker-agent/io/broker_flags.h"
 
 #include <algorithm>
-#include <charconv>
 #include <string_view>
 #include <utility>
 
+#include "common/model/endpoint_text.h"
 #include "common/zk/host_list.h"
 #include "common/zk/paths.h"
 
 namespace regent {
 namespace {
 
-constexpr int kPortMax = 65535;
-
 Error Invalid(const std::string& flag, std::string_view value, const std::string& rule) {
   return {ErrorCode::kInvalidArgument, flag + "=" + std::string(value) + ": " + rule};
-}
-
-Result<Endpoint> ParseEndpoint(const std::string& flag, std::string_view text) {
-  const std::string form = "give host:port, for instance 127.0.0.1:9192 or [::1]:9192";
-  const size_t colon = text.rfind(':');
-  if (colon == std::string_view::npos) {
-    return Invalid(flag, text, form);
-  }
-  std::string_view host = text.substr(0, colon);
-  const std::string_view port = text.substr(colon + 1);
-  if (host.starts_with('[') && host.ends_with(']')) {
-    host = host.substr(1, host.size() - 2);
-  } else if (host.find(':') != std::string_view::npos) {
-    return Invalid(flag, text, form);
-  }
-  if (host.empty() || host.find_first_of(" /,") != std::string_view::npos) {
-    return Invalid(flag, text, "the host is missing or is none; " + form);
-  }
-  Endpoint endpoint{.host = std::string(host)};
-  const auto [end, error] = std::from_chars(port.data(), port.data() + port.size(), endpoint.port);
-  if (error != std::errc() || end != port.data() + port.size() || endpoint.port < 0 ||
-      endpoint.port > kPortMax) {
-    return Invalid(flag, text, "the port must be a number up to 65535 (0: any free one)");
-  }
-  return endpoint;
 }
 
 const Endpoint* Find(const std::vector<Listener>& listeners, const char* name) {

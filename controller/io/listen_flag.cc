@@ -1,13 +1,12 @@
 #include "controller/io/listen_flag.h"
 
-#include <charconv>
 #include <string>
+
+#include "common/model/endpoint_text.h"
 
 namespace regent::controller {
 
 namespace {
-
-constexpr int kPortMax = 65535;
 
 Error Invalid(std::string_view flag, std::string_view text, const std::string& rule) {
   return Error{ErrorCode::kInvalidArgument,
@@ -15,31 +14,6 @@ Error Invalid(std::string_view flag, std::string_view text, const std::string& r
 }
 
 }  // namespace
-
-Result<Endpoint> ParseEndpoint(std::string_view flag, std::string_view text) {
-  const std::string form = "give host:port, for instance 127.0.0.1:9190 or [::1]:9190";
-  const size_t colon = text.rfind(':');
-  if (colon == std::string_view::npos) {
-    return Invalid(flag, text, form);
-  }
-  std::string_view host = text.substr(0, colon);
-  const std::string_view port = text.substr(colon + 1);
-  if (host.starts_with('[') && host.ends_with(']')) {
-    host = host.substr(1, host.size() - 2);
-  } else if (host.find(':') != std::string_view::npos) {
-    return Invalid(flag, text, form);
-  }
-  if (host.empty()) {
-    return Invalid(flag, text, "the host is missing; " + form);
-  }
-  Endpoint endpoint{.host = std::string(host)};
-  const auto [end, error] = std::from_chars(port.data(), port.data() + port.size(), endpoint.port);
-  if (error != std::errc() || end != port.data() + port.size() || endpoint.port < 0 ||
-      endpoint.port > kPortMax) {
-    return Invalid(flag, text, "the port must be a number up to 65535 (0: any free one)");
-  }
-  return endpoint;
-}
 
 Result<Endpoint> ParseRegentListener(std::string_view flag, std::string_view text) {
   const std::string prefix = std::string(kRegentListener) + "://";

@@ -15,6 +15,7 @@
 
 #include "regent/v1/controller.grpc.pb.h"
 
+#include "common/model/endpoint_text.h"
 #include "common/runtime/metrics.h"
 #include "common/runtime/shutdown.h"
 #include "common/zk/host_list.h"
