@@ -26,7 +26,7 @@ inline bool Eventually(const std::function<bool()>& condition) {
     if (std::chrono::steady_clock::now() > deadline) {
       return false;
     }
-    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));  // The polling step.
   }
   return true;
 }
