@@ -171,6 +171,9 @@ bool PartitionWriter::Decide(PartitionRef ref, Batch& batch) {
 
 std::optional<PartitionWriter::Item> PartitionWriter::Decision(PartitionRef ref) {
   Partition& p = term_.cluster.at(ref);
+  if (!p.has_state()) {
+    p.departed = 0;  // No state names a life that could be over.
+  }
   const std::vector<ReplicaView> views = term_.cluster.Views(ref);
   if (!p.has_state()) {
     if (auto first = InitialState(views, term_.epoch())) {
@@ -181,7 +184,6 @@ std::optional<PartitionWriter::Item> PartitionWriter::Decision(PartitionRef ref)
                   .departed = p.departed,
                   .alter = std::nullopt};
     }
-    p.departed = 0;
   } else if (auto demanded = DemandedState(p.state, views, term_.epoch())) {
     return Item{.partition = ref,
                 .next = std::move(*demanded),

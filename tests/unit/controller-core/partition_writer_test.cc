@@ -102,6 +102,26 @@ TEST_F(SmallWriter, WritesPartitionsWithoutALeaderBeforeThoseThatMerelyShrink) {
   EXPECT_TRUE(std::ranges::is_sorted(leaders, std::greater<>())) << "leaders first (R6)";
 }
 
+class TightWriter : public Writer {
+ protected:
+  TightWriter() : Writer({.write_ops_max = 4, .writes_in_flight_max = 1}) {}
+};
+
+TEST_F(TightWriter, GivesAPartitionItsFirstStateAfterAllItsReplicasWereBornAnew) {
+  int writes = 0;
+  world.Always([&writes](const Action& action) { return Any<Write>()(action) && ++writes > 1; },
+               Fate::kHold);
+  CreateTopicSpec spec{.name = "t"};
+  spec.assignment.assign(3, {B(1), B(2), B(3)});
+  world.AskCreateTopic(std::move(spec));
+  for (const int32_t id : {1, 2, 3}) {
+    world.BounceBroker(id);
+  }
+  world.Heal();
+  world.Release();
+  EXPECT_EQ(world.Topic("t")[2], "1/[1,2,3]/0") << "no life had ever held it";
+}
+
 TEST_F(Writer, HasOneWriteOfAPartitionInFlightAndDecidesTheRestOnItsOutcome) {
   world.CreateTopic("t", {{1, 2, 3}});
   world.Once(Any<Write>(), Fate::kHold);
