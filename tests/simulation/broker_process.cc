@@ -71,7 +71,6 @@ class SimControllerClient final : public ControllerClient {
 struct BrokerProcess::Life {
   Life(BrokerProcess& self, SimExecutor& executor, AgentHostOptions options, AgentState recovered)
       : store(self.world_,
-              executor,
               self.disk_,
               {.delay_max = self.around_.faults.disk_max, .mutant = self.around_.mutant}),
         streams(self.around_.network, self),

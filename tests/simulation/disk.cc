@@ -45,8 +45,8 @@ void Disk::CrashMachine(World& world) {
   }
 }
 
-SimReplicaStore::SimReplicaStore(World& world, SimExecutor& owner, Disk& disk, Options options)
-    : world_(world), owner_(owner), disk_(disk), options_(options) {}
+SimReplicaStore::SimReplicaStore(World& world, Disk& disk, Options options)
+    : world_(world), disk_(disk), options_(options) {}
 
 SimReplicaStore::~SimReplicaStore() {
   *alive_ = false;

@@ -56,7 +56,7 @@ class SimReplicaStore final : public ReplicaStore {
     Mutant mutant = Mutant::kNone;
   };
   /// The arguments outlive the store.
-  SimReplicaStore(World& world, SimExecutor& owner, Disk& disk, Options options);
+  SimReplicaStore(World& world, Disk& disk, Options options);
   ~SimReplicaStore() override;
   SimReplicaStore(const SimReplicaStore&) = delete;
   SimReplicaStore& operator=(const SimReplicaStore&) = delete;
@@ -93,7 +93,6 @@ class SimReplicaStore final : public ReplicaStore {
   Disk::Replica& At(const TopicPartition& partition);
 
   World& world_;
-  SimExecutor& owner_;
   Disk& disk_;
   Options options_;
   AgentEventSink sink_;

@@ -16,7 +16,7 @@ RunOptions& Current() {
   return current;
 }
 
-void SayAndAbort() {
+__attribute__((noreturn)) void SayAndAbort() {
   if (Trace::Current() != nullptr) {
     for (const Trace::Entry& entry : Trace::Current()->Last(kEntriesBeforeAbort, "")) {
       std::cout << ToText(entry) << std::endl;

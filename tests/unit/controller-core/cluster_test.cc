@@ -116,9 +116,9 @@ TEST(Counts, KeptEqualsRecountedOverRandomHistories) {
           const auto first = static_cast<int32_t>(rng.Below(5));
           assignment.push_back(Bs({first, (first + 1) % 5, (first + 2) % 5}));
         }
-        topics.push_back(cluster.AddTopic(Identity("t" + std::to_string(step), 100 + step),
-                                          Read(std::move(assignment)),
-                                          static_cast<int32_t>(rng.Below(4))));
+        topics.push_back(cluster.AddTopic(
+            Identity("t" + std::to_string(step), 100 + static_cast<uint64_t>(step)),
+            Read(std::move(assignment)), static_cast<int32_t>(rng.Below(4))));
         continue;
       }
       const uint32_t topic = topics[rng.Below(topics.size())];
