@@ -139,27 +139,34 @@ void TopicDesk::WriteCreation(const std::string& name) {
     used += 2;
   }
   auto kept = std::make_shared<std::vector<PartitionState>>(std::move(states));
-  term_.IssueWrite(std::move(ops), [this, name, kept](const WriteOutcome& outcome) {
-    CreationWritten(name, std::move(*kept), outcome);
-  });
+  term_.IssueWrite(std::move(ops),
+                   [this, identity = creation.identity, kept](const WriteOutcome& outcome) {
+                     CreationWritten(identity, std::move(*kept), outcome);
+                   });
 }
 
-void TopicDesk::CreationWritten(const std::string& name,
+/// The creation of that very topic; one of the same name may have been asked for since.
+TopicDesk::Creation* TopicDesk::FindCreation(const TopicRef& topic) {
+  const auto found = creations_.find(topic->name);
+  return found == creations_.end() || found->second.identity->id != topic->id ? nullptr
+                                                                              : &found->second;
+}
+
+void TopicDesk::CreationWritten(const TopicRef& topic,
                                 std::vector<PartitionState> states,
                                 const WriteOutcome& outcome) {
-  const auto found = creations_.find(name);
-  if (found == creations_.end()) {
+  Creation* const creation = FindCreation(topic);
+  if (creation == nullptr) {
     // Answered at its deadline; what was written is found by the listing.
     if (!std::holds_alternative<WriteFenced>(outcome)) {
-      Read({name});
+      Read({topic->name});
     }
     return;
   }
-  Creation& creation = found->second;
   std::visit(
-      Overloaded{[&](const WriteApplied& done) { CreationApplied(creation, states, done.zxid); },
-                 [&](const WriteRefused& refused) { CreationRefused(creation, refused); },
-                 [&](const WriteFenced&) {}, [&](const WriteUnknown&) { LookAfter(name); }},
+      Overloaded{[&](const WriteApplied& done) { CreationApplied(*creation, states, done.zxid); },
+                 [&](const WriteRefused& refused) { CreationRefused(*creation, refused); },
+                 [&](const WriteFenced&) {}, [&](const WriteUnknown&) { LookAfter(topic); }},
       outcome);
 }
 
@@ -197,7 +204,7 @@ void TopicDesk::CreationRefused(Creation& creation, const WriteRefused& refused)
     creation.config_exists = !creation.config_exists;
     WriteCreation(name);
   } else if (exists) {
-    LookAfter(name);
+    LookAfter(creation.identity);
   } else {
     Answer(name, Error{ErrorCode::kRefused,
                        "ZooKeeper refused the topic: " +
@@ -205,27 +212,27 @@ void TopicDesk::CreationRefused(Creation& creation, const WriteRefused& refused)
   }
 }
 
-void TopicDesk::LookAfter(const std::string& name) {
-  term_.IssueRead(std::vector<std::string>{name}, [this, name](Result<std::vector<TopicRead>> t) {
-    LookedAfter(name, std::move(t));
-  });
+void TopicDesk::LookAfter(const TopicRef& topic) {
+  term_.IssueRead(
+      std::vector<std::string>{topic->name},
+      [this, topic](Result<std::vector<TopicRead>> t) { LookedAfter(topic, std::move(t)); });
 }
 
-void TopicDesk::LookedAfter(const std::string& name, Result<std::vector<TopicRead>> topics) {
-  const auto found = creations_.find(name);
-  if (found == creations_.end()) {
+void TopicDesk::LookedAfter(const TopicRef& topic, Result<std::vector<TopicRead>> topics) {
+  if (FindCreation(topic) == nullptr) {
     return;
   }
   if (!topics.ok()) {
-    term_.Later([this, name] { LookAfter(name); });
+    term_.Later([this, topic] { LookAfter(topic); });
     return;
   }
+  const std::string& name = topic->name;
   TopicRead& read = topics->front();
   if (!read.exists) {
     WriteCreation(name);
     return;
   }
-  if (read.id == found->second.identity->id) {
+  if (read.id == topic->id) {
     Adopt(std::move(read));  // Our own work (R3).
     return;
   }

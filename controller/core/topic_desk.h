@@ -47,13 +47,14 @@ class TopicDesk {
   Result<std::vector<BrokerList>> Plan(const CreateTopicSpec& spec) const;
   Status CheckName(const std::string& name) const;
   void WriteCreation(const std::string& name);
-  void CreationWritten(const std::string& name,
+  Creation* FindCreation(const TopicRef& topic);
+  void CreationWritten(const TopicRef& topic,
                        std::vector<PartitionState> states,
                        const WriteOutcome& outcome);
   void CreationApplied(Creation& creation, const std::vector<PartitionState>& states, Zxid zxid);
   void CreationRefused(Creation& creation, const WriteRefused& refused);
-  void LookAfter(const std::string& name);
-  void LookedAfter(const std::string& name, Result<std::vector<TopicRead>> topics);
+  void LookAfter(const TopicRef& topic);
+  void LookedAfter(const TopicRef& topic, Result<std::vector<TopicRead>> topics);
   void Answer(const std::string& name, std::optional<Error> error);
 
   uint32_t Include(TopicRef identity, TopicRead read);

@@ -122,15 +122,15 @@ TEST_P(PlantedBug, IsCaughtByItsChecker) {
 
 INSTANTIATE_TEST_SUITE_P(Each,
                          PlantedBug,
-                         testing::Values(Planted{Mutant::kLeaderEpochNotRaised, 118},
+                         testing::Values(Planted{Mutant::kLeaderEpochNotRaised, 23},
                                          Planted{Mutant::kLeaderOutsideIsr, 1},
-                                         Planted{Mutant::kLostAnswerIsSuccess, 20},
+                                         Planted{Mutant::kLostAnswerIsSuccess, 6},
                                          Planted{Mutant::kBelievedBeforeAcknowledged, 1},
-                                         Planted{Mutant::kNoLicence, 1},
-                                         Planted{Mutant::kStaleControllerObeyed, 9},
+                                         Planted{Mutant::kNoLicence, 134},
+                                         Planted{Mutant::kStaleControllerObeyed, 2},
                                          Planted{Mutant::kAcknowledgedUnheard, 1},
-                                         Planted{Mutant::kTruncationSkipped, 57},
-                                         Planted{Mutant::kAppendNotWritten, 5}),
+                                         Planted{Mutant::kTruncationSkipped, 8},
+                                         Planted{Mutant::kAppendNotWritten, 20}),
                          [](const testing::TestParamInfo<Planted>& planted) {
                            std::string name;
                            bool upper = true;

@@ -48,6 +48,19 @@ class Topics : public ::testing::Test {
   ControllerWorld world;
 };
 
+TEST_F(Topics, TheOutcomeOfAnEarlierCreationIsNotALaterOnesOfThatName) {
+  world.Always(Any<Write>(), Fate::kHold);
+  const RequestId first = world.AskCreateTopic(Spec("t"));
+  world.Pass(seconds(31));
+  EXPECT_EQ(world.creations.at(first).error->code, ErrorCode::kTimedOut);
+  const RequestId second = world.AskCreateTopic(Spec("t"));
+  world.Heal();
+  world.Release();
+  EXPECT_EQ(world.creations.at(second).error->code, ErrorCode::kAlreadyExists);
+  const auto described = world.term().Describe({}, world.now());
+  EXPECT_EQ(described->front().topic->id, world.store.topics.at("t").id);
+}
+
 TEST_F(Topics, AreCreatedInOneMultiWithIdConfigAndStates) {
   const int64_t before = world.CountOf(Any<Write>());
   const auto* created = world.CreateTopic("t", {{1, 2}, {2, 3}}, {{"min.insync.replicas", "2"}});
