@@ -9,10 +9,54 @@
 
 namespace regent::controller {
 
+namespace {
+
+void TakeHolder(const zk::Outcome<zk::Node>& node, OfficeRead& read) {
+  if (node.Is(zk::ErrorKind::kNoNode)) {
+    return;  // Gone since it was seen: the watch has fired.
+  }
+  if (!node.ok()) {
+    read.readable = false;
+    read.problem = node.ToText();
+    return;
+  }
+  read.taken = true;
+  read.holder_session = node.value().stat.ephemeral_owner;
+  Result<ControllerRegistration> holder = wire::DecodeControllerRegistration(node.value().data);
+  if (holder.ok()) {
+    read.holder = *std::move(holder);
+  } else {
+    read.problem = zk::ControllerPath() + ": " + holder.error().message;
+  }
+}
+
+void TakeEpoch(const zk::Outcome<zk::Node>& node, OfficeRead& read) {
+  if (node.Is(zk::ErrorKind::kNoNode)) {
+    return;
+  }
+  if (!node.ok()) {
+    read.readable = false;
+    read.problem = node.ToText();
+    return;
+  }
+  const Result<ControllerEpoch> epoch = wire::DecodeControllerEpoch(node.value().data);
+  if (epoch.ok()) {
+    read.epoch = *epoch;
+    read.epoch_version = ControllerEpochVersion(node.value().stat.version);
+  } else {
+    read.readable = false;
+    read.problem = zk::ControllerEpochPath() + ": " + epoch.error().message;
+  }
+}
+
+}  // namespace
+
 // --- OfficeReader ---
 
-OfficeReader::OfficeReader(zk::Client& client, Executor& executor, ReadBackoff backoff, Done done)
-    : client_(client), reader_(client, executor, backoff), done_(std::move(done)) {}
+OfficeReader::OfficeReader(const StoreTools& tools, Done done)
+    : client_(tools.client),
+      reader_(tools.client, tools.executor, tools.backoff),
+      done_(std::move(done)) {}
 
 void OfficeReader::Reset() {
   reader_.Forget();
@@ -38,94 +82,70 @@ void OfficeReader::Read() {
 
 void OfficeReader::Start() {
   reading_ = true;
-  // Behind a sync: a claim decided on a stale reading would only lose, but a resignation or a
-  // doubt about the office would be settled wrongly (R3).
-  reader_.Sync([this](const zk::Outcome<std::monostate>&) {
-    // Exists arms the watch also while nobody holds the office.
-    reader_.Exists(zk::ControllerPath(), zk::Watch::kArm,
-                   [this](const zk::Outcome<std::optional<zk::Stat>>& exists) {
-                     OfficeRead read;
-                     read.generation = client_.generation().value();
-                     read.readable = exists.ok();
-                     if (!exists.ok()) {
-                       read.problem = exists.ToText();
-                       Finish(std::move(read));
-                       return;
-                     }
-                     if (!exists.value()) {
-                       ReadEpoch(std::move(read));
-                       return;
-                     }
-                     reader_.Get(zk::ControllerPath(), zk::Watch::kNone,
-                                 [this, read](const zk::Outcome<zk::Node>& node) mutable {
-                                   if (node.ok()) {
-                                     read.taken = true;
-                                     read.holder_session = node.value().stat.ephemeral_owner;
-                                     Result<ControllerRegistration> holder =
-                                         wire::DecodeControllerRegistration(node.value().data);
-                                     if (holder.ok()) {
-                                       read.holder = *std::move(holder);
-                                     } else {
-                                       read.problem =
-                                           zk::ControllerPath() + ": " + holder.error().message;
-                                     }
-                                   } else if (!node.Is(zk::ErrorKind::kNoNode)) {
-                                     read.readable = false;
-                                     read.problem = node.ToText();
-                                   }
-                                   ReadEpoch(std::move(read));
-                                 });
-                   });
+  ReadFor([this](OfficeRead read) {
+    reading_ = false;
+    if (std::exchange(again_, false)) {
+      Start();
+    }
+    done_(std::move(read));
   });
 }
 
-void OfficeReader::ReadEpoch(OfficeRead read) {
-  reader_.Get(zk::ControllerEpochPath(), zk::Watch::kNone,
-              [this, read = std::move(read)](const zk::Outcome<zk::Node>& node) mutable {
-                if (node.ok()) {
-                  const Result<ControllerEpoch> epoch =
-                      wire::DecodeControllerEpoch(node.value().data);
-                  if (epoch.ok()) {
-                    read.epoch = *epoch;
-                    read.epoch_version = ControllerEpochVersion(node.value().stat.version);
-                  } else {
-                    read.readable = false;
-                    read.problem = zk::ControllerEpochPath() + ": " + epoch.error().message;
-                  }
-                } else if (!node.Is(zk::ErrorKind::kNoNode)) {
-                  read.readable = false;
-                  read.problem = node.ToText();
-                }
-                Finish(std::move(read));
-              });
+void OfficeReader::ReadFor(Done done) {
+  // Behind a sync: a claim decided on a stale reading would only lose, but a resignation or a
+  // doubt about the office would be settled wrongly (R3).
+  reader_.Sync(
+      [this, done = std::move(done)](const zk::Outcome<std::monostate>&) { ReadHolder(done); });
 }
 
-void OfficeReader::Finish(OfficeRead read) {
-  reading_ = false;
-  if (std::exchange(again_, false)) {
-    Start();
-  }
-  done_(std::move(read));
+void OfficeReader::ReadHolder(Done done) {
+  // Exists arms the watch also while nobody holds the office.
+  reader_.Exists(
+      zk::ControllerPath(), zk::Watch::kArm,
+      [this, done = std::move(done)](const zk::Outcome<std::optional<zk::Stat>>& exists) {
+        OfficeRead read;
+        read.generation = client_.generation().value();
+        read.readable = exists.ok();
+        if (!exists.ok()) {
+          read.problem = exists.ToText();
+          done(std::move(read));
+          return;
+        }
+        if (!exists.value()) {
+          ReadEpoch(std::move(read), done);
+          return;
+        }
+        reader_.Get(zk::ControllerPath(), zk::Watch::kNone,
+                    [this, read, done](const zk::Outcome<zk::Node>& node) mutable {
+                      TakeHolder(node, read);
+                      ReadEpoch(std::move(read), done);
+                    });
+      });
+}
+
+void OfficeReader::ReadEpoch(OfficeRead read, Done done) {
+  reader_.Get(
+      zk::ControllerEpochPath(), zk::Watch::kNone,
+      [read = std::move(read), done = std::move(done)](const zk::Outcome<zk::Node>& node) mutable {
+        TakeEpoch(node, read);
+        done(std::move(read));
+      });
 }
 
 // --- OfficeStore ---
 
-OfficeStore::OfficeStore(zk::Client& client,
-                         Executor& executor,
-                         ReadBackoff backoff,
+OfficeStore::OfficeStore(const StoreTools& tools,
                          ControllerRegistration self,
                          std::function<int64_t()> wall_ms,
                          Emit emit)
-    : client_(client),
-      reader_(client, executor, backoff),
+    : client_(tools.client),
       self_(std::move(self)),
       wall_ms_(std::move(wall_ms)),
       emit_(std::move(emit)),
-      office_(client, executor, backoff, [this](OfficeRead read) { emit_(std::move(read)); }),
+      office_(tools, [this](OfficeRead read) { emit_(std::move(read)); }),
       alive_(std::make_shared<int>()) {}
 
 void OfficeStore::Reset() {
-  reader_.Forget();
   office_.Reset();
   alive_ = std::make_shared<int>();
 }
@@ -179,35 +199,17 @@ void OfficeStore::SendClaim(ControllerEpoch epoch, ControllerEpochVersion versio
 }
 
 void OfficeStore::SettleClaim(ControllerEpoch claimed) {
-  reader_.Sync([this, claimed](const zk::Outcome<std::monostate>&) {
-    reader_.Get(zk::ControllerPath(), zk::Watch::kNone,
-                [this, claimed](const zk::Outcome<zk::Node>& controller) {
-                  bool ours = false;
-                  if (controller.ok()) {
-                    const Result<ControllerRegistration> holder =
-                        wire::DecodeControllerRegistration(controller.value().data);
-                    // Our id alone may be that of an earlier life.
-                    ours = holder.ok() && holder->life == self_.life &&
-                           controller.value().stat.ephemeral_owner == client_.session_id();
-                  }
-                  reader_.Get(
-                      zk::ControllerEpochPath(), zk::Watch::kNone,
-                      [this, claimed, ours](const zk::Outcome<zk::Node>& epoch_node) {
-                        if (ours && epoch_node.ok()) {
-                          const Result<ControllerEpoch> epoch =
-                              wire::DecodeControllerEpoch(epoch_node.value().data);
-                          if (epoch.ok() && *epoch == claimed) {
-                            EmitClaim(ClaimDone::Outcome::kWon, claimed,
-                                      ControllerEpochVersion(epoch_node.value().stat.version));
-                            return;
-                          }
-                        }
-                        const bool unreadable = ours && !epoch_node.ok();
-                        EmitClaim(
-                            unreadable ? ClaimDone::Outcome::kUnknown : ClaimDone::Outcome::kLost,
-                            claimed, ControllerEpochVersion(0));
-                      });
-                });
+  office_.ReadFor([this, claimed](const OfficeRead& office) {
+    // Our id alone may be that of an earlier life.
+    const bool ours = office.taken && office.holder && office.holder->life == self_.life &&
+                      office.holder_session == client_.session_id();
+    if (!office.readable) {
+      EmitClaim(ClaimDone::Outcome::kUnknown, claimed, ControllerEpochVersion(0));
+    } else if (ours && office.epoch == claimed && office.epoch_version) {
+      EmitClaim(ClaimDone::Outcome::kWon, claimed, *office.epoch_version);
+    } else {
+      EmitClaim(ClaimDone::Outcome::kLost, claimed, ControllerEpochVersion(0));
+    }
   });
 }
 
@@ -274,17 +276,12 @@ void OfficeStore::SendResignation(Resigning resigning) {
 }
 
 void OfficeStore::SettleResignation(Resigning resigning) {
-  reader_.Sync([this, resigning = std::move(resigning)](const zk::Outcome<std::monostate>&) {
-    reader_.Get(zk::ControllerPath(), zk::Watch::kNone,
-                [this, resigning](const zk::Outcome<zk::Node>& node) {
-                  const bool still_ours =
-                      node.ok() && node.value().stat.ephemeral_owner == client_.session_id();
-                  if (still_ours) {
-                    SendResignation(resigning);
-                  } else {
-                    EmitResigned();
-                  }
-                });
+  office_.ReadFor([this, resigning = std::move(resigning)](const OfficeRead& office) {
+    if (office.taken && office.holder_session == client_.session_id()) {
+      SendResignation(resigning);
+    } else {
+      EmitResigned();
+    }
   });
 }
 

@@ -8,34 +8,35 @@
 
 #include "common/base/instant.h"
 #include "common/model/broker.h"
-#include "common/runtime/loop.h"
 #include "common/zk/client.h"
 #include "controller/core/actions.h"
 #include "controller/core/events.h"
 #include "controller/io/patient_reader.h"
+#include "controller/io/store_tools.h"
 
 namespace regent::controller {
 
 /// Reads /controller with /controller_epoch whenever asked and whenever its watch fires, until it
-/// is reset. Used by candidates, and by processes that only want to know the controller.
+/// is reset.
 class OfficeReader {
  public:
   using Done = std::function<void(OfficeRead)>;
 
-  /// `client` and `executor` outlive the reader; `done` is called from callbacks, never from
-  /// inside a call.
-  OfficeReader(zk::Client& client, Executor& executor, ReadBackoff backoff, Done done);
+  /// `done` is called from callbacks, never from inside a call.
+  OfficeReader(const StoreTools& tools, Done done);
 
   /// Reads that overlap become one more read after the one under way.
   void Read();
+  /// Reads once more, for `done` alone.
+  void ReadFor(Done done);
   void OnWatch(const std::string& path);
   /// The session has ended.
   void Reset();
 
  private:
   void Start();
-  void ReadEpoch(OfficeRead read);
-  void Finish(OfficeRead read);
+  void ReadHolder(Done done);
+  void ReadEpoch(OfficeRead read, Done done);
 
   zk::Client& client_;
   PatientReader reader_;
@@ -51,9 +52,7 @@ class OfficeStore {
   using Emit = std::function<void(Event)>;
 
   /// `self` names our life; its timestamp is set anew by each claim from `wall_ms`.
-  OfficeStore(zk::Client& client,
-              Executor& executor,
-              ReadBackoff backoff,
+  OfficeStore(const StoreTools& tools,
               ControllerRegistration self,
               std::function<int64_t()> wall_ms,
               Emit emit);
@@ -83,7 +82,6 @@ class OfficeStore {
   void EmitResigned();
 
   zk::Client& client_;
-  PatientReader reader_;
   ControllerRegistration self_;
   std::function<int64_t()> wall_ms_;
   Emit emit_;

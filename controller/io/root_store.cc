@@ -20,11 +20,10 @@ struct RootStore::Reading {
   int open = 0;
 };
 
-RootStore::RootStore(
-    zk::Client& client, Executor& executor, Rng& rng, ReadBackoff backoff, Emit emit)
-    : client_(client),
-      rng_(rng),
-      reader_(client, executor, backoff),
+RootStore::RootStore(const StoreTools& tools, Emit emit)
+    : client_(tools.client),
+      rng_(tools.rng),
+      reader_(tools.client, tools.executor, tools.backoff),
       emit_(std::move(emit)),
       alive_(std::make_shared<int>()) {}
 

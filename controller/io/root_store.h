@@ -6,11 +6,10 @@
 #include <string>
 #include <vector>
 
-#include "common/base/rng.h"
-#include "common/runtime/loop.h"
 #include "common/zk/client.h"
 #include "controller/core/events.h"
 #include "controller/io/patient_reader.h"
+#include "controller/io/store_tools.h"
 
 namespace regent::controller {
 
@@ -22,8 +21,7 @@ class RootStore {
  public:
   using Emit = std::function<void(Event)>;
 
-  /// All arguments outlive the store.
-  RootStore(zk::Client& client, Executor& executor, Rng& rng, ReadBackoff backoff, Emit emit);
+  RootStore(const StoreTools& tools, Emit emit);
 
   /// RootRead follows, unless the session ends.
   void Read();

@@ -23,6 +23,18 @@ std::optional<BrokerId> BrokerIdOf(const std::string& name) {
   return BrokerId(id);
 }
 
+std::vector<BrokerRead> BrokersNamed(const std::vector<std::string>& names) {
+  std::vector<BrokerRead> brokers;
+  for (const std::string& name : names) {
+    if (const std::optional<BrokerId> id = BrokerIdOf(name)) {
+      brokers.push_back({.id = *id});
+    } else {
+      LOG(WARNING) << "not a broker id path=" << zk::BrokerIdsPath() << '/' << name;
+    }
+  }
+  return brokers;
+}
+
 BrokerRead BrokerOf(BrokerId id, const zk::Node& node) {
   BrokerRead read;
   read.id = id;
@@ -55,7 +67,7 @@ PreferredElectionRead ElectionOf(const zk::Node& node) {
 /// A reading of the brokers that is under way.
 struct TermStore::BrokerReading {
   std::vector<BrokerRead> brokers;
-  int open = 0;
+  size_t open = 0;
   std::function<void(BrokersOrError)> done;
 };
 
@@ -68,23 +80,18 @@ struct TermStore::Loading {
 };
 
 struct TermStore::PartitionReading {
-  PartitionsRead read;
+  ReadId id;
+  std::vector<TopicPartition> partitions;
   std::vector<PartitionStateRead> states;
   size_t open = 0;
 };
 
-TermStore::TermStore(BeginTerm term,
-                     zk::Client& client,
-                     Executor& executor,
-                     Rng& rng,
-                     ReadBackoff backoff,
-                     Counters& counters,
-                     Emit emit)
+TermStore::TermStore(BeginTerm term, const StoreTools& tools, Counters& counters, Emit emit)
     : term_(term),
-      client_(client),
-      executor_(executor),
-      rng_(rng),
-      reader_(client, executor, backoff),
+      client_(tools.client),
+      executor_(tools.executor),
+      rng_(tools.rng),
+      reader_(tools.client, tools.executor, tools.backoff),
       counters_(counters),
       emit_(std::move(emit)),
       alive_(std::make_shared<int>()) {}
@@ -117,37 +124,35 @@ void TermStore::FetchBrokers(std::function<void(BrokersOrError)> done) {
           list->done(Error{ErrorCode::kUnavailable, "cannot list the brokers: " + names.ToText()});
           return;
         }
-        for (const std::string& name : names.value()) {
-          if (const std::optional<BrokerId> id = BrokerIdOf(name)) {
-            list->brokers.push_back({.id = *id});
-          } else {
-            LOG(WARNING) << "not a broker id path=" << zk::BrokerIdsPath() << '/' << name;
-          }
-        }
-        list->open = static_cast<int>(list->brokers.size());
+        list->brokers = BrokersNamed(names.value());
+        list->open = list->brokers.size();
         if (list->brokers.empty()) {
           list->done(std::vector<BrokerRead>{});
           return;
         }
-        for (BrokerRead& broker : list->brokers) {
-          reader_.Get(zk::BrokerIdPath(broker.id.value()), zk::Watch::kArm,
-                      [list, &broker](const zk::Outcome<zk::Node>& node) {
-                        if (node.ok()) {
-                          broker = BrokerOf(broker.id, node.value());
-                        } else if (node.Is(zk::ErrorKind::kNoNode)) {
-                          broker.id = kNoBroker;  // Gone since; the children's watch has fired.
-                        } else {
-                          broker.problem = node.ToText();
-                        }
-                        if (--list->open == 0) {
-                          std::erase_if(list->brokers, [](const BrokerRead& read) {
-                            return read.id == kNoBroker;
-                          });
-                          list->done(std::move(list->brokers));
-                        }
-                      });
+        for (size_t i = 0; i < list->brokers.size(); ++i) {
+          FetchBroker(list, i);
         }
       });
+}
+
+void TermStore::FetchBroker(const std::shared_ptr<BrokerReading>& list, size_t index) {
+  reader_.Get(zk::BrokerIdPath(list->brokers[index].id.value()), zk::Watch::kArm,
+              [list, index](const zk::Outcome<zk::Node>& node) {
+                BrokerRead& broker = list->brokers[index];
+                if (node.ok()) {
+                  broker = BrokerOf(broker.id, node.value());
+                } else if (node.Is(zk::ErrorKind::kNoNode)) {
+                  broker.id = kNoBroker;  // Gone since; the children's watch has fired.
+                } else {
+                  broker.problem = node.ToText();
+                }
+                if (--list->open == 0) {
+                  std::erase_if(list->brokers,
+                                [](const BrokerRead& read) { return read.id == kNoBroker; });
+                  list->done(std::move(list->brokers));
+                }
+              });
 }
 
 void TermStore::FetchPreferredElection(
@@ -236,32 +241,34 @@ void TermStore::LoadClusterId() {
 
 void TermStore::LoadMarks(const std::string& directory,
                           std::function<Status(const std::string& data)> take) {
-  reader_.Children(
-      directory, zk::Watch::kNone,
-      [this, directory,
-       take = std::move(take)](const zk::Outcome<std::vector<std::string>>& names) {
-        if (names.ok()) {
-          loading_->open += static_cast<int>(names.value().size());
-          for (const std::string& name : names.value()) {
-            const std::string path = directory + '/' + name;
-            reader_.Get(
-                path, zk::Watch::kNone, [this, path, take](const zk::Outcome<zk::Node>& node) {
-                  if (node.ok()) {
-                    const Status taken = take(node.value().data);
-                    if (!taken.ok()) {
-                      loading_->snapshot.problems.push_back(path + ": " + taken.error().message);
-                    }
-                  } else if (!node.Is(zk::ErrorKind::kNoNode)) {
-                    loading_->snapshot.problems.push_back(node.ToText());
-                  }
-                  Loaded();
-                });
-          }
-        } else if (!names.Is(zk::ErrorKind::kNoNode)) {
-          loading_->snapshot.problems.push_back(names.ToText());
-        }
-        Loaded();
-      });
+  reader_.Children(directory, zk::Watch::kNone,
+                   [this, directory,
+                    take = std::move(take)](const zk::Outcome<std::vector<std::string>>& names) {
+                     if (names.ok()) {
+                       loading_->open += static_cast<int>(names.value().size());
+                       for (const std::string& name : names.value()) {
+                         LoadMark(directory + '/' + name, take);
+                       }
+                     } else if (!names.Is(zk::ErrorKind::kNoNode)) {
+                       loading_->snapshot.problems.push_back(names.ToText());
+                     }
+                     Loaded();
+                   });
+}
+
+void TermStore::LoadMark(const std::string& path,
+                         const std::function<Status(const std::string&)>& take) {
+  reader_.Get(path, zk::Watch::kNone, [this, path, take](const zk::Outcome<zk::Node>& node) {
+    std::vector<std::string>& problems = loading_->snapshot.problems;
+    if (node.ok()) {
+      if (const Status taken = take(node.value().data); !taken.ok()) {
+        problems.push_back(path + ": " + taken.error().message);
+      }
+    } else if (!node.Is(zk::ErrorKind::kNoNode)) {
+      problems.push_back(node.ToText());
+    }
+    Loaded();
+  });
 }
 
 void TermStore::LoadTopics() {
@@ -344,19 +351,21 @@ void TermStore::RereadBrokers() {
   brokers_reading_ = true;
   reader_.Sync([this](const zk::Outcome<std::monostate>&) {
     brokers_again_ = false;  // What was asked until now is answered by what follows.
-    FetchBrokers([this](BrokersOrError brokers) {
-      brokers_reading_ = false;
-      if (!brokers.ok()) {
-        LOG(ERROR) << "brokers not read problem=\"" << brokers.error().message << '"';
-        Later(kRefusedRetry, [this] { RereadBrokers(); });
-        return;
-      }
-      if (std::exchange(brokers_again_, false)) {
-        RereadBrokers();
-      }
-      emit_(BrokersRead{.term = term_.epoch, .brokers = *std::move(brokers)});
-    });
+    FetchBrokers([this](BrokersOrError brokers) { OnBrokersReread(std::move(brokers)); });
   });
+}
+
+void TermStore::OnBrokersReread(BrokersOrError brokers) {
+  brokers_reading_ = false;
+  if (!brokers.ok()) {
+    LOG(ERROR) << "brokers not read problem=\"" << brokers.error().message << '"';
+    Later(kRefusedRetry, [this] { RereadBrokers(); });
+    return;
+  }
+  if (std::exchange(brokers_again_, false)) {
+    RereadBrokers();
+  }
+  emit_(BrokersRead{.term = term_.epoch, .brokers = *std::move(brokers)});
 }
 
 void TermStore::ListTopics() {
@@ -426,25 +435,31 @@ void TermStore::Do(const ReadTopics& ask) {
 
 void TermStore::Do(const ReadPartitions& ask) {
   auto reading = std::make_shared<PartitionReading>();
-  reading->read.id = ask.id;
+  reading->id = ask.id;
+  reading->partitions = ask.partitions;
   reading->open = ask.partitions.size();
   reading->states.resize(ask.partitions.size());
-  reader_.Sync([this, reading, partitions = ask.partitions](const zk::Outcome<std::monostate>&) {
-    if (partitions.empty()) {
-      emit_(std::move(reading->read));
-      return;
-    }
-    for (size_t i = 0; i < partitions.size(); ++i) {
-      reader_.Get(zk::PartitionStatePath(partitions[i].topic->name, partitions[i].index),
-                  zk::Watch::kNone, [this, reading, i](const zk::Outcome<zk::Node>& node) {
-                    reading->states[i] = StateOf(node);
-                    if (--reading->open == 0) {
-                      reading->read.states = std::move(reading->states);
-                      emit_(std::move(reading->read));
-                    }
-                  });
-    }
-  });
+  reader_.Sync([this, reading](const zk::Outcome<std::monostate>&) { FetchStates(reading); });
+}
+
+void TermStore::FetchStates(const std::shared_ptr<PartitionReading>& reading) {
+  const auto finish = [this, reading] {
+    emit_(PartitionsRead{.id = reading->id, .states = std::move(reading->states)});
+  };
+  if (reading->partitions.empty()) {
+    finish();
+    return;
+  }
+  for (size_t i = 0; i < reading->partitions.size(); ++i) {
+    const TopicPartition& partition = reading->partitions[i];
+    reader_.Get(zk::PartitionStatePath(partition.topic->name, partition.index), zk::Watch::kNone,
+                [reading, i, finish](const zk::Outcome<zk::Node>& node) {
+                  reading->states[i] = StateOf(node);
+                  if (--reading->open == 0) {
+                    finish();
+                  }
+                });
+  }
 }
 
 // --- Writes ---

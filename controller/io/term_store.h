@@ -13,6 +13,7 @@
 #include "controller/core/actions.h"
 #include "controller/core/events.h"
 #include "controller/io/patient_reader.h"
+#include "controller/io/store_tools.h"
 #include "controller/io/topic_reads.h"
 
 namespace regent::controller {
@@ -36,23 +37,17 @@ class TermStore {
     Duration latency_max{0};  ///< Slowest multi.
   };
 
-  /// References outlive the store.
-  TermStore(BeginTerm term,
-            zk::Client& client,
-            Executor& executor,
-            Rng& rng,
-            ReadBackoff backoff,
-            Counters& counters,
-            Emit emit);
+  /// `counters` outlives the store.
+  TermStore(BeginTerm term, const StoreTools& tools, Counters& counters, Emit emit);
   ~TermStore();
   TermStore(const TermStore&) = delete;
   TermStore& operator=(const TermStore&) = delete;
 
   void Do(const LoadCluster& action);
   void Do(const ReadBrokers& action);
-  void Do(const ReadTopics& action);
-  void Do(const ReadPartitions& action);
-  void Do(const Write& action);
+  void Do(const ReadTopics& ask);
+  void Do(const ReadPartitions& ask);
+  void Do(const Write& write);
 
   void OnWatch(const std::string& path);
   /// The connection is back: watches may have been lost with it.
@@ -67,6 +62,7 @@ class TermStore {
 
   using BrokersOrError = Result<std::vector<BrokerRead>>;
 
+  void FetchBroker(const std::shared_ptr<BrokerReading>& list, size_t index);
   /// Reads the children of /brokers/ids and what stands in them, arming the watches. A list that
   /// cannot be read is an error, never an empty list: absence is a death (R4).
   void FetchBrokers(std::function<void(BrokersOrError)> done);
@@ -74,16 +70,19 @@ class TermStore {
 
   void LoadBehindSync();
   void LoadMarks(const std::string& directory, std::function<Status(const std::string& data)> take);
+  void LoadMark(const std::string& path, const std::function<Status(const std::string&)>& take);
   void LoadClusterId();
   void LoadTopics();
   void Loaded();
 
   void RereadBrokers();
+  void OnBrokersReread(BrokersOrError brokers);
   void ListTopics();
   void OnTopicsListed(zk::Outcome<std::vector<std::string>> names);
   void CheckPreferredElection();
   /// Runs `task` after `wait`, unless the term has ended.
   void Later(Duration wait, std::function<void()> task);
+  void FetchStates(const std::shared_ptr<PartitionReading>& reading);
   void FinishWrite(WriteId id, WriteOutcome outcome, const std::string& created_path);
 
   const BeginTerm term_;

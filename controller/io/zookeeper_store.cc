@@ -6,13 +6,10 @@ namespace regent::controller {
 
 ZooKeeperStore::ZooKeeperStore(
     ZooKeeperStoreOptions options, zk::Client& client, Executor& executor, Rng& rng, Emit emit)
-    : options_(std::move(options)),
-      client_(client),
-      executor_(executor),
-      rng_(rng),
+    : tools_{.client = client, .executor = executor, .rng = rng, .backoff = options.backoff},
       emit_(std::move(emit)),
-      root_(client, executor, rng, options_.backoff, emit_),
-      office_(client, executor, options_.backoff, options_.self, options_.wall_ms, emit_) {}
+      root_(tools_, emit_),
+      office_(tools_, std::move(options.self), std::move(options.wall_ms), emit_) {}
 
 ZooKeeperStore::~ZooKeeperStore() = default;
 
@@ -38,8 +35,7 @@ void ZooKeeperStore::Do(const ResignOffice& action) {
 
 void ZooKeeperStore::Do(const BeginTerm& action) {
   CHECK(term_ == nullptr) << "a term begins before the one of epoch " << action.epoch << " ended";
-  term_ = std::make_shared<TermStore>(action, client_, executor_, rng_, options_.backoff, counters_,
-                                      emit_);
+  term_ = std::make_shared<TermStore>(action, tools_, counters_, emit_);
 }
 
 void ZooKeeperStore::Do(const EndTerm&) {
@@ -48,7 +44,7 @@ void ZooKeeperStore::Do(const EndTerm&) {
   }
   term_->Close();
   // The term may be ending inside one of its own callbacks: it is destroyed after that.
-  executor_.Post([ended = std::exchange(term_, nullptr)] {});
+  tools_.executor.Post([ended = std::exchange(term_, nullptr)] {});
 }
 
 void ZooKeeperStore::OnSession(const zk::SessionEvent& event) {
@@ -69,7 +65,7 @@ void ZooKeeperStore::OnSession(const zk::SessionEvent& event) {
 }
 
 void ZooKeeperStore::OnWatch(const zk::WatchEvent& event) {
-  if (event.generation != client_.generation()) {
+  if (event.generation != tools_.client.generation()) {
     return;
   }
   office_.OnWatch(event.path);

@@ -70,10 +70,7 @@ class ZooKeeperStore {
     }
   }
 
-  ZooKeeperStoreOptions options_;
-  zk::Client& client_;
-  Executor& executor_;
-  Rng& rng_;
+  const StoreTools tools_;
   Emit emit_;
   RootStore root_;
   OfficeStore office_;

@@ -1,10 +1,13 @@
 #include "tests/simulation/simulation.h"
 
+#include <cctype>
 #include <cstdint>
 #include <cstdlib>
+#include <iostream>
 #include <ostream>
 #include <sstream>
 #include <string>
+#include <string_view>
 
 #include <glog/logging.h>
 #include <gtest/gtest.h>
@@ -98,6 +101,19 @@ struct Planted {
   }
 };
 
+/// Returns "a-name" as "AName": tests are named in letters.
+std::string CamelCase(std::string_view dashed) {
+  std::string name;
+  bool upper = true;
+  for (const char c : dashed) {
+    if (c != '-') {
+      name += upper ? static_cast<char>(std::toupper(c)) : c;
+    }
+    upper = c == '-';
+  }
+  return name;
+}
+
 class PlantedBug : public testing::TestWithParam<Planted> {};
 
 TEST_P(PlantedBug, IsCaughtByItsChecker) {
@@ -132,17 +148,7 @@ INSTANTIATE_TEST_SUITE_P(Each,
                                          Planted{Mutant::kTruncationSkipped, 8},
                                          Planted{Mutant::kAppendNotWritten, 20}),
                          [](const testing::TestParamInfo<Planted>& planted) {
-                           std::string name;
-                           bool upper = true;
-                           for (const char c : Name(planted.param.mutant)) {
-                             if (c == '-') {
-                               upper = true;
-                             } else {
-                               name += upper ? static_cast<char>(std::toupper(c)) : c;
-                               upper = false;
-                             }
-                           }
-                           return name;
+                           return CamelCase(Name(planted.param.mutant));
                          });
 
 }  // namespace
