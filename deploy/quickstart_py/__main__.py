@@ -91,32 +91,46 @@ def open_state(options):
 
 
 def settle(options):
-    """Returns the cluster of this directory. Its ports and its shape are chosen when it starts and
-    remembered until it has stopped."""
+    """Returns the cluster of this directory. Its ports and its shape are chosen when its first
+    process starts, and remembered as long as one of them runs."""
     remembered = options.dir / "settings.json"
-    try:
-        settings = json.loads(remembered.read_text())
-    except (OSError, ValueError):
-        settings = {}
-    asked = {"base_port": options.base_port, "dedicated": options.dedicated_controllers}
-    asked = {key: value for key, value in asked.items() if value is not None}
     defaults = {"base_port": clusters.BASE_PORT, "dedicated": False,
                 "build_dir": str(ROOT / "build" / "release")}
-    old = {**defaults, **settings}
-    new = {**old, **asked}
-    options.build_dir = options.build_dir or pathlib.Path(old["build_dir"])
+    old = {**defaults, **read_settings(remembered, defaults)}
 
     def make(chosen):
-        return clusters.Cluster(options.dir, options.build_dir, chosen["base_port"],
-                                chosen["dedicated"])
+        return clusters.Cluster(options.dir, options.build_dir or pathlib.Path(old["build_dir"]),
+                                chosen["base_port"], chosen["dedicated"])
 
-    if new != old and any(process.pid() for process in make(old).processes()):
+    runs = any(process.pid() for process in make(old).processes())
+    if not runs:
+        old = defaults
+    # These ask for no shape: they take what runs. Controllers of a cluster whose settings have been
+    # lost end like the rest of it.
+    if options.command[0] == "stop":
+        return make({**old, "dedicated": True})
+    if options.command[0] == "status":
+        return make(old)
+    asked = {"base_port": options.base_port, "dedicated": options.dedicated_controllers}
+    new = {**old, **{key: value for key, value in asked.items() if value is not None}}
+    if runs and new != old:
         raise Failure(f"the cluster in {options.dir} runs with base port {old['base_port']}"
                       f"{' and dedicated controllers' if old['dedicated'] else ''}; stop it first "
                       "(deploy/quickstart stop), or choose another directory with --dir DIR")
+    options.build_dir = options.build_dir or pathlib.Path(old["build_dir"])
     new["build_dir"] = str(options.build_dir)
     remembered.write_text(json.dumps(new) + "\n")
     return make(new)
+
+
+def read_settings(path, defaults):
+    """Returns what of the file is known and of the right kind."""
+    try:
+        found = json.loads(path.read_text())
+        return {key: found[key] for key, value in defaults.items()
+                if type(found.get(key)) is type(value)}
+    except (OSError, ValueError, AttributeError):
+        return {}
 
 
 def install_packages():
@@ -168,9 +182,10 @@ def how_to_go_on(cluster, options):
     flag = "" if options.dir == parse_arguments([]).dir else f" --dir {options.dir}"
     return (
         "\nThe cluster runs. To go on:\n"
-        f"  {cluster.ctl_command('cluster', 'status')}\n"
-        f"  {cluster.ctl_command('topic', 'describe')}\n"
-        f"  {cluster.ctl_command('controller', 'watch')}\n"
+        f"  export REGENTCTL_CONTROLLER={cluster.addresses()}\n"
+        f"  {cluster.regentctl} cluster status\n"
+        f"  {cluster.regentctl} topic describe\n"
+        f"  {cluster.regentctl} controller watch\n"
         f"  deploy/quickstart{flag} broker stop|kill|start ID\n"
         f"  deploy/quickstart{flag} stop\n"
         f"State and logs: {options.dir}\n"

@@ -38,6 +38,7 @@ class Cluster:
         self._build_dir = build_dir
         self._shift = base_port - BASE_PORT
         self._dedicated = dedicated
+        self.regentctl = self._program("regentctl")
         self.zookeeper = self._zookeeper()
         self.controllers = {i: self._controller(i) for i in CONTROLLERS} if dedicated else {}
         self.brokers = {i: self._broker(i) for i in BROKERS}
@@ -101,7 +102,7 @@ class Cluster:
     def ctl(self, *arguments, timeout="5s"):
         """Runs regentctl; returns (exit code, the JSON object it printed)."""
         environment = {k: v for k, v in os.environ.items() if k != "REGENTCTL_CONTROLLER"}
-        command = [self._program("regentctl"), "--controller", self.addresses()]
+        command = [self.regentctl, "--controller", self.addresses()]
         command += ["--timeout", timeout, "-o", "json", *arguments]
         try:
             done = subprocess.run(
@@ -116,12 +117,6 @@ class Cluster:
                 f"regentctl {' '.join(arguments)} exited with {done.returncode} and printed no "
                 f"JSON: {done.stderr.strip() or '(nothing)'}"
             ) from None
-
-    def ctl_command(self, *arguments):
-        """Returns the command line that a person would type."""
-        first = f"{HOST}:{self.brokers[0].ports['gRPC']}"
-        where = "" if first == f"{HOST}:9192" else f"--controller {first} "
-        return f"{self._program('regentctl')} {where}{' '.join(arguments)}"
 
     def controller_id(self):
         if all(p.pid() is None for p in (*self.brokers.values(), *self.controllers.values())):

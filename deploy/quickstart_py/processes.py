@@ -1,5 +1,6 @@
 """Processes that outlive us, found again by pid file, and never mistaken for somebody else's."""
 
+import contextlib
 import os
 import signal
 import socket
@@ -31,6 +32,23 @@ def port_is_free(port):
         except OSError:
             return False
     return True
+
+
+@contextlib.contextmanager
+def signals_deferred():
+    """Lets what would end us wait until the block is done. Children start with the usual signals:
+    handlers, unlike a mask, are not handed on."""
+    came = []
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    before = {number: signal.signal(number, lambda n, _frame: came.append(n))
+              for number in numbers if signal.getsignal(number) is not signal.SIG_IGN}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        for number in came:
+            os.kill(os.getpid(), number)
 
 
 class Process:
@@ -66,9 +84,14 @@ class Process:
                 )
         self.log.parent.mkdir(parents=True, exist_ok=True)
         self._pid_file.parent.mkdir(parents=True, exist_ok=True)
+        with signals_deferred():  # A process that nobody has noted would be nobody's.
+            self._note(self._spawn())
+        return True
+
+    def _spawn(self):
         with open(self.log, "ab") as log:
             try:
-                child = subprocess.Popen(
+                return subprocess.Popen(
                     [str(part) for part in self.command],
                     stdin=subprocess.DEVNULL,
                     stdout=log,
@@ -81,15 +104,21 @@ class Process:
                     f"cannot run {self.command[0]}: {error.strerror}; without --no-build, "
                     "deploy/quickstart installs and builds what it needs"
                 ) from None
+
+    def _note(self, child):
         started = start_time(child.pid)
         if started is None:
             raise Failure(self.obituary())
         temporary = self._pid_file.with_suffix(".new")
-        temporary.write_text(f"{child.pid} {started}\n")
-        temporary.replace(self._pid_file)
+        try:
+            temporary.write_text(f"{child.pid} {started}\n")
+            temporary.replace(self._pid_file)
+        except OSError as error:
+            child.kill()
+            child.wait()
+            raise Failure(f"cannot write {self._pid_file}: {error.strerror}") from None
         # Whether it lives is asked through /proc; the object must not wait for it on exit.
         child.returncode = 0
-        return True
 
     def stop(self, signal_number, patience):
         """Ends it: the signal, `patience` seconds, then SIGKILL. Returns a word for what happened,
@@ -98,10 +127,10 @@ class Process:
         if pid is None:
             self._pid_file.unlink(missing_ok=True)
             return None
-        os.kill(pid, signal_number)
+        self._send(pid, signal_number)
         word = "killed" if signal_number == signal.SIGKILL else "stopped"
         if not self._gone_within(patience):
-            os.kill(pid, signal.SIGKILL)
+            self._send(pid, signal.SIGKILL)
             word = f"did not end within {patience:g} s of the signal and was killed"
             if not self._gone_within(patience):
                 raise Failure(f"{self.name} (pid {pid}) does not end, not even by SIGKILL")
@@ -124,6 +153,11 @@ class Process:
                 return False
             time.sleep(0.02)
         return True
+
+    @staticmethod
+    def _send(pid, signal_number):
+        with contextlib.suppress(ProcessLookupError):  # It has just ended by itself.
+            os.kill(pid, signal_number)
 
     @staticmethod
     def _reap(pid):

@@ -1,9 +1,7 @@
 """The acceptance story, as its user runs it: deploy/quickstart walks it in every variant."""
 
-import os
 import pathlib
 import subprocess
-import sys
 import tempfile
 import unittest
 

@@ -1,11 +1,10 @@
 """Three machines, each a network namespace with a ZooKeeper server and a broker beside it."""
 
-import os
 import signal
-import subprocess
 
 import harness
-from harness import Cluster, ClusterTest, ZooKeeper, epochs, eventually
+from harness import Cluster, ClusterTest, ZooKeeper, eventually
+from machines import Machines
 
 HOSTS = {0: "10.77.0.1", 1: "10.77.0.2", 2: "10.77.0.3"}
 OURS = "10.77.0.254"
@@ -20,40 +19,13 @@ ROWS = [  # What is done, and what describe must then show; see deploy/quickstar
 ]
 
 
-def run(*command):
-    subprocess.run(command, check=True)
-
-
-def build_network():
-    """A bridge and three hosts on it; all of it goes with this program's own namespace."""
-    os.makedirs("/run/netns", exist_ok=True)
-    run("mount", "-t", "tmpfs", "none", "/run/netns")
-    run("ip", "link", "add", "br0", "type", "bridge")
-    run("ip", "addr", "add", f"{OURS}/24", "dev", "br0")
-    run("ip", "link", "set", "br0", "up")
-    for i, address in HOSTS.items():
-        run("ip", "netns", "add", f"h{i}")
-        run("ip", "link", "add", f"v{i}", "type", "veth", "peer", "name", "eth0", "netns", f"h{i}")
-        run("ip", "link", "set", f"v{i}", "master", "br0", "up")
-        run("ip", "-n", f"h{i}", "addr", "add", f"{address}/24", "dev", "eth0")
-        run("ip", "-n", f"h{i}", "link", "set", "eth0", "up")
-        run("ip", "-n", f"h{i}", "link", "set", "lo", "up")
-
-
-def drop_network():
-    for i in HOSTS:
-        run("ip", "netns", "del", f"h{i}")
-    run("ip", "link", "del", "br0")
-    run("umount", "/run/netns")
-
-
 class Ensemble(ClusterTest):
     with_zookeeper = False
 
     def setUp(self):
         super().setUp()
-        build_network()
-        self.addCleanup(drop_network)
+        self.machines = Machines({f"h{i}": host for i, host in HOSTS.items()}, OURS)
+        self.addCleanup(self.machines.close)
         servers = {i + 1: host for i, host in HOSTS.items()}
         self.servers = [
             self.own(ZooKeeper(self.directory, f"zookeeper-{i}", host, 2181, servers, i + 1,
@@ -70,15 +42,11 @@ class Ensemble(ClusterTest):
         for broker in HOSTS:
             self.cluster.await_live(broker)
         self.cluster.ctl("topic", "create", "t", "--replica-assignment", ASSIGNMENT)
-        self.before = epochs(self.cluster.await_rows("t", ALL))
+        self.cluster.await_rows("t", ALL)
 
     @staticmethod
     def at(host):
-        return ["ip", "netns", "exec", f"h{host}"]
-
-    def await_unchanged(self):
-        self.cluster.await_office()
-        self.assertEqual(epochs(self.cluster.await_rows("t", ALL)), self.before)
+        return Machines.at(f"h{host}")
 
     def walk(self, stop_signal):
         for (verb, broker), expected in ROWS:
@@ -101,11 +69,14 @@ class Ensemble(ClusterTest):
         self.walk(signal.SIGKILL)
 
     def test_killing_the_ensembles_leader_changes_no_leader_isr_or_epoch(self):
+        before = eventually(lambda: self.cluster.standing("t"), "t can be described")
+        office = self.cluster.office()
         leader = next(s for s in self.servers if s.mode() == "leader")
         leader.end(signal.SIGKILL)
         rest = [s for s in self.servers if s is not leader]
         eventually(lambda: any(s.mode() == "leader" for s in rest), "the rest has a leader")
-        self.await_unchanged()
+        self.assertEqual(self.cluster.await_office(), office)
+        self.cluster.assert_outlived("t", before)
         self.cluster.ctl("topic", "create", "after", "--replica-assignment", "0:1:2")
         self.cluster.await_rows("after", [(0, [0, 1, 2])])
 
@@ -127,7 +98,7 @@ class Ensemble(ClusterTest):
     def test_a_machine_cut_off_is_left_behind_and_taken_back(self):
         office = self.cluster.office()
         victim = office[0]  # The one whose loss costs most: it holds the office.
-        run("ip", "link", "set", f"v{victim}", "down")
+        self.machines.unplug(f"h{victim}")
         others = [b for b in HOSTS if b != victim]
 
         def left_behind():
@@ -136,7 +107,7 @@ class Ensemble(ClusterTest):
             return code == 0 and all(victim not in p["isr"] and p["leader"] in others
                                      for p in answer["topics"][0]["partitions"])
         eventually(left_behind, "the others lead")
-        run("ip", "link", "set", f"v{victim}", "up")
+        self.machines.plug_in(f"h{victim}")
         eventually(lambda: (found := self.cluster.partitions("t")) and
                    all(sorted(p["isr"]) == [0, 1, 2] for p in found), "all are in sync")
         self.assertGreater(self.cluster.office()[1], office[1])

@@ -8,16 +8,18 @@ the test fails.
 import json
 import os
 import pathlib
+import re
 import shutil
-import signal
-import socket
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 import unittest
 import urllib.request
+
+import kazoo.client
+
+from processes import JARS, LOOPBACK, PATIENCE, SESSION_MS_MAX, Process, ZooKeeper, eventually
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILD = pathlib.Path(os.environ.get("REGENT_BUILD_DIR", ROOT / "build" / "release"))
@@ -26,199 +28,8 @@ PROGRAMS = {
     "regent-controller": BUILD / "controller/io/regent-controller",
     "regentctl": BUILD / "cli/regentctl",
 }
-JARS = "/usr/share/java/zookeeper.jar:/usr/share/java/slf4j-simple.jar"
-LOOPBACK = "127.0.0.1"
-
-TICK_MS = 100  # ZooKeeper grants sessions of 2 to 20 ticks.
 SESSION_MS = 2000
-PATIENCE = 30.0  # Seconds until something that must happen has happened.
-POLL = 0.05
-
-
-def eventually(condition, what, patience=PATIENCE):
-    """Returns the first true value of `condition`; fails the test after `patience` seconds."""
-    deadline = time.monotonic() + patience
-    while True:
-        value = condition()
-        if value:
-            return value
-        if time.monotonic() > deadline:
-            raise AssertionError(f"not within {patience:g} s: {what}")
-        time.sleep(POLL)  # The polling step.
-
-
-class Process:
-    """A program with its log; never outlives the test."""
-
-    def __init__(self, name, command, directory, environment=None):
-        self.name = name
-        self.command = [str(part) for part in command]
-        self.log = directory / f"{name}.log"
-        self.popen = None
-        self._environment = environment
-
-    def start(self):
-        with open(self.log, "ab") as log:
-            self.popen = subprocess.Popen(
-                self.command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd="/",
-                env=self._environment,
-            )
-        return self
-
-    def running(self):
-        return self.popen is not None and self.popen.poll() is None
-
-    def send(self, number):
-        self.popen.send_signal(number)
-
-    def pause(self):
-        self.send(signal.SIGSTOP)
-
-    def resume(self):
-        self.send(signal.SIGCONT)
-
-    def end(self, number=signal.SIGTERM, patience=PATIENCE):
-        """Sends the signal and waits; returns the exit code."""
-        if not self.running():
-            return None
-        self.send(number)
-        return self.wait(patience)
-
-    def wait(self, patience=PATIENCE):
-        try:
-            return self.popen.wait(patience)
-        except subprocess.TimeoutExpired:
-            raise AssertionError(f"{self.name} did not end within {patience:g} s") from None
-
-    def destroy(self):
-        if self.running():
-            self.send(signal.SIGKILL)
-            self.send(signal.SIGCONT)
-            self.popen.wait()
-
-    def text(self):
-        return self.log.read_text(errors="replace") if self.log.exists() else ""
-
-
-class ZooKeeper(Process):
-    """One server; alone, or one of an ensemble (`servers`: {id: host}, `myid`)."""
-
-    def __init__(self, directory, name="zookeeper", host=LOOPBACK, port=2181, servers=None,
-                 myid=None, prefix=()):
-        home = directory / name
-        home.mkdir(parents=True)
-        self.host, self.port, self._prefix = host, port, list(prefix)
-        lines = [f"tickTime={TICK_MS}", "initLimit=50", "syncLimit=20", f"dataDir={home / 'data'}",
-                 f"clientPort={port}", f"clientPortAddress={host}", "admin.enableServer=false",
-                 "4lw.commands.whitelist=*", "maxClientCnxns=0"]
-        (home / "data").mkdir()
-        if servers:
-            lines += [f"server.{i}={h}:2888:3888" for i, h in servers.items()]
-            (home / "data" / "myid").write_text(f"{myid}\n")
-        (home / "zoo.cfg").write_text("\n".join(lines) + "\n")
-        self.home = home
-        command = [*prefix, "java", "-Xms64m", "-Xmx256m", "-XX:+UseSerialGC",
-                   "-XX:TieredStopAtLevel=1", "-Dzookeeper.forceSync=no", "-cp", JARS,
-                   "org.apache.zookeeper.server.quorum.QuorumPeerMain", home / "zoo.cfg"]
-        super().__init__(name, command, directory)
-
-    def mode(self):
-        """standalone, leader or follower; None while it does not serve."""
-        done = subprocess.run(
-            [*self._prefix, sys.executable, "-c", _SRVR, self.host, str(self.port)],
-            capture_output=True, text=True, check=False) if self._prefix else None
-        answer = done.stdout if done else _srvr(self.host, self.port)
-        for line in answer.splitlines():
-            if line.startswith("Mode:"):
-                return line.split()[1]
-        return None
-
-    def await_serving(self):
-        eventually(self.mode, f"{self.name} serves")
-        return self
-
-
-_SRVR = """
-import socket, sys
-try:
-    with socket.create_connection((sys.argv[1], int(sys.argv[2])), timeout=1) as c:
-        c.sendall(b"srvr")
-        answer = b""
-        while chunk := c.recv(4096):
-            answer += chunk
-    print(answer.decode())
-except OSError:
-    pass
-"""
-
-
-def _srvr(host, port):
-    try:
-        with socket.create_connection((host, port), timeout=1) as connection:
-            connection.sendall(b"srvr")
-            answer = b""
-            while chunk := connection.recv(4096):
-                answer += chunk
-            return answer.decode()
-    except OSError:
-        return ""
-
-
-class Proxy:
-    """Forwards a port to ZooKeeper, until it is cut or told to hold back the answers."""
-
-    def __init__(self, port, target):
-        self._target = target
-        self._cut = threading.Event()
-        self._answers = threading.Event()
-        self._answers.set()
-        self._listener = socket.create_server((LOOPBACK, port))
-        threading.Thread(target=self._serve, daemon=True).start()
-
-    def cut(self):
-        """From here on it is as silent as a cut cable."""
-        self._cut.set()
-
-    def mend(self):
-        self._cut.clear()
-
-    def hold_answers(self):
-        """Requests still arrive; their answers wait."""
-        self._answers.clear()
-
-    def release_answers(self):
-        self._answers.set()
-
-    def close(self):
-        self._answers.set()
-        self._listener.shutdown(socket.SHUT_RDWR)  # Wakes the thread that accepts.
-        self._listener.close()
-
-    def _serve(self):
-        while True:
-            try:
-                client, _ = self._listener.accept()
-            except OSError:
-                return
-            if self._cut.is_set():
-                client.close()
-                continue
-            server = socket.create_connection(self._target)
-            for source, sink, answers in ((client, server, False), (server, client, True)):
-                threading.Thread(target=self._pump, args=(source, sink, answers),
-                                 daemon=True).start()
-
-    def _pump(self, source, sink, answers):
-        with source:
-            try:
-                while chunk := source.recv(65536):
-                    if answers:
-                        self._answers.wait()
-                    if not self._cut.is_set():  # What comes while cut is lost.
-                        sink.sendall(chunk)
-                sink.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                pass
+SKIPPED = 77  # The exit code of a test program of which nothing has run.
 
 
 class Cluster:
@@ -343,20 +154,56 @@ class Cluster:
         except AssertionError as error:
             raise AssertionError(f"{error}; it is {last}") from None
 
-    def metric(self, name, metric, **labels):
-        """Sum of a metric's samples on one process; None if it cannot be had."""
+    def samples(self, name, metric):
+        """A metric on one process: [({label: value}, number), …]; nothing if it cannot be had."""
         try:
             with urllib.request.urlopen(f"http://{self.metrics[name]}/metrics", timeout=2) as page:
                 lines = page.read().decode().splitlines()
         except OSError:
+            return []
+        heads = [line.rsplit(" ", 1) for line in lines]
+        return [(dict(re.findall(r'(\w+)="((?:[^"\\]|\\.)*)"', head)), float(number))
+                for head, number in heads if head.split("{")[0] == metric]
+
+    def metric(self, name, metric, **labels):
+        """Sum of a metric's samples on one process; None if it cannot be had."""
+        found = [number for has, number in self.samples(name, metric)
+                 if labels.items() <= has.items()]
+        return sum(found) if found else None
+
+    # What an outage must not change.
+
+    def standing(self, topic):
+        """Leaders, ISRs and epochs of a topic, and the live brokers' epochs; None if nobody could
+        tell."""
+        code, answer = self.run_ctl("broker", "list", timeout="2s")
+        found = self.partitions(topic) if code == 0 else None
+        if found is None:
             return None
-        wanted = [f'{k}="{v}"' for k, v in labels.items()]
-        total, found = 0.0, False
-        for line in lines:
-            head = line.rsplit(" ", 1)[0]
-            if head.split("{")[0] == metric and all(w in head for w in wanted):
-                total, found = total + float(line.rsplit(" ", 1)[1]), True
-        return total if found else None
+        live = {b["id"]: b["epoch"] for b in answer["brokers"] if b["state"] == "live"}
+        return epochs(found), live
+
+    def in_first_sessions(self, brokers=(0, 1, 2)):
+        """Whether each broker and the candidate in it are connected, the broker in the first
+        session of its life."""
+        return all(
+            self.metric(name, "regent_broker_zookeeper_session_state", state="Connected") == 1
+            and self.metric(name, "regent_broker_zookeeper_sessions_total") == 1
+            and self.metric(name, "regent_controller_zookeeper_session") == 1
+            for name in (f"broker-{b}" for b in brokers))
+
+    def assert_outlived(self, topic, before):
+        """After an outage: all sessions are still the first ones, and for longer than a session can
+        live unheard nothing is other than it was `before`."""
+        eventually(self.in_first_sessions, "every broker is connected in its first session")
+        end = time.monotonic() + 1.5 * self.session_ms / 1000
+
+        def still():
+            now = self.standing(topic)
+            assert now in (None, before), f"it was {before} and is {now}"
+            return now is not None and time.monotonic() > end
+        eventually(still, f"{topic} can be described", PATIENCE + 1.5 * self.session_ms / 1000)
+        assert self.in_first_sessions(), "a broker has lost its session"
 
     def replica_directories(self, broker):
         home = self.directory / f"broker-{broker}"
@@ -364,7 +211,7 @@ class Cluster:
 
 
 def epochs(partitions):
-    """What an outage must not change."""
+    """Of each partition what every change of its state changes."""
     return [(p["leader"], sorted(p["isr"]), p["leaderEpoch"], p["partitionEpoch"])
             for p in partitions]
 
@@ -377,6 +224,7 @@ class ClusterTest(unittest.TestCase):
     def setUp(self):
         self.directory = pathlib.Path(tempfile.mkdtemp(prefix="regent-"))
         self.processes = []
+        self.clients = []
         self.zookeeper = None
         self.cluster = Cluster(self.directory)
         if self.with_zookeeper:
@@ -386,13 +234,25 @@ class ClusterTest(unittest.TestCase):
         self.processes.append(process)
         return process
 
+    def zk_client(self):
+        """A client of our own, of another make, that ends with the test."""
+        client = kazoo.client.KazooClient(
+            hosts=f"{self.zookeeper.host}:{self.zookeeper.port}", timeout=SESSION_MS_MAX / 1000)
+        client.start()
+        self.clients.append(client)
+        return client
+
     def tearDown(self):
+        for client in self.clients:
+            client.stop()
+            client.close()
         self.cluster.destroy()
         for process in self.processes:
             process.destroy()
         outcome = self._outcome
         failed = any(error for _, error in getattr(outcome, "errors", [])) or any(
-            test is self for test, _ in [*outcome.result.failures, *outcome.result.errors])
+            getattr(test, "test_case", test) is self  # A subtest names the test that it is of.
+            for test, _ in [*outcome.result.failures, *outcome.result.errors])
         if failed:
             print(f"\nstate of the failed test is kept in {self.directory}", file=sys.stderr)
             for log in sorted(self.directory.glob("*.log")):
@@ -426,4 +286,7 @@ def enter_own_network():
 def main():
     """Runs the test program's tests in a network namespace of its own."""
     enter_own_network()
-    unittest.main(verbosity=2)
+    result = unittest.main(verbosity=2, exit=False).result
+    if result.skipped and len(result.skipped) == result.testsRun:
+        sys.exit(SKIPPED)
+    sys.exit(not result.wasSuccessful())

@@ -1,133 +1,88 @@
-"""What must not happen: a zombie that is obeyed, an RPC after the lease, a directory that goes."""
+"""What must not happen: a request after the lease, a directory that goes."""
 
 import json
 import shutil
 import signal
 
-import kazoo.client
 import kazoo.exceptions
 
 import harness
-from harness import ClusterTest, Process, epochs, eventually
-
-PARTITIONS = 5000
-
-
-class Zombie(ClusterTest):
-    """A controller is stopped in the middle of a rebalance and wakes when another is in office."""
-
-    def setUp(self):
-        super().setUp()
-        # The zombie to be is alone at first, so it wins the office.
-        self.proxy = harness.Proxy(2182, ("127.0.0.1", 2181))
-        self.addCleanup(self.proxy.close)
-        self.cluster.controller(100, "--unsafe-never-fence", zookeeper="127.0.0.1:2182").start()
-        self.cluster.await_office(lambda office: office[0] == 100)
-        self.cluster.controller(101).start()
-        for broker in (0, 1, 2):
-            self.cluster.broker(broker, "--controller-eligible=false").start()
-        for broker in (0, 1, 2):
-            self.cluster.await_live(broker)
-
-    def describe(self, at):
-        code, answer = self.cluster.run_ctl("topic", "describe", "big", timeout="20s", at=at)
-        return epochs(answer["topics"][0]["partitions"]) if code == 0 else None
-
-    def test_a_zombie_changes_nothing_is_fenced_by_zookeeper_and_refused_by_agents(self):
-        rows = ",".join("0:1:2" for _ in range(PARTITIONS))
-        # All led by broker 0; then broker 0 leaves and comes back, so that 5,000 want it back.
-        self.cluster.ctl("topic", "create", "big", "--replica-assignment", rows, timeout="60s")
-        self.cluster[0].end()
-        self.cluster[0].start()
-        eventually(lambda: all(sorted(isr) == [0, 1, 2] and leader == 1
-                               for leader, isr, _, _ in self.describe("controller-100") or
-                               [(0, [], 0, 0)]), "broker 0 is in sync and leads nothing", 60)
-        zombie = self.cluster["controller-100"]
-        refused = self.refusals()
-        rebalance = Process(
-            "rebalance",
-            [harness.PROGRAMS["regentctl"], "--controller",
-             self.cluster.addresses["controller-100"], "--timeout", "60s", "leader", "elect",
-             "--preferred", "--all"], self.directory)
-        self.proxy.hold_answers()
-        self.own(rebalance).start()
-        # As many writes as may be in flight have been obeyed, the zombie has not heard of it, and
-        # thousands are still to come.
-        eventually(lambda: self.elected() > 0, "the rebalance has begun")
-        zombie.pause()
-        self.assertLess(self.elected(), PARTITIONS)
-        eventually(lambda: self.is_active("controller-101"), "another is in office")
-        eventually(lambda: self.quiet("controller-101"), "its agents have heard it", 60)
-        before = self.describe("controller-101")
-        self.proxy.release_answers()
-        zombie.resume()
-        eventually(lambda: (self.cluster.metric(
-            "controller-100", "regent_controller_writes_fenced_total") or 0) > 0,
-            "a write of the zombie was fenced")
-        eventually(lambda: self.refusals() > refused, "an agent refused the zombie")
-        eventually(lambda: not self.is_active("controller-100"), "the zombie has given up")
-        self.assertEqual(self.describe("controller-101"), before)
-
-    def elected(self):
-        """How many partitions broker 0 leads, by what ZooKeeper holds."""
-        client = kazoo.client.KazooClient(hosts="127.0.0.1:2181", timeout=2)
-        client.start(timeout=5)
-        try:
-            states = [client.get_async(f"/brokers/topics/big/partitions/{i}/state")
-                      for i in range(PARTITIONS)]
-            return sum(json.loads(state.get()[0])["leader"] == 0 for state in states)
-        finally:
-            client.stop()
-            client.close()
-
-    def refusals(self):
-        return sum(self.cluster.metric(
-            f"broker-{b}", "regent_broker_refused_controller_epochs_total") or 0 for b in (0, 1, 2))
-
-    def is_active(self, name):
-        return self.cluster.metric(name, "regent_controller_active") == 1
-
-    def quiet(self, name):
-        code, answer = self.cluster.run_ctl("cluster", "status", timeout="5s", at=name)
-        return code in (0, 4) and answer["unacknowledged"] == 0
+from harness import ClusterTest, epochs, eventually
+from processes import Proxy
+from unsettled_agent import UnsettledAgent
 
 
 class SelfFencing(ClusterTest):
     """A controller is cut off from ZooKeeper, and from nothing else."""
 
-    def test_it_stops_acting_while_its_session_still_lives_and_goes_on_when_it_is_back(self):
-        proxy = harness.Proxy(2182, ("127.0.0.1", 2181))
-        self.addCleanup(proxy.close)
+    # It fences itself after 12.3 s of silence (R4). What a test does before the session ends, it
+    # has the other 7.7 s for.
+    SESSION_MS = 20_000
+    LANES = 2  # Control requests to one agent that may be on their way at the same time.
+
+    def setUp(self):
+        super().setUp()
+        self.proxy = Proxy(2182, ("127.0.0.1", 2181))
+        self.addCleanup(self.proxy.close)
+        self.client = self.zk_client()
+        self.cluster.session_ms = self.SESSION_MS
         self.cluster.controller(100, zookeeper="127.0.0.1:2182").start()
-        self.cluster.await_office()
+        self.office = self.cluster.await_office()
         for broker in (0, 1, 2):
             self.cluster.broker(broker, "--controller-eligible=false").start()
-        for broker in (0, 1, 2):
+        self.agent = UnsettledAgent(7, 9777, self.client)
+        self.addCleanup(self.agent.close)
+        for broker in (0, 1, 2, 7):
             self.cluster.await_live(broker)
         self.cluster.ctl("topic", "create", "t", "--replica-assignment", "0:1:2")
-        before = epochs(self.cluster.await_rows("t", [(0, [0, 1, 2])]))
-        proxy.cut()
+        self.before = epochs(self.cluster.await_rows("t", [(0, [0, 1, 2])]))
+        self.cluster.ctl("topic", "create", "owed", "--replica-assignment", "7")
+        self.await_requests()
+
+    def await_requests(self):
+        """Waits until the agent is asked again and again."""
+        enough = len(self.agent.arrivals()) + 20
+        eventually(lambda: len(self.agent.arrivals()) >= enough, "the agent is asked on and on")
+
+    def await_fence(self):
+        """Returns when the controller fenced itself, by its log."""
         eventually(lambda: self.cluster.metric("controller-100", "regent_controller_active") == 0,
-                   "it fences itself")
-        # By its own clock: ZooKeeper has not given up the session yet.
-        self.assertEqual(self.owner_of_the_office(), 100)
+                   "it fences itself", self.SESSION_MS / 1000 + harness.PATIENCE)
+        return self.cluster["controller-100"].logged_at("fenced epoch=")
+
+    def requests_after(self, moment):
+        return [arrival for arrival in self.agent.arrivals() if arrival > moment]
+
+    def test_it_stops_acting_while_its_session_still_lives_and_goes_on_when_it_is_back(self):
+        self.proxy.cut()
+        fenced = self.await_fence()
         self.assertNotEqual(self.cluster.run_ctl("topic", "create", "u", "--partitions", "1",
                                                  "--replication-factor", "1", timeout="1s")[0], 0)
-        proxy.mend()
-        self.cluster.await_office()
-        self.assertEqual(epochs(self.cluster.await_rows("t", [(0, [0, 1, 2])])), before)
+        self.assertLessEqual(len(self.requests_after(fenced)), self.LANES)
+        # By its own clock: ZooKeeper has not given up the session yet.
+        self.assertEqual(self.owner_of_the_office(), 100)
+        self.proxy.mend()
+        self.assertEqual(self.cluster.await_office(), self.office)
+        self.await_requests()
+        self.assertEqual(epochs(self.cluster.await_rows("t", [(0, [0, 1, 2])])), self.before)
+        self.assertEqual(self.zookeeper.expiries(), [])
+
+    def test_its_last_request_precedes_the_end_of_its_session(self):
+        self.proxy.cut()
+        fenced = self.await_fence()
+        expired = eventually(self.zookeeper.expiries, "its session expires",
+                             self.SESSION_MS / 1000 + harness.PATIENCE)[0]
+        self.assertLess(max(self.agent.arrivals()), expired)
+        # All that came after the fence was on its way.
+        self.assertLessEqual(len(self.requests_after(fenced)), self.LANES)
+        eventually(lambda: self.owner_of_the_office() is None, "the office is vacant")
 
     def owner_of_the_office(self):
-        """Id in /controller as ZooKeeper has it now; asked quickly, by a client of its own."""
-        client = kazoo.client.KazooClient(hosts="127.0.0.1:2181", timeout=2)
-        client.start(timeout=5)
+        """Id in /controller as ZooKeeper has it now."""
         try:
-            return json.loads(client.get("/controller")[0])["brokerid"]
+            return json.loads(self.client.get("/controller")[0])["brokerid"]
         except kazoo.exceptions.NoNodeError:
             return None
-        finally:
-            client.stop()
-            client.close()
 
 
 class Directories(ClusterTest):
@@ -166,11 +121,14 @@ class Directories(ClusterTest):
     def test_a_wrong_zk_root(self):
         for b in (0, 1, 2):
             self.cluster[b].end()
-        wrong = self.cluster.broker(0, "--zk-root=/elsewhere")
-        wrong.start()
-        eventually(lambda: "cluster" in wrong.text().rsplit("broker started", 1)[-1],
-                   "it says what is wrong")
-        wrong.end()
+        wrong = self.cluster.broker(0, "--zk-root=/elsewhere", name="misled",
+                                    directory=self.directory / "broker-0").start()
+        for refusal in ("although the data directory belongs to cluster",  # The agent's,
+                        "a wiped ZooKeeper is not filled again"):          # the candidate's.
+            eventually(lambda words=refusal: words in wrong.text(), f"it says: {refusal}")
+        self.assertTrue(wrong.running())
+        self.assertIn("Node does not exist: /elsewhere", self.zk_cli("ls", "/elsewhere"))
+        self.assertEqual(wrong.end(), 0)
         self.assert_all_there()
 
     def test_a_wiped_zookeeper(self):
