@@ -59,12 +59,13 @@ std::string Words(const v1::ControllerInfo& info) {
   if (info.active_here()) {
     return "is the active controller";
   }
+  const std::string waiting = info.waiting_for().empty() ? "" : " (" + info.waiting_for() + ")";
   if (info.id() < 0) {
-    return "answers that nobody holds the office";
+    return "answers that nobody holds the office" + waiting;
   }
   const std::string address = AddressOf(info.endpoint());
   return "answers that the controller is " + std::to_string(info.id()) +
-         (address.empty() ? ", whose address it does not know" : " at " + address);
+         (address.empty() ? ", whose address it does not know" : " at " + address) + waiting;
 }
 
 std::string Seconds(milliseconds span) {

@@ -2,7 +2,11 @@
 #
 #   regent_library(name [HEADERS …] [SOURCES …] [DEPS …])   library regent_<name>, alias regent::<name>
 #   regent_program(name SOURCES … [DEPS …])                 executable <name>, installed
-#   regent_test(name LABEL … [TIMEOUT s] SOURCES … [DEPS …]) GoogleTest program, its tests found by ctest
+#   regent_test(name LABEL … [TIMEOUT s] [RUNS_NO_GRPC] [AS_ONE …] SOURCES … [DEPS …])
+#                                             GoogleTest program, its tests found by ctest
+#
+# RUNS_NO_GRPC: it links gRPC and makes no server and no channel, so the thread sanitizer may see it.
+# AS_ONE: ctest runs all of it as the one test of that name.
 #
 # Paths of files are relative to the caller; #include paths start at the root of the repository.
 
@@ -111,7 +115,7 @@ function(regent_links target library result)
 endfunction()
 
 function(regent_test name)
-  cmake_parse_arguments(ARG "" "LABEL;TIMEOUT" "SOURCES;DEPS" ${ARGN})
+  cmake_parse_arguments(ARG "RUNS_NO_GRPC" "LABEL;TIMEOUT;AS_ONE" "SOURCES;DEPS" ${ARGN})
   if(NOT ARG_TIMEOUT)
     set(ARG_TIMEOUT 60)
   endif()
@@ -122,16 +126,24 @@ function(regent_test name)
     add_dependencies(asan_tests ${name})
   endif()
   if(REGENT_SANITIZE STREQUAL "thread")
-    # Debian's gRPC is not instrumented: it would raise false alarms. Scenarios and simulations have
-    # one thread.
+    # Debian's gRPC is not instrumented: where it runs it raises false alarms. Scenarios and
+    # simulations have one thread.
     regent_links(${name} gRPC::grpc++ links_grpc)
-    if(links_grpc OR NOT ARG_LABEL MATCHES "^(unit|integration)$")
+    if((links_grpc AND NOT ARG_RUNS_NO_GRPC) OR NOT ARG_LABEL MATCHES "^(unit|integration)$")
       set_target_properties(${name} PROPERTIES EXCLUDE_FROM_ALL ON)
       return()
     endif()
     add_dependencies(tsan_tests ${name})
     set(ARG_LABEL tsan)
+    set(environment
+      ENVIRONMENT "TSAN_OPTIONS=halt_on_error=1 suppressions=${PROJECT_SOURCE_DIR}/tests/support/tsan.supp")
+  endif()
+  if(ARG_AS_ONE)
+    add_test(NAME ${ARG_AS_ONE} COMMAND ${name})
+    set_tests_properties(${ARG_AS_ONE} PROPERTIES
+      LABELS ${ARG_LABEL} TIMEOUT ${ARG_TIMEOUT} ${environment})
+    return()
   endif()
   gtest_discover_tests(${name} DISCOVERY_TIMEOUT 60 NO_PRETTY_VALUES
-    PROPERTIES LABELS ${ARG_LABEL} TIMEOUT ${ARG_TIMEOUT})
+    PROPERTIES LABELS ${ARG_LABEL} TIMEOUT ${ARG_TIMEOUT} ${environment})
 endfunction()

@@ -31,9 +31,49 @@ struct AnswerControl {
 };
 struct AnswerAppend {
   AppendTicket ticket{0};
-  /// Base offset of the batch. kNotLeader and kRefused: it is in no log. kUnknownOutcome,
-  /// kTimedOut: it may become committed.
+  /// Base offset of the batch, which a batch that is sent again has already. In no log:
+  ///   kNotLeader, kInvalidArgument;
+  ///   kRefused      too few replicas in sync (S32)
+  ///   kConflict     a batch of its producer that comes before it is missing
+  ///   kStaleEpoch   a later instance of its producer has written
+  ///   kUnavailable  too much waits already: later
+  /// It may become committed: kUnknownOutcome, kTimedOut.
   Result<Offset> base = Offset{0};
+};
+
+/// Why a reader gets nothing of a partition.
+enum class ReadProblem {
+  kNone,
+  kUnknownPartition,  ///< No replica of it is here.
+  kNotLeader,
+  kFencedEpoch,   ///< The reader knows an older leader epoch than this broker.
+  kUnknownEpoch,  ///< The reader knows a newer one.
+  kOutOfRange,    ///< Below the log's start or above its end.
+  kNotAvailable,  ///< The new leader does not know yet how far its predecessor committed (KIP-207).
+  kStorage,
+};
+const char* Name(ReadProblem problem);
+
+struct FetchedPartition {
+  ReadProblem problem = ReadProblem::kNone;
+  Offset high_watermark = kNoOffset;
+  Offset log_start = kNoOffset;
+  std::vector<RecordBatch> batches = {};
+};
+struct AnswerFetch {
+  FetchTicket ticket{0};
+  std::vector<FetchedPartition> partitions;  ///< In the order of the question.
+};
+struct AnswerOffset {
+  OffsetTicket ticket{0};
+  ReadProblem problem = ReadProblem::kNone;
+  OffsetAndTime found = {};
+  LeaderEpoch leader_epoch = kNoLeaderEpoch;
+};
+struct AnswerEpochEnd {
+  OffsetTicket ticket{0};
+  ReadProblem problem = ReadProblem::kNone;
+  EpochEnd end = {};  ///< Undefined: the log has no epoch that small, or the question was of none.
 };
 
 // --- Logs ---
@@ -69,6 +109,11 @@ struct ChangeLogs {
 };
 /// Answered by LogAppended once the write call has returned.
 struct AppendToLog {
+  enum class Source {
+    kProducer,  ///< The bytes are as they came: offset and epoch are still to be written into them.
+    kLeader,    ///< The bytes are the leader's, and go into the log as they are.
+  };
+  Source source = Source::kProducer;
   TopicPartition partition;
   OpId op{0};
   std::vector<RecordBatch> batches;
@@ -88,11 +133,24 @@ struct RestartLog {
 };
 /// Answered by LogRead.
 struct ReadFromLog {
+  enum class Alignment {
+    kExact,       ///< The first batch begins at `from`: a follower appends it there.
+    kContaining,  ///< It contains `from`: a client skips what it has.
+  };
   TopicPartition partition;
   OpId op{0};
   Offset from{0};
-  Offset below{0};  ///< The LEO at the time: no batch that begins there or later.
+  Offset below{0};  ///< No batch that begins there or later: the LEO or the high watermark.
   int64_t max_bytes = 0;
+  Alignment alignment = Alignment::kExact;
+};
+/// Asks for the first record below `below` that is not older than `timestamp_ms`; answered by
+/// OffsetFound.
+struct FindInLog {
+  TopicPartition partition;
+  OpId op{0};
+  int64_t timestamp_ms = 0;
+  Offset below{0};
 };
 /// Journals high watermarks and log starts; nothing waits for it.
 struct RecordMarks {
@@ -171,11 +229,15 @@ struct Stopped {
 
 using AgentAction = std::variant<AnswerControl,
                                  AnswerAppend,
+                                 AnswerFetch,
+                                 AnswerOffset,
+                                 AnswerEpochEnd,
                                  ChangeLogs,
                                  AppendToLog,
                                  TruncateLog,
                                  RestartLog,
                                  ReadFromLog,
+                                 FindInLog,
                                  RecordMarks,
                                  RecordEpochs,
                                  RecordFirstRegistration,

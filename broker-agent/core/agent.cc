@@ -9,6 +9,7 @@
 
 #include "broker-agent/core/agent_context.h"
 #include "broker-agent/core/alter_partition.h"
+#include "broker-agent/core/consumer_side.h"
 #include "broker-agent/core/control_lane.h"
 #include "broker-agent/core/departure.h"
 #include "broker-agent/core/follower_side.h"
@@ -42,6 +43,20 @@ const char* Name(RefusedReason reason) {
   return "?";
 }
 
+const char* Name(ReadProblem problem) {
+  switch (problem) {
+    case ReadProblem::kNone: return "none";
+    case ReadProblem::kUnknownPartition: return "unknown partition";
+    case ReadProblem::kNotLeader: return "not the leader";
+    case ReadProblem::kFencedEpoch: return "fenced epoch";
+    case ReadProblem::kUnknownEpoch: return "unknown epoch";
+    case ReadProblem::kOutOfRange: return "offset out of range";
+    case ReadProblem::kNotAvailable: return "offset not available";
+    case ReadProblem::kStorage: return "storage";
+  }
+  return "?";
+}
+
 const char* Name(LogChange::Kind kind) {
   switch (kind) {
     case LogChange::Kind::kRecord: return "record";
@@ -69,6 +84,7 @@ struct Agent::Parts {
         sender(context.options.alter_partition),
         leaders(context, replicas, sender),
         followers(context, replicas),
+        consumers(context, replicas),
         roles(context, replicas, leaders, followers, sender, recovered.directories),
         departure(context) {}
 
@@ -92,13 +108,22 @@ struct Agent::Parts {
   void On(const LogTruncated& event) {
     TakeWrite(event.partition, event.op, event.error, event.end);
   }
-  void On(const LogRead& event) { leaders.Read(event); }
+  void On(const LogRead& event) {
+    if (!consumers.Read(event)) {
+      leaders.Read(event);
+    }
+  }
+  void On(const OffsetFound& event) { consumers.Found(event); }
   void On(const LogFailed& event);
   void On(const LeaderMessageReceived& event) { followers.Received(event); }
   void On(const OutboundLost& event) { followers.Lost(event.stream); }
   void On(const FollowerMessageReceived& event) { leaders.Received(event); }
   void On(const InboundLost& event) { leaders.Lost(event.stream); }
   void On(const AppendRequested& event) { leaders.Append(event); }
+  void On(const FetchRequested& event) { consumers.Fetch(event); }
+  void On(const FetchAbandoned& event) { consumers.Abandon(event.ticket); }
+  void On(const OffsetRequested& event) { consumers.FindOffset(event); }
+  void On(const EpochEndRequested& event) { consumers.FindEpochEnd(event); }
 
   void Due(const AgentDeadline& deadline);
   /// Returns what to answer a request at once; none if it may be taken.
@@ -121,6 +146,7 @@ struct Agent::Parts {
                  std::optional<Offset> end);
   void FailReplica(Replica& replica, const Error& error);
   void RecordMarksNow();
+  void ExpireProducers();
   void Stop(std::optional<Error> error);
 
   AgentContext context;
@@ -128,6 +154,7 @@ struct Agent::Parts {
   AlterPartitionSender sender;
   LeaderSide leaders;
   FollowerSide followers;
+  ConsumerSide consumers;
   RoleChanges roles;
   Departure departure;
   MetadataCache metadata;
@@ -145,6 +172,9 @@ void Agent::Parts::Dispatch(const AgentEvent& event) {
 void Agent::Parts::Finish() {
   if (!stopped && departure.phase() == Departure::Phase::kGone) {
     Stop(departure.error());
+  }
+  for (const PartitionKey& key : std::exchange(context.moved, {})) {
+    consumers.Wake(key);
   }
   leaders.Flush();
   followers.Flush();
@@ -399,10 +429,12 @@ void Agent::Parts::TakeWrite(const PartitionKey& key,
       break;
     case LogWrite::Kind::kTruncate:
       replica->log->TruncateTo(std::min(write.to, std::max(end.value_or(write.to), Offset(0))));
+      replica->producers.TruncateTo(replica->log->end);
       followers.Truncated(*replica);
       break;
     case LogWrite::Kind::kRestart:
       replica->log->RestartAt(write.to);
+      replica->producers.Clear();
       followers.Truncated(*replica);
       break;
   }
@@ -420,6 +452,7 @@ void Agent::Parts::FailReplica(Replica& replica, const Error& error) {
   const PartitionKey key = replica.key();
   roles.CloseRole(replica);
   for (const LogWrite& write : std::exchange(replica.writes, {})) {
+    leaders.WriteFailed(write);
     followers.WriteFailed(write);
   }
   replica.failure = error;
@@ -443,6 +476,17 @@ void Agent::Parts::RecordMarksNow() {
   }
 }
 
+void Agent::Parts::ExpireProducers() {
+  size_t left = 0;
+  for (auto& [key, replica] : replicas.all()) {
+    replica.producers.Expire(context.now - context.options.producer_expiration, context.now);
+    left += replica.producers.size();
+  }
+  if (left > 0) {
+    context.WatchProducers();
+  }
+}
+
 // --- Time and the end ---
 
 void Agent::Parts::On(const TimePassed&) {
@@ -461,6 +505,10 @@ void Agent::Parts::Due(const AgentDeadline& deadline) {
     case Kind::kAlterPartition: break;  // Finish sends.
     case Kind::kHeldRequests: GiveUpHeld(); break;
     case Kind::kRecordMarks: RecordMarksNow(); break;
+    case Kind::kFetch:
+      consumers.TimeOut(FetchTicket(static_cast<uint64_t>(deadline.number)));
+      break;
+    case Kind::kExpireProducers: ExpireProducers(); break;
     case Kind::kShutdownAttempt: departure.Attempt(); break;
     case Kind::kShutdownEnd: departure.DeadlinePassed(); break;
   }
@@ -474,6 +522,7 @@ void Agent::Parts::Stop(std::optional<Error> error) {
   for (auto& [key, replica] : replicas.all()) {
     roles.CloseRole(replica);
   }
+  consumers.AnswerAll();
   roles.AnswerAllStopping();
   for (const Held& each : std::exchange(held, {})) {
     Answer(each.call, ControlAnswer::kStopping);

@@ -35,6 +35,7 @@ struct AgentContext {
   std::vector<AgentAction> actions;
   uint64_t last_op = 0;
   std::set<PartitionKey> unrecorded_marks;  ///< Marks that moved since the last RecordMarks.
+  std::set<PartitionKey> moved;             ///< In this step: readers that wait look again.
 
   void Do(AgentAction action) { actions.push_back(std::move(action)); }
   OpId NextOp() { return OpId(++last_op); }
@@ -43,6 +44,12 @@ struct AgentContext {
     unrecorded_marks.insert(partition);
     deadlines.SetIfAbsent({.kind = AgentDeadline::Kind::kRecordMarks, .partition = {}, .number = 0},
                           now + options.marks_interval);
+  }
+  /// There are idempotent producers: sooner or later some of them will have gone.
+  void WatchProducers() {
+    deadlines.SetIfAbsent(
+        {.kind = AgentDeadline::Kind::kExpireProducers, .partition = {}, .number = 0},
+        now + options.producer_expiration / 24);
   }
   BrokerId self() const { return options.broker; }
   /// Returns the newest registration of `broker` that was heard of; −1 if none was.

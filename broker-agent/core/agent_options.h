@@ -47,8 +47,12 @@ struct AgentOptions {
   size_t subscribes_per_message_max = 1000;
   size_t parked_subscriptions_max =
       65536;                           ///< Those of an epoch that this broker has not heard of.
-  size_t appends_waiting_max = 65536;  ///< Of acks=all, over all partitions.
-  size_t held_requests_max = 16;       ///< Control requests that cannot begin yet, per lane.
+  size_t appends_waiting_max = 65536;  ///< Producers that wait for an answer, over all partitions.
+  /// Of batches on their way to the disk, over all partitions.
+  int64_t append_bytes_max = int64_t{64} << 20U;
+  /// A producer that writes nothing for longer is forgotten (producer.id.expiration.ms).
+  Duration producer_expiration = std::chrono::hours(24);
+  size_t held_requests_max = 16;  ///< Control requests that cannot begin yet, per lane.
   /// How long a request for a registration that the agent does not know yet is held.
   Duration unknown_registration_wait = std::chrono::seconds(2);
   /// Between two journal entries of high watermarks.
@@ -67,6 +71,7 @@ struct RecoveredReplica {
   PartitionEpoch partition_epoch = kNoPartitionEpoch;
   /// None: a journal knows the replica, but no directory holds it (R10).
   std::optional<LogView> log;
+  ProducerStates producers = {};
   bool stray = false;            ///< Its directory is a `…-stray`.
   bool suspect = false;          ///< It may have lost a tail (R11).
   std::optional<Error> failure;  ///< The directory is there and cannot be used.

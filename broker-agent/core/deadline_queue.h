@@ -23,6 +23,8 @@ struct AgentDeadline {
     kAlterPartition,  ///< The next attempt.
     kHeldRequests,    ///< The first held control request gives up.
     kRecordMarks,     ///< The next journal entry of high watermarks.
+    kFetch,           ///< Of a reader that waits, by its ticket `number`.
+    kExpireProducers,
     kShutdownAttempt,
     kShutdownEnd,
   };

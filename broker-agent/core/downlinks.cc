@@ -4,6 +4,13 @@
 #include <utility>
 
 namespace regent {
+namespace {
+
+auto AgeOf(const Subscribe& subscribe) {
+  return std::pair(subscribe.broker_epoch, subscribe.attempt);
+}
+
+}  // namespace
 
 Downlink* Downlinks::Find(InboundId stream) {
   const auto found = links_.find(stream);
@@ -31,7 +38,30 @@ void Downlinks::Send(InboundId stream, LeaderItem item) {
 
 void Downlinks::AddCredit(Downlink& link, uint64_t bytes) {
   const auto given = static_cast<int64_t>(std::min<uint64_t>(bytes, kCreditMax));
-  link.credit = std::min(link.credit + given, kCreditMax);
+  link.credit = std::min(link.credit + given, kCreditMax - link.reserved);
+}
+
+void Downlinks::Reserve(InboundId stream, OpId read, int64_t bytes) {
+  Downlink& link = links_.at(stream);
+  link.credit -= bytes;
+  link.reserved += bytes;
+  reserved_.emplace(read, Reservation{.stream = stream, .bytes = bytes});
+}
+
+std::optional<InboundId> Downlinks::Release(OpId read) {
+  const auto found = reserved_.find(read);
+  if (found == reserved_.end()) {
+    return std::nullopt;
+  }
+  const Reservation reservation = found->second;
+  reserved_.erase(found);
+  Downlink* link = Find(reservation.stream);
+  if (link == nullptr) {
+    return std::nullopt;
+  }
+  link->credit += reservation.bytes;
+  link->reserved -= reservation.bytes;
+  return reservation.stream;
 }
 
 void Downlinks::Flush(AgentContext& context) {
@@ -41,11 +71,13 @@ void Downlinks::Flush(AgentContext& context) {
   }
 }
 
-bool ParkedSubscriptions::Park(BrokerId follower, Parked parked) {
+bool ParkedSubscriptions::Park(BrokerId follower, const Parked& parked) {
   std::map<BrokerId, Parked>& at = parked_[parked.subscribe.partition];
   const auto found = at.find(follower);
   if (found != at.end()) {
-    found->second = std::move(parked);
+    if (AgeOf(parked.subscribe) >= AgeOf(found->second.subscribe)) {
+      found->second = parked;
+    }
     return true;
   }
   if (size_ >= max_) {
@@ -54,7 +86,7 @@ bool ParkedSubscriptions::Park(BrokerId follower, Parked parked) {
     }
     return false;
   }
-  at.emplace(follower, std::move(parked));
+  at.emplace(follower, parked);
   ++size_;
   return true;
 }

@@ -3,19 +3,44 @@
 #include <cstdint>
 #include <deque>
 #include <map>
+#include <optional>
 #include <set>
 
 #include "broker-agent/core/agent_context.h"
+#include "broker-agent/core/events.h"
 #include "broker-agent/core/partition_key.h"
 #include "broker-agent/core/stream.h"
 
 namespace regent {
 
+/// Partitions that wait for something in turn, each once.
+class Turns {
+ public:
+  void Add(const PartitionKey& key) {
+    if (waiting_.insert(key).second) {
+      order_.push_back(key);
+    }
+  }
+  bool empty() const { return order_.empty(); }
+  PartitionKey Next() {
+    const PartitionKey key = order_.front();
+    order_.pop_front();
+    waiting_.erase(key);
+    return key;
+  }
+
+ private:
+  std::deque<PartitionKey> order_;
+  std::set<PartitionKey> waiting_;
+};
+
 /// A stream that a follower broker opened to this one.
 struct Downlink {
   BrokerId follower = kNoBroker;
-  int64_t credit = 0;                 ///< Bytes that may still be sent; one batch may overdraw it.
-  std::deque<PartitionKey> hungry;    ///< Partitions with records to send and no credit, in turn.
+  /// Bytes that reads for it may still ask for. One batch may overdraw it.
+  int64_t credit = 0;
+  int64_t reserved = 0;               ///< Taken out of the credit by reads on the way.
+  Turns hungry;                       ///< Partitions with records to send and no credit.
   std::set<PartitionKey> subscribed;  ///< Those with a subscription, parked or not.
   LeaderMessage outbox;
 };
@@ -23,19 +48,32 @@ struct Downlink {
 /// The followers' streams: credit, and what waits to be sent in this step.
 class Downlinks {
  public:
-  /// Most credit that a follower can give: what it claims beyond that is cut.
-  static constexpr int64_t kCreditMax = int64_t{1} << 40U;
+  /// Most credit that a follower can give, reservations included: what it claims beyond that is
+  /// cut. Half of what the transport lets wait.
+  static constexpr int64_t kCreditMax = int64_t{32} << 20U;
 
   Downlink* Find(InboundId stream);
   Downlink& Open(InboundId stream, BrokerId follower);
   void Close(InboundId stream);
   void Send(InboundId stream, LeaderItem item);
-  void AddCredit(Downlink& link, uint64_t bytes);
+  static void AddCredit(Downlink& link, uint64_t bytes);
+  /// Takes what a read may bring out of the stream's credit, until it has returned (Release): so
+  /// the credit bounds what is on the way from the disk together with what was sent. Nobody may be
+  /// interested in the read by then; it holds memory until it returns all the same.
+  void Reserve(InboundId stream, OpId read, int64_t bytes);
+  /// Gives a reservation back; returns its stream, if that is still open.
+  std::optional<InboundId> Release(OpId read);
   /// Hands what was collected to the actions.
   void Flush(AgentContext& context);
 
  private:
+  struct Reservation {
+    InboundId stream{0};
+    int64_t bytes = 0;
+  };
+
   std::map<InboundId, Downlink> links_;
+  std::map<OpId, Reservation> reserved_;
   std::set<InboundId> unsent_;
 };
 
@@ -50,8 +88,10 @@ class ParkedSubscriptions {
 
   explicit ParkedSubscriptions(size_t max) : max_(max) {}
 
-  /// Parks a follower's subscription in place of an earlier one; false: there is no room.
-  bool Park(BrokerId follower, Parked parked);
+  /// Parks a follower's subscription in place of an earlier one (of a lower broker epoch, or of
+  /// the same and a lower attempt: messages of two streams overtake each other); false: there is no
+  /// room.
+  bool Park(BrokerId follower, const Parked& parked);
   /// Takes out what is parked for a partition.
   std::map<BrokerId, Parked> Take(const PartitionKey& partition);
   /// Forgets what came on `stream`, or only an attempt of it.

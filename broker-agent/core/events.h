@@ -27,6 +27,10 @@ using CallId = StrongId<struct CallIdTag, uint64_t>;
 using OpId = StrongId<struct OpIdTag, uint64_t>;
 /// Names an append that waits for its AnswerAppend. Numbered by the shell, never used twice.
 using AppendTicket = StrongId<struct AppendTicketTag, uint64_t>;
+/// Names a fetch that waits for its AnswerFetch. Numbered by the shell, never used twice.
+using FetchTicket = StrongId<struct FetchTicketTag, uint64_t>;
+/// Names a question about offsets or epochs. Numbered by the shell, never used twice.
+using OffsetTicket = StrongId<struct OffsetTicketTag, uint64_t>;
 
 // --- Sessions and time ---
 
@@ -110,9 +114,20 @@ struct LogTruncated {
 struct LogRead {
   PartitionKey partition;
   OpId op{0};
-  /// Whole batches that begin exactly at the offset asked for; at least one if there is one below
-  /// the limit, even when it is larger than asked for.
+  /// Whole batches, aligned as asked for; at least one if there is one below the limit, even when
+  /// it is larger than asked for.
   Result<std::vector<RecordBatch>> batches = std::vector<RecordBatch>{};
+};
+/// A record, found by its time; −1, −1: there is none.
+struct OffsetAndTime {
+  Offset offset = kNoOffset;
+  int64_t timestamp_ms = -1;
+
+  friend bool operator==(const OffsetAndTime&, const OffsetAndTime&) = default;
+};
+struct OffsetFound {
+  OpId op{0};
+  Result<OffsetAndTime> found = OffsetAndTime{};
 };
 /// The log cannot be used any more (its directory failed).
 struct LogFailed {
@@ -149,9 +164,52 @@ struct AppendRequested {
   AppendTicket ticket{0};
   PartitionKey partition;
   int32_t record_count = 0;
+  /// The batch as it came: the store writes its offset and epoch into the head.
   std::shared_ptr<const std::string> payload;
+  ProducerMark producer = {};
   Acks acks = Acks::kAll;
   Instant deadline = Instant::Max();
+};
+
+// --- Readers ---
+
+/// Somebody wants records below the high watermark; answered by one AnswerFetch, with what there is
+/// once `min_bytes` can be read, a partition has a problem, or the deadline has come.
+struct FetchRequested {
+  struct Partition {
+    PartitionKey partition;
+    LeaderEpoch leader_epoch = kNoLeaderEpoch;  ///< As the reader knows it; −1: not compared.
+    Offset from{0};
+    int64_t max_bytes = 0;
+  };
+  FetchTicket ticket{0};
+  std::vector<Partition> partitions;
+  int64_t min_bytes = 0;
+  int64_t max_bytes = 0;
+  Instant deadline = Instant::Max();
+};
+/// The reader has gone: no answer is wanted.
+struct FetchAbandoned {
+  FetchTicket ticket{0};
+};
+/// Somebody asks for an offset; answered by one AnswerOffset.
+struct OffsetRequested {
+  struct Earliest {};
+  struct Latest {};  ///< The high watermark.
+  struct AtTime {
+    int64_t timestamp_ms = 0;  ///< The first record that is not older.
+  };
+  OffsetTicket ticket{0};
+  PartitionKey partition;
+  LeaderEpoch leader_epoch = kNoLeaderEpoch;  ///< As the reader knows it; −1: not compared.
+  std::variant<Earliest, Latest, AtTime> which;
+};
+/// Somebody asks where an epoch ends in the leader's log; answered by one AnswerEpochEnd.
+struct EpochEndRequested {
+  OffsetTicket ticket{0};
+  PartitionKey partition;
+  LeaderEpoch leader_epoch = kNoLeaderEpoch;  ///< As the reader knows it; −1: not compared.
+  LeaderEpoch epoch = kNoLeaderEpoch;
 };
 
 using AgentEvent = std::variant<Registered,
@@ -170,11 +228,16 @@ using AgentEvent = std::variant<Registered,
                                 LogAppended,
                                 LogTruncated,
                                 LogRead,
+                                OffsetFound,
                                 LogFailed,
                                 LeaderMessageReceived,
                                 OutboundLost,
                                 FollowerMessageReceived,
                                 InboundLost,
-                                AppendRequested>;
+                                AppendRequested,
+                                FetchRequested,
+                                FetchAbandoned,
+                                OffsetRequested,
+                                EpochEndRequested>;
 
 }  // namespace regent

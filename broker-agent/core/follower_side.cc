@@ -233,8 +233,10 @@ void FollowerSide::Append(Replica& replica, OutboundId stream, const Batches& ba
                                                 .log_start = batches.log_start,
                                                 .bytes = BytesOf(batches.batches)},
                  .produced = {}};
-  context_.Do(
-      AppendToLog{.partition = replica.partition, .op = write.op, .batches = write.batches});
+  context_.Do(AppendToLog{.source = AppendToLog::Source::kLeader,
+                          .partition = replica.partition,
+                          .op = write.op,
+                          .batches = write.batches});
   replica.writes.push_back(std::move(write));
 }
 
@@ -303,6 +305,12 @@ void FollowerSide::Take(Uplink& link, const Refused& refused) {
 
 void FollowerSide::Appended(Replica& replica, const LogWrite& write) {
   replica.log->Appended(write.batches);
+  for (const RecordBatch& batch : write.batches) {
+    replica.producers.Append(batch, replica.log->high_watermark, context_.now);
+  }
+  if (replica.producers.size() > 0) {
+    context_.WatchProducers();
+  }
   if (!write.received) {
     return;
   }

@@ -1,7 +1,6 @@
 #include "broker-agent/core/leader_side.h"
 
 #include <algorithm>
-#include <string>
 #include <utility>
 
 #include <glog/logging.h>
@@ -13,12 +12,6 @@ using Kind = AgentDeadline::Kind;
 
 AgentDeadline Of(Kind kind, const PartitionKey& partition) {
   return {.kind = kind, .partition = partition, .number = 0};
-}
-
-Error NotLeader(const Replica* replica) {
-  std::string leader =
-      replica == nullptr ? "unknown here" : std::to_string(replica->leader.value());
-  return {.code = ErrorCode::kNotLeader, .message = "not the leader; the leader is " + leader};
 }
 
 AlterPartitionItem ItemOf(const Replica& replica, const InSync::Pending& pending) {
@@ -43,7 +36,13 @@ void LeaderSide::TakeLead(Replica& replica) {
   replica.leader = context_.self();
   replica.written_end = replica.log->end;
   replica.leading.emplace(context_.self(), replica.log->end, context_.now);
+  context_.moved.insert(replica.key());
+  std::optional<UnsettledChange> unsettled = std::exchange(replica.unsettled, std::nullopt);
   TakeState(replica);
+  if (unsettled && unsettled->leader_epoch == replica.leader_epoch &&
+      unsettled->partition_epoch == replica.partition_epoch) {
+    Propose(replica, std::move(unsettled->pending));
+  }
 }
 
 void LeaderSide::TakeState(Replica& replica) {
@@ -86,23 +85,18 @@ void LeaderSide::Resign(Replica& replica) {
                                              .reason = RefusedReason::kNotLeader,
                                              .leader_epoch = replica.leader_epoch});
   }
-  const Error unknown{.code = ErrorCode::kUnknownOutcome,
-                      .message =
-                          "the leadership ended before the batch was committed: it may "
-                          "become committed later"};
-  for (const WaitingAppend& waiting : replica.leading->waiting) {
-    context_.Do(AnswerAppend{.ticket = waiting.ticket, .base = unknown});
-  }
-  appends_waiting_ -= replica.leading->waiting.size();
-  for (LogWrite& write : replica.writes) {
-    if (write.produced) {
-      context_.Do(AnswerAppend{.ticket = write.produced->ticket, .base = unknown});
-      write.produced.reset();
-    }
+  EndAppends(replica);
+  const std::optional<InSync::Pending>& pending = replica.leading->in_sync.pending();
+  replica.unsettled.reset();
+  if (pending) {
+    replica.unsettled = UnsettledChange{.leader_epoch = replica.leader_epoch,
+                                        .partition_epoch = replica.partition_epoch,
+                                        .pending = *pending};
   }
   replica.leading.reset();
   replica.role = Role::kNone;
   replica.leader = kNoBroker;
+  context_.moved.insert(key);
 }
 
 void LeaderSide::StepDown(Replica& replica) {
@@ -118,75 +112,6 @@ void LeaderSide::Wake(const PartitionKey& partition) {
   }
 }
 
-void LeaderSide::Append(const AppendRequested& append) {
-  Replica* replica = replicas_.Find(append.partition);
-  const auto answer = [&](Error error) {
-    context_.Do(AnswerAppend{.ticket = append.ticket, .base = std::move(error)});
-  };
-  if (replica == nullptr || !replica->leads() || replica->frozen) {
-    answer(NotLeader(replica));
-    return;
-  }
-  if (append.record_count <= 0) {
-    answer({.code = ErrorCode::kInvalidArgument, .message = "a batch holds at least one record"});
-    return;
-  }
-  if (append.acks == Acks::kAll) {
-    if (replica->leading->in_sync.BelowMinIsr(replica->min_isr())) {
-      answer({.code = ErrorCode::kRefused,
-              .message = "fewer replicas in sync than min.insync.replicas: nothing was appended"});
-      return;
-    }
-    if (appends_waiting_ >= context_.options.appends_waiting_max) {
-      answer({.code = ErrorCode::kUnavailable, .message = "too many appends wait: retry later"});
-      return;
-    }
-  }
-  const Offset base = replica->written_end;
-  const Offset next(base.value() + append.record_count);
-  LogWrite write{.kind = LogWrite::Kind::kAppend,
-                 .op = context_.NextOp(),
-                 .batches = {{.base = base,
-                              .next = next,
-                              .epoch = replica->leader_epoch,
-                              .payload = append.payload}},
-                 .to = {},
-                 .received = {},
-                 .produced = LogWrite::Produced{
-                     .ticket = append.ticket, .acks = append.acks, .deadline = append.deadline}};
-  replica->written_end = next;
-  context_.Do(
-      AppendToLog{.partition = replica->partition, .op = write.op, .batches = write.batches});
-  replica->writes.push_back(std::move(write));
-}
-
-void LeaderSide::Appended(Replica& replica, const LogWrite& write) {
-  LogView& log = *replica.log;
-  if (!replica.leads()) {
-    log.Appended(write.batches);
-    return;
-  }
-  replica.leading->in_sync.NoteGrowth(log.end, context_.now);
-  log.Appended(write.batches);
-  if (write.produced) {
-    const LogWrite::Produced& produced = *write.produced;
-    const Offset base = write.batches.front().base;
-    switch (produced.acks) {
-      case Acks::kLeader: context_.Do(AnswerAppend{.ticket = produced.ticket, .base = base}); break;
-      case Acks::kAll:
-        replica.leading->waiting.push_back({.ticket = produced.ticket,
-                                            .base = base,
-                                            .next = log.end,
-                                            .deadline = produced.deadline});
-        ++appends_waiting_;
-        WatchAppends(replica);
-        break;
-    }
-  }
-  ServeAll(replica);
-  Progressed(replica);
-}
-
 void LeaderSide::AdvanceHighWatermark(Replica& replica) {
   LogView& log = *replica.log;
   const Offset next =
@@ -196,50 +121,9 @@ void LeaderSide::AdvanceHighWatermark(Replica& replica) {
   }
   log.high_watermark = next;
   context_.MarkMoved(replica.key());
+  context_.moved.insert(replica.key());
   AnswerWaiting(replica);
   ServeAll(replica);
-}
-
-void LeaderSide::AnswerWaiting(Replica& replica) {
-  std::deque<WaitingAppend>& waiting = replica.leading->waiting;
-  while (!waiting.empty() && waiting.front().next <= replica.log->high_watermark) {
-    context_.Do(AnswerAppend{.ticket = waiting.front().ticket, .base = waiting.front().base});
-    waiting.pop_front();
-    --appends_waiting_;
-  }
-  if (waiting.empty()) {
-    context_.deadlines.Cancel(Of(Kind::kAppendTimeout, replica.key()));
-  }
-}
-
-void LeaderSide::WatchAppends(const Replica& replica) {
-  Instant earliest = Instant::Max();
-  for (const WaitingAppend& waiting : replica.leading->waiting) {
-    earliest = std::min(earliest, waiting.deadline);
-  }
-  if (earliest != Instant::Max()) {
-    context_.deadlines.SetIfEarlier(Of(Kind::kAppendTimeout, replica.key()), earliest);
-  }
-}
-
-void LeaderSide::TimeOutAppends(const PartitionKey& partition) {
-  Replica* replica = replicas_.Find(partition);
-  if (replica == nullptr || !replica->leads()) {
-    return;
-  }
-  std::deque<WaitingAppend>& waiting = replica->leading->waiting;
-  std::erase_if(waiting, [&](const WaitingAppend& append) {
-    if (append.deadline > context_.now) {
-      return false;
-    }
-    context_.Do(AnswerAppend{.ticket = append.ticket,
-                             .base = Error{.code = ErrorCode::kTimedOut,
-                                           .message = "not every replica in sync has confirmed the "
-                                                      "batch in time: it may become committed"}});
-    --appends_waiting_;
-    return true;
-  });
-  WatchAppends(*replica);
 }
 
 void LeaderSide::Progressed(Replica& replica) {

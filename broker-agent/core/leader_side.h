@@ -42,6 +42,8 @@ class LeaderSide {
   void Append(const AppendRequested& append);
   /// The front write of a replica has returned and was taken out.
   void Appended(Replica& replica, const LogWrite& write);
+  /// A write of a leadership that has ended will never return.
+  void WriteFailed(const LogWrite& write);
   void Read(const LogRead& read);
 
   // --- Followers ---
@@ -77,21 +79,27 @@ class LeaderSide {
   void Serve(Replica& replica, BrokerId follower, Subscription& subscription);
   void ServeAll(Replica& replica);
   void FeedHungry(InboundId stream);
+  void TakeRead(const LogRead& read);
   void Progressed(Replica& replica);
   void AdvanceHighWatermark(Replica& replica);
   void WatchLag(const Replica& replica);
   void ConsiderExpansion(Replica& replica);
   void Propose(Replica& replica, InSync::Pending pending);
   void Adopt(Replica& replica, const AlterPartitionResult& result);
+  void Answer(AppendTicket ticket, Result<Offset> base);
+  void AwaitCommit(Replica& replica, WaitingAppend append);
   void AnswerWaiting(Replica& replica);
-  void WatchAppends(const Replica& replica);
+  void WatchAppend(const Replica& replica, Instant deadline);
+  /// The leadership ends: every producer that waits for it is answered.
+  void EndAppends(Replica& replica);
 
   AgentContext& context_;
   ReplicaTable& replicas_;
   AlterPartitionSender& sender_;
   Downlinks links_;
   ParkedSubscriptions parked_;
-  size_t appends_waiting_ = 0;
+  size_t appends_waiting_ = 0;  ///< Producers without an answer.
+  int64_t append_bytes_ = 0;    ///< Of producers' batches on their way to the disk.
 };
 
 }  // namespace regent

@@ -17,7 +17,7 @@ void LeaderSide::Received(const FollowerMessageReceived& event) {
     return;
   }
   const BrokerId follower = link->follower;
-  links_.AddCredit(*link, event.message.credit_bytes);
+  Downlinks::AddCredit(*link, event.message.credit_bytes);
   for (const Unsubscribe& end : event.message.unsubscribe) {
     TakeUnsubscribe(event.stream, follower, end);
   }
@@ -225,19 +225,8 @@ void LeaderSide::Serve(Replica& replica, BrokerId follower, Subscription& subscr
   const LogView& log = *replica.log;
   const PartitionKey key = replica.key();
   if (subscription.next < log.end) {
-    if (link->credit <= 0) {
-      if (!subscription.hungry) {
-        subscription.hungry = true;
-        link->hungry.push_back(key);
-      }
-      return;
-    }
-    subscription.reading = context_.NextOp();
-    context_.Do(ReadFromLog{.partition = replica.partition,
-                            .op = *subscription.reading,
-                            .from = subscription.next,
-                            .below = log.end,
-                            .max_bytes = std::min(context_.options.read_bytes_max, link->credit)});
+    link->hungry.Add(key);  // Behind those that have waited longer.
+    FeedHungry(subscription.stream);
     return;
   }
   if (subscription.sent_high_watermark == log.high_watermark &&
@@ -264,19 +253,15 @@ void LeaderSide::ServeAll(Replica& replica) {
   }
 }
 
+/// Lets the partitions that wait read, in turn, as long as the credit lasts. Whatever gives credit
+/// calls it: after every event a stream has no credit left or nobody waits for it.
 void LeaderSide::FeedHungry(InboundId stream) {
   Downlink* link = links_.Find(stream);
   if (link == nullptr) {
     return;
   }
-  // Each gets one read in turn, as long as the credit lasts: what a read will cost is not known
-  // yet, so the credit at hand bounds how many begin.
-  size_t turns = link->hungry.size();
-  int64_t promised = 0;
-  while (turns-- > 0 && promised < link->credit) {
-    const PartitionKey key = link->hungry.front();
-    link->hungry.pop_front();
-    Replica* replica = replicas_.Find(key);
+  while (link->credit > 0 && !link->hungry.empty()) {
+    Replica* replica = replicas_.Find(link->hungry.Next());
     if (replica == nullptr || !replica->leads()) {
       continue;
     }
@@ -284,13 +269,32 @@ void LeaderSide::FeedHungry(InboundId stream) {
     if (found == replica->leading->subscriptions.end() || found->second.stream != stream) {
       continue;
     }
-    found->second.hungry = false;
-    Serve(*replica, link->follower, found->second);
-    promised += found->second.reading ? context_.options.read_bytes_max : 0;
+    Subscription& subscription = found->second;
+    const Offset end = replica->log->end;
+    if (subscription.reading || subscription.next >= end) {
+      continue;
+    }
+    const int64_t bytes = std::min(context_.options.read_bytes_max, link->credit);
+    subscription.reading = context_.NextOp();
+    links_.Reserve(stream, *subscription.reading, bytes);
+    context_.Do(ReadFromLog{.partition = replica->partition,
+                            .op = *subscription.reading,
+                            .from = subscription.next,
+                            .below = end,
+                            .max_bytes = bytes});
   }
 }
 
 void LeaderSide::Read(const LogRead& read) {
+  // Whatever has become of the subscription, others may have waited for what the read reserved.
+  const std::optional<InboundId> stream = links_.Release(read.op);
+  TakeRead(read);
+  if (stream) {
+    FeedHungry(*stream);
+  }
+}
+
+void LeaderSide::TakeRead(const LogRead& read) {
   Replica* replica = replicas_.Find(read.partition);
   if (replica == nullptr || !replica->leads()) {
     return;
@@ -318,15 +322,21 @@ void LeaderSide::Read(const LogRead& read) {
                                       .leader_epoch = replica->leader_epoch});
     return;
   }
+  Downlink* link = links_.Find(subscription.stream);
+  if (link == nullptr) {
+    return;
+  }
+  if (link->credit <= 0) {
+    // Larger batches than were asked for have used up what this one reserved: one of them may
+    // overdraw the credit, not each. It is read again.
+    link->hungry.Add(read.partition);
+    return;
+  }
   const Offset base = subscription.next;
   subscription.next = read.batches->back().next;
   subscription.sent_high_watermark = log.high_watermark;
   subscription.sent_start = log.start;
   replica->leading->in_sync.NoteSend(found->first, log.end, context_.now);
-  Downlink* link = links_.Find(subscription.stream);
-  if (link == nullptr) {
-    return;
-  }
   link->credit -= BytesOf(*read.batches);
   links_.Send(subscription.stream, Batches{.partition = read.partition,
                                            .attempt = subscription.attempt,
@@ -337,7 +347,9 @@ void LeaderSide::Read(const LogRead& read) {
                                            .high_watermark = log.high_watermark,
                                            .log_start = log.start,
                                            .leader_end = log.end});
-  Serve(*replica, found->first, subscription);
+  if (subscription.next < log.end) {
+    link->hungry.Add(read.partition);
+  }
 }
 
 void LeaderSide::Lost(InboundId stream) {

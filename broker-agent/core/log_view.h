@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "broker-agent/core/epoch_history.h"
+#include "broker-agent/core/producer_states.h"
 #include "common/base/result.h"
 #include "common/model/ids.h"
 
@@ -18,10 +19,12 @@ struct RecordBatch {
   Offset next{0};  ///< The offset after the last record; above `base`.
   LeaderEpoch epoch = kNoLeaderEpoch;
   std::shared_ptr<const std::string> payload;  ///< May be null: a batch without bytes.
+  ProducerMark producer = {};
 
   int64_t bytes() const { return payload == nullptr ? 0 : static_cast<int64_t>(payload->size()); }
   friend bool operator==(const RecordBatch& a, const RecordBatch& b) {
-    return a.base == b.base && a.next == b.next && a.epoch == b.epoch && a.Text() == b.Text();
+    return a.base == b.base && a.next == b.next && a.epoch == b.epoch && a.producer == b.producer &&
+           a.Text() == b.Text();
   }
 
  private:

@@ -22,6 +22,7 @@ ReplicaTable::ReplicaTable(const std::vector<RecoveredReplica>& recovered) {
     Replica replica;
     replica.partition = found.partition;
     replica.log = found.log;
+    replica.producers = found.producers;
     if (replica.log) {
       replica.log->Clip();
     }

@@ -27,9 +27,16 @@ struct Subscription {
   BrokerEpoch broker_epoch = kNoBrokerEpoch;
   Offset next{0};               ///< The first offset that was not sent.
   std::optional<OpId> reading;  ///< The read on the way, if there is one.
-  bool hungry = false;          ///< Waits for credit in its stream's queue.
   Offset sent_high_watermark = kNoOffset;
   Offset sent_start = kNoOffset;
+};
+
+/// A change of the ISR that was proposed and not settled when its leadership ended. The controller
+/// may yet put it in force, so whoever leads on in those very epochs counts its additions (§8).
+struct UnsettledChange {
+  LeaderEpoch leader_epoch = kNoLeaderEpoch;
+  PartitionEpoch partition_epoch = kNoPartitionEpoch;
+  InSync::Pending pending;
 };
 
 /// A producer that waits until its batch is committed.
@@ -44,7 +51,7 @@ struct WaitingAppend {
 struct Leading {
   InSync in_sync;
   std::map<BrokerId, Subscription> subscriptions;
-  std::deque<WaitingAppend> waiting;  ///< By offset.
+  std::deque<WaitingAppend> waiting;  ///< Ascending by `next`.
 
   Leading(BrokerId self, Offset epoch_start, Instant now) : in_sync(self, epoch_start, now) {}
 };
@@ -103,6 +110,7 @@ struct Replica {
   /// What the disk held when this life began: never led in again (R4).
   LeaderEpoch earlier_life_epoch = kNoLeaderEpoch;
   std::optional<LogView> log;  ///< None: known to a journal, held by no directory.
+  ProducerStates producers;    ///< Of the log, with every append on the way.
   std::optional<Error> failure;
   bool suspect = false;
   /// A suspect that has been told of an ISR without it: when it is in one again, it has caught up.
@@ -112,6 +120,7 @@ struct Replica {
   BrokerId leader = kNoBroker;
   std::optional<Leading> leading;      ///< Exactly while the role is kLeader.
   std::optional<Following> following;  ///< Exactly while the role is kFollower.
+  std::optional<UnsettledChange> unsettled;
 
   std::deque<LogWrite> writes;
   Offset written_end{0};  ///< Leader: the end of the log with every append on the way.

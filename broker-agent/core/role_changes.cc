@@ -117,6 +117,7 @@ void RoleChanges::PlanPartition(const LeaderAndIsrTopic& topic,
   switch (verdict.work) {
     case RoleVerdict::Work::kNone: Answer(key, verdict.answer, std::move(verdict.reason)); return;
     case RoleVerdict::Work::kMemory:
+      CHECK(replica != nullptr) << "no replica holds equal epochs";
       if (replica->writes.empty() || !ChangesRole(*replica, partition)) {
         TakeUnderEqualEpochs(*replica, topic, partition);
         return;
@@ -229,6 +230,9 @@ void RoleChanges::WriteReturned(const PartitionKey& partition) {
 }
 
 void RoleChanges::ChangeLogsIfDrained() {
+  if (!current_->draining.empty()) {
+    return;  // Looks at the whole request once that is so, not once per write.
+  }
   for (const Planned& planned : current_->planned) {
     if (LostRoleMeanwhile(planned)) {
       Drain(KeyOf(planned.change.partition));

@@ -27,6 +27,7 @@ AgentHost::AgentHost(AgentHostOptions options, AgentState recovered, AgentRunner
 
 AgentHost::~AgentHost() {
   *alive_ = false;
+  producer_ids_.reset();
   if (client_ != nullptr) {
     client_->Close();
   }
@@ -58,6 +59,7 @@ void AgentHost::Open() {
     return;
   }
   client_ = std::move(client).value();
+  producer_ids_ = std::make_unique<ProducerIds>(options_.agent.broker, *client_, parts_.executor);
   registration_.Start(*client_);
   Tick();
 }
@@ -68,7 +70,7 @@ void AgentHost::Tick() {
   }
   const Instant now = parts_.executor.Now();
   client_->Heartbeat(now);
-  PublishMetrics();
+  PublishMetrics(now);
   parts_.executor.PostAt(now + options_.tick, [this, alive = alive_]() {
     if (*alive) {
       Tick();
@@ -76,9 +78,9 @@ void AgentHost::Tick() {
   });
 }
 
-void AgentHost::PublishMetrics() {
+void AgentHost::PublishMetrics(Instant now) {
   const Agent& agent = runner_.agent();
-  AgentMetrics metrics{.counters = agent.counters(),
+  AgentMetrics metrics{.counters = {},
                        .registered = registration_.waiting_for().empty(),
                        .waiting_for = registration_.waiting_for(),
                        .broker_epoch = agent.broker_epoch(),
@@ -88,13 +90,33 @@ void AgentHost::PublishMetrics() {
   if (const auto* const real = dynamic_cast<const zk::RealClient*>(client_.get())) {
     metrics.zookeeper_latency = real->stats().latency_last;
   }
+  std::optional<AgentCounters> counters;
+  if (!counted_ || now - *counted_ >= options_.count_interval) {
+    counted_ = now;
+    counters = agent.counters();
+  }
   const MutexLock lock(mutex_);
+  metrics.counters = counters ? *counters : metrics_.counters;
   metrics_ = std::move(metrics);
 }
 
 AgentMetrics AgentHost::metrics() const {
   const MutexLock lock(mutex_);
   return metrics_;
+}
+
+void AgentHost::DrawProducerId(const ProducerIds::Done& done) {
+  const Error closed{ErrorCode::kUnavailable, "the broker has no session yet, or stops"};
+  const bool posted = parts_.executor.Post([this, alive = alive_, done, closed]() {
+    if (*alive && producer_ids_ != nullptr) {
+      producer_ids_->Draw(done);
+    } else {
+      done(closed);
+    }
+  });
+  if (!posted) {
+    done(closed);
+  }
 }
 
 void AgentHost::RequestStop() {
@@ -109,14 +131,15 @@ void AgentHost::OnAgentStopped(const Stopped& stopped) {
             << (stopped.error ? stopped.error->message : "") << '"';
   parts_.controller.Shutdown();
   parts_.transport.Shutdown();
-  parts_.store.Close([this, alive = alive_, &executor = parts_.executor, stopped](Status closed) {
-    LOG_IF(ERROR, !closed.ok()) << "logs not closed error=\"" << closed.error() << '"';
-    executor.Post([this, alive, stopped]() {
-      if (*alive) {
-        OnStoreClosed(stopped);
-      }
-    });
-  });
+  parts_.store.Close(
+      [this, alive = alive_, &executor = parts_.executor, stopped](const Status& closed) {
+        LOG_IF(ERROR, !closed.ok()) << "logs not closed error=\"" << closed.error() << '"';
+        executor.Post([this, alive, stopped]() {
+          if (*alive) {
+            OnStoreClosed(stopped);
+          }
+        });
+      });
 }
 
 void AgentHost::OnStoreClosed(const Stopped& stopped) {
@@ -143,6 +166,7 @@ void AgentHost::Finish(const Stopped& stopped) {
     // Not from inside one of its callbacks.
     parts_.executor.Post([this, alive = alive_, stopped]() {
       if (*alive) {
+        producer_ids_.reset();
         client_->Close();
         options_.finished(stopped);
       }

@@ -8,6 +8,7 @@
 
 #include "broker-agent/core/agent.h"
 #include "broker-agent/io/agent_runner.h"
+#include "broker-agent/io/producer_ids.h"
 #include "broker-agent/io/registration.h"
 #include "common/base/instant.h"
 #include "common/base/mutex.h"
@@ -17,9 +18,9 @@
 
 namespace regent {
 
-/// The figures of a broker agent at one moment.
+/// The figures of a broker agent.
 struct AgentMetrics {
-  AgentCounters counters;
+  AgentCounters counters;  ///< At most AgentHostOptions::count_interval older than the rest.
   bool registered = false;
   std::string waiting_for;  ///< Why it is not registered.
   BrokerEpoch broker_epoch = kNoBrokerEpoch;
@@ -35,8 +36,10 @@ struct AgentHostOptions {
   /// Makes the session of the broker's registration; callbacks on `owner`.
   std::function<Result<std::unique_ptr<zk::Client>>(Executor& owner, zk::SessionListener& listener)>
       make_client;
-  /// Between two heartbeats to the ZooKeeper client, and two publications of the figures.
+  /// Between two heartbeats to the ZooKeeper client, and two publications of its state.
   Duration tick = std::chrono::milliseconds(50);
+  /// Between two publications of the agent's counters, which cost a walk over all replicas.
+  Duration count_interval = std::chrono::seconds(1);
   /// How long the way out waits for ZooKeeper to take the registration back.
   Duration unregister_max = std::chrono::seconds(3);
   /// Called once, on the executor's thread: the agent has stopped and is unregistered, or could not
@@ -72,6 +75,10 @@ class AgentHost {
   /// Any thread; more than once is harmless.
   void RequestStop();
 
+  /// Any thread, while the host lives; `done` comes once, on the executor's thread or within the
+  /// call.
+  void DrawProducerId(const ProducerIds::Done& done);
+
   AgentRunner& runner() { return runner_; }
   /// The executor's thread.
   const Registration& registration() const { return registration_; }
@@ -82,7 +89,7 @@ class AgentHost {
   void Open();
   void Tick();
   void TakeEvent(AgentEvent event);
-  void PublishMetrics() EXCLUDES(mutex_);
+  void PublishMetrics(Instant now) EXCLUDES(mutex_);
   void OnAgentStopped(const Stopped& stopped);
   void OnStoreClosed(const Stopped& stopped);
   void Finish(const Stopped& stopped);
@@ -93,8 +100,10 @@ class AgentHost {
   AgentEventSink to_agent_;
   Registration registration_;
   std::unique_ptr<zk::Client> client_;
+  std::unique_ptr<ProducerIds> producer_ids_;  ///< As long as there is a client.
   bool finished_ = false;
   bool leaving_ = false;
+  std::optional<Instant> counted_;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 
   mutable Mutex mutex_;

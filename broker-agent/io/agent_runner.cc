@@ -69,6 +69,15 @@ void AgentRunner::Close() {
   for (auto& [ticket, done] : std::exchange(appends_, {})) {
     done(StoppedAppending());
   }
+  for (auto& [ticket, done] : std::exchange(fetches_, {})) {
+    done(AnswerFetch{.ticket = ticket, .partitions = {}});
+  }
+  for (auto& [ticket, done] : std::exchange(offsets_, {})) {
+    done(AnswerOffset{.ticket = ticket, .problem = ReadProblem::kNotLeader});
+  }
+  for (auto& [ticket, done] : std::exchange(epoch_ends_, {})) {
+    done(AnswerEpochEnd{.ticket = ticket, .problem = ReadProblem::kNotLeader});
+  }
 }
 
 AgentEventSink AgentRunner::SinkOf(const std::shared_ptr<Link>& link) {
@@ -142,6 +151,54 @@ void AgentRunner::Append(AppendRequested request, AppendDone done) {
   }
 }
 
+template <class Request, class Done, class Answer>
+void AgentRunner::Ask(Request request,
+                      std::map<decltype(Request::ticket), Done> AgentRunner::*waiting,
+                      Done done,
+                      Answer closed) {
+  auto task = [link = link_, request = std::move(request), waiting, done, closed]() {
+    AgentRunner* const runner = link->runner;
+    if (runner == nullptr) {
+      done(closed);
+      return;
+    }
+    (runner->*waiting).emplace(request.ticket, done);
+    runner->Handle(request);
+  };
+  if (!parts_.executor.Post(std::move(task))) {
+    done(closed);
+  }
+}
+
+FetchTicket AgentRunner::Fetch(FetchRequested request, FetchDone done) {
+  const FetchTicket ticket(next_reader_++);
+  request.ticket = ticket;
+  // An answer about no partition leaves everything as the caller has prepared it.
+  Ask(std::move(request), &AgentRunner::fetches_, std::move(done),
+      AnswerFetch{.ticket = ticket, .partitions = {}});
+  return ticket;
+}
+
+void AgentRunner::Abandon(FetchTicket ticket) {
+  parts_.executor.Post([link = link_, ticket]() {
+    if (link->runner != nullptr && link->runner->fetches_.erase(ticket) > 0) {
+      link->runner->Handle(FetchAbandoned{.ticket = ticket});
+    }
+  });
+}
+
+void AgentRunner::FindOffset(OffsetRequested request, OffsetDone done) {
+  request.ticket = OffsetTicket(next_reader_++);
+  const AnswerOffset closed{.ticket = request.ticket, .problem = ReadProblem::kNotLeader};
+  Ask(std::move(request), &AgentRunner::offsets_, std::move(done), closed);
+}
+
+void AgentRunner::FindEpochEnd(EpochEndRequested request, EpochEndDone done) {
+  request.ticket = OffsetTicket(next_reader_++);
+  const AnswerEpochEnd closed{.ticket = request.ticket, .problem = ReadProblem::kNotLeader};
+  Ask(request, &AgentRunner::epoch_ends_, std::move(done), closed);
+}
+
 void AgentRunner::Handle(const AgentEvent& event) {
   std::vector<AgentAction> actions = agent_.Handle(event, parts_.executor.Now());
   for (AgentAction& action : actions) {
@@ -181,6 +238,24 @@ void AgentRunner::Act(AnswerAppend answer) {
   auto append = appends_.extract(answer.ticket);
   CHECK(!append.empty()) << "no append " << answer.ticket << " is open";
   append.mapped()(answer.base);
+}
+
+void AgentRunner::Act(const AnswerFetch& answer) {
+  auto fetch = fetches_.extract(answer.ticket);
+  CHECK(!fetch.empty()) << "no fetch " << answer.ticket << " is open";
+  fetch.mapped()(answer);
+}
+
+void AgentRunner::Act(const AnswerOffset& answer) {
+  auto question = offsets_.extract(answer.ticket);
+  CHECK(!question.empty()) << "no question " << answer.ticket << " is open";
+  question.mapped()(answer);
+}
+
+void AgentRunner::Act(const AnswerEpochEnd& answer) {
+  auto question = epoch_ends_.extract(answer.ticket);
+  CHECK(!question.empty()) << "no question " << answer.ticket << " is open";
+  question.mapped()(answer);
 }
 
 void AgentRunner::Act(PublishMetadata publish) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -60,6 +61,16 @@ class AgentRunner {
   /// comes once, on the executor's thread or within the call.
   void Append(AppendRequested request, AppendDone done);
 
+  using FetchDone = std::function<void(const AnswerFetch&)>;
+  using OffsetDone = std::function<void(const AnswerOffset&)>;
+  using EpochEndDone = std::function<void(const AnswerEpochEnd&)>;
+  /// Readers' questions; tickets are drawn here. Any thread, while the runner lives; `done` comes
+  /// once, on the executor's thread or within the call, but not after Abandon has taken effect.
+  FetchTicket Fetch(FetchRequested request, FetchDone done);
+  void Abandon(FetchTicket ticket);
+  void FindOffset(OffsetRequested request, OffsetDone done);
+  void FindEpochEnd(EpochEndRequested request, EpochEndDone done);
+
   /// What clients are told; null before the first news. Any thread.
   std::shared_ptr<const MetadataView> metadata() const EXCLUDES(mutex_);
   const Agent& agent() const { return agent_; }
@@ -74,11 +85,21 @@ class AgentRunner {
   static AgentEventSink SinkOf(const std::shared_ptr<Link>& link);
   template <class MakeEvent>
   void Call(MakeEvent make_event, ControlDone done);
+  /// Hands a reader's question to the agent and keeps who waits for the answer; `closed` is the
+  /// answer of a runner that has gone.
+  template <class Request, class Done, class Answer>
+  void Ask(Request request,
+           std::map<decltype(Request::ticket), Done> AgentRunner::*waiting,
+           Done done,
+           Answer closed);
   void Handle(const AgentEvent& event);
   void ArmTimer();
 
   void Act(AnswerControl answer);
   void Act(AnswerAppend answer);
+  void Act(const AnswerFetch& answer);
+  void Act(const AnswerOffset& answer);
+  void Act(const AnswerEpochEnd& answer);
   void Act(PublishMetadata publish);
   void Act(const Stopped& stopped);
   void Act(SendAlterPartition send) { parts_.controller.Send(std::move(send)); }
@@ -101,7 +122,11 @@ class AgentRunner {
   CallId next_call_{1};
   std::map<AppendTicket, AppendDone> appends_;
   AppendTicket next_ticket_{1};
-  Instant timer_at_ = Instant::Max();  ///< Of the earliest timer that is armed.
+  std::map<FetchTicket, FetchDone> fetches_;
+  std::map<OffsetTicket, OffsetDone> offsets_;
+  std::map<OffsetTicket, EpochEndDone> epoch_ends_;
+  std::atomic<uint64_t> next_reader_{1};  ///< Of readers' tickets, drawn on any thread.
+  Instant timer_at_ = Instant::Max();     ///< Of the earliest timer that is armed.
   mutable Mutex mutex_;
   std::shared_ptr<const MetadataView> metadata_ GUARDED_BY(mutex_);
 };

@@ -4,6 +4,7 @@
 #include <string_view>
 #include <utility>
 
+#include "common/model/broker_names.h"
 #include "common/model/endpoint_text.h"
 #include "common/zk/host_list.h"
 #include "common/zk/paths.h"
@@ -104,6 +105,9 @@ Result<BrokerSettings> Understand(const BrokerFlags& flags) {
     return listeners.error();
   }
   if (!flags.rack.empty()) {
+    if (!IsRack(flags.rack)) {
+      return Invalid("--rack", flags.rack, kRackRule);
+    }
     settings.rack = flags.rack;
   }
   if (!flags.metrics_listen.empty()) {

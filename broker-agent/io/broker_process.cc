@@ -8,14 +8,17 @@
 
 #include <glog/logging.h>
 
-#include "broker-agent/io/client_listener.h"
+#include "broker-agent/io/client_backend.h"
+#include "broker-agent/io/client_server.h"
 #include "broker-agent/io/control_service.h"
 #include "broker-agent/io/disk_replica_store.h"
 #include "broker-agent/io/grpc_controller_client.h"
 #include "broker-agent/io/grpc_replication_transport.h"
 #include "broker-agent/io/metrics.h"
+#include "broker-agent/kafka/client_service.h"
 #include "broker-agent/log/data_directory.h"
 #include "broker-agent/log/posix_file_system.h"
+#include "broker-agent/log/replica_logs.h"
 #include "common/base/rng.h"
 #include "common/runtime/loop.h"
 
@@ -62,22 +65,23 @@ class BrokerProcess::Impl {
  public:
   Impl(const BrokerSettings& settings,
        std::unique_ptr<storage::FileSystem> files,
-       std::unique_ptr<storage::DataDirectory> directory,
-       std::unique_ptr<ClientListener> client_listener,
+       storage::ReplicaLogs::Opened opened,
+       std::unique_ptr<ClientServer> clients,
        LifeId life)
       : files_(std::move(files)),
-        client_listener_(std::move(client_listener)),
-        recovered_(RecoverState(*directory)),
-        agent_options_(AgentOptionsOf(settings, life, directory->cluster_id())),
+        clients_(std::move(clients)),
+        recovered_(RecoverState(opened.logs->directory(), opened.replicas)),
+        agent_options_(AgentOptionsOf(settings, life, opened.logs->directory().cluster_id())),
         registration_(RegistrationOf(settings, life)),
         disk_("disk"),
         loop_("agent"),
-        store_(std::move(directory), disk_),
+        store_(std::move(opened.logs), disk_, {.wall_clock_ms = WallClockMs}),
         transport_(loop_) {
-    SetPort(0, client_listener_->port());
+    SetPort(0, clients_->port());
   }
 
   ~Impl() {
+    clients_->Stop();
     loop_.Close();
     host_ = nullptr;
     transport_.Shutdown();
@@ -117,18 +121,27 @@ class BrokerProcess::Impl {
                                                            .transport = transport_,
                                                            .controller = controller_});
     control_ = std::make_unique<ControlService>(host_->runner());
+    backend_ = std::make_unique<ClientBackend>(ClientBackend::Parts{
+        .self = agent_options_.broker,
+        .runner = host_->runner(),
+        .executor = loop_,
+        .cluster_id = [this]() { return cluster_id().value_or(""); },
+        .draw_producer_id =
+            [this](const ProducerIds::Done& done) { host_->DrawProducerId(done); }});
+    service_ = std::make_unique<kafka::ClientService>(*backend_, kafka::ClientServiceOptions{});
   }
 
   void Start(Hooks hooks, int rpc_port) {
     SetPort(1, rpc_port);
     hooks_ = std::move(hooks);
     host_->Start(registration_);
+    clients_->Start([this](const kafka::Slice& frame, const std::shared_ptr<kafka::Call>& call) {
+      service_->Serve(frame, call);
+    });
   }
 
-  Status Bind(const std::string& cluster_id) {
-    auto bound = std::make_shared<std::promise<Status>>();
-    store_.Bind(cluster_id, [bound](Status status) { bound->set_value(std::move(status)); });
-    return bound->get_future().get();
+  void Bind(const std::string& cluster_id, std::function<void(const Status&)> done) {
+    store_.Bind(cluster_id, std::move(done));
   }
 
   Stopped AwaitStopped() { return stopped_future_.get(); }
@@ -146,7 +159,7 @@ class BrokerProcess::Impl {
   }
 
   std::unique_ptr<storage::FileSystem> files_;
-  std::unique_ptr<ClientListener> client_listener_;
+  std::unique_ptr<ClientServer> clients_;
   AgentState recovered_;
   AgentOptions agent_options_;
   BrokerRegistration registration_;
@@ -160,6 +173,8 @@ class BrokerProcess::Impl {
   GrpcControllerClient controller_;
   std::unique_ptr<AgentHost> host_;
   std::unique_ptr<ControlService> control_;
+  std::unique_ptr<ClientBackend> backend_;
+  std::unique_ptr<kafka::ClientService> service_;
 };
 
 Result<std::unique_ptr<BrokerProcess>> BrokerProcess::Open(const BrokerSettings& settings) {
@@ -173,12 +188,20 @@ Result<std::unique_ptr<BrokerProcess>> BrokerProcess::Open(const BrokerSettings&
     return Error{directory.error().code,
                  "--data-dir=" + settings.data_dir + ": " + directory.error().message};
   }
-  auto listener = ClientListener::Start(settings.client_listen);
-  if (!listener.ok()) {
-    return listener.error();
+  auto clients = ClientServer::Bind({.listen = settings.client_listen});
+  if (!clients.ok()) {
+    return clients.error();
   }
-  auto impl = std::make_unique<Impl>(settings, std::move(files), std::move(directory).value(),
-                                     std::move(listener).value(), LifeId::Random(rng));
+  auto logs = storage::ReplicaLogs::Open(*files, std::move(directory).value(), {});
+  if (!logs.ok()) {
+    return Error{logs.error().code,
+                 "--data-dir=" + settings.data_dir + ": " + logs.error().message};
+  }
+  for (const std::string& note : logs->notes) {
+    LOG(WARNING) << "log recovered note=\"" << note << '"';
+  }
+  auto impl = std::make_unique<Impl>(settings, std::move(files), std::move(logs).value(),
+                                     std::move(clients).value(), LifeId::Random(rng));
   impl->Prepare();
   return std::unique_ptr<BrokerProcess>(new BrokerProcess(std::move(impl)));
 }
@@ -192,8 +215,8 @@ std::vector<grpc::Service*> BrokerProcess::services() {
 std::optional<std::string> BrokerProcess::cluster_id() const {
   return impl_->cluster_id();
 }
-Status BrokerProcess::Bind(const std::string& cluster_id) {
-  return impl_->Bind(cluster_id);
+void BrokerProcess::Bind(const std::string& cluster_id, std::function<void(const Status&)> done) {
+  impl_->Bind(cluster_id, std::move(done));
 }
 void BrokerProcess::Start(Hooks hooks, int rpc_port) {
   impl_->Start(std::move(hooks), rpc_port);

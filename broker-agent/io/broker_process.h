@@ -58,8 +58,8 @@ class BrokerProcess {
   std::vector<grpc::Service*> services();
   /// The cluster that the data directory belongs to; nothing if it is not bound yet.
   std::optional<std::string> cluster_id() const;
-  /// Binds the data directory, or refuses; waits for the disk.
-  Status Bind(const std::string& cluster_id);
+  /// Binds the data directory, or refuses; `done` comes once, on the disk's thread.
+  void Bind(const std::string& cluster_id, std::function<void(const Status&)> done);
 
   /// Begins to register. `rpc_port`: what the server has bound.
   void Start(Hooks hooks, int rpc_port);

@@ -1,10 +1,14 @@
 #include "broker-agent/io/disk_replica_store.h"
 
+#include <algorithm>
+#include <string_view>
 #include <utility>
 #include <vector>
 
 #include <glog/logging.h>
 
+#include "broker-agent/log/batch_check.h"
+#include "broker-agent/log/record_batch_view.h"
 #include "common/base/overloaded.h"
 
 namespace regent {
@@ -44,23 +48,102 @@ ReplicaChange ChangeOf(const LogChange& change) {
   return result;
 }
 
-LogView EmptyLog(const storage::JournalEntry& entry) {
-  std::vector<EpochStart> epochs;
+LogView ViewOf(const storage::OpenedReplica::Extent& log, const storage::JournalEntry& entry) {
+  // The core clips what the journal knew later or earlier than the log.
+  LogView view{.start = log.start,
+               .end = log.end,
+               .high_watermark = entry.high_watermark,
+               .epochs = log.epochs};
   for (const storage::EpochMark& mark : entry.epochs) {
-    epochs.push_back({.epoch = mark.epoch, .start = mark.start});
+    if (mark.epoch > view.epochs.latest() && mark.start == log.end) {
+      view.epochs.Assign(mark.epoch, mark.start);  // A leader that had not appended yet.
+    }
   }
-  return {.start = entry.log_start,
-          .end = entry.log_start,
-          .high_watermark = entry.log_start,
-          .epochs = EpochHistory(epochs)};
+  return view;
+}
+
+std::optional<Error> ErrorOf(const Status& status) {
+  return status.ok() ? std::nullopt : std::optional(status.error());
+}
+
+/// Returns the only batch in a payload.
+Result<storage::RecordBatchView> ViewOf(const RecordBatch& batch) {
+  if (batch.payload == nullptr) {
+    return Error{ErrorCode::kInvalidArgument, "a batch without bytes cannot be stored"};
+  }
+  storage::SplitBatches split = storage::Split(*batch.payload);
+  if (split.fault || split.batches.size() != 1) {
+    return Error{ErrorCode::kInvalidArgument,
+                 split.fault ? split.fault->message : "not exactly one batch"};
+  }
+  return split.batches.front();
+}
+
+/// Checks that the bytes are the batch that the core has decided about.
+Status CheckSame(const RecordBatch& batch, const storage::BatchHeader& header) {
+  const bool same = header.base == batch.base && header.next() == batch.next &&
+                    header.epoch == batch.epoch && storage::MarkOf(header) == batch.producer;
+  return same ? Status(Success{})
+              : Status(Error{ErrorCode::kInvalidArgument,
+                             "the batch's bytes do not say what was said of them at offset " +
+                                 std::to_string(batch.base.value())});
+}
+
+/// Makes the bytes of batches as the log keeps them. What it returns lives as long as `stamped` and
+/// the batches.
+Result<std::vector<std::string_view>> PiecesOf(const AppendToLog& append,
+                                               std::vector<std::string>& stamped) {
+  std::vector<std::string_view> pieces;
+  stamped.reserve(append.batches.size());
+  for (const RecordBatch& batch : append.batches) {
+    Result<storage::RecordBatchView> view = ViewOf(batch);
+    if (!view.ok()) {
+      return view.error();
+    }
+    storage::BatchHeader header = view->header;
+    switch (append.source) {
+      case AppendToLog::Source::kLeader: pieces.push_back(*batch.payload); break;
+      case AppendToLog::Source::kProducer:
+        stamped.push_back(*batch.payload);
+        storage::StampOffsetAndEpoch(stamped.back(), batch.base, batch.epoch);
+        header.base = batch.base;
+        header.epoch = batch.epoch;
+        pieces.push_back(stamped.back());
+        break;
+    }
+    if (Status same = CheckSame(batch, header); !same.ok()) {
+      return same.error();
+    }
+  }
+  return pieces;
+}
+
+/// The batches of a read, each with its bytes.
+Result<std::vector<RecordBatch>> BatchesOf(const storage::ReadBatches& read) {
+  std::vector<RecordBatch> batches;
+  batches.reserve(read.heads.size());
+  size_t at = 0;
+  for (const storage::BatchHead& head : read.heads) {
+    auto bytes = std::make_shared<const std::string>(read.bytes.substr(at, head.bytes));
+    at += head.bytes;
+    const ProducerMark mark = storage::MarkOf(storage::DecodeBatchHeader(*bytes));
+    batches.push_back({.base = head.base,
+                       .next = head.next,
+                       .epoch = head.epoch,
+                       .payload = std::move(bytes),
+                       .producer = mark});
+  }
+  return batches;
 }
 
 }  // namespace
 
-AgentState RecoverState(const DataDirectory& directory) {
+AgentState RecoverState(const DataDirectory& directory,
+                        const std::vector<storage::OpenedReplica>& replicas) {
   AgentState state;
   state.directories.push_back({.first_registered = directory.first_registered()});
-  for (const storage::FoundReplica& found : directory.Replicas()) {
+  for (const storage::OpenedReplica& opened : replicas) {
+    const storage::FoundReplica& found = opened.found;
     RecoveredReplica replica;
     replica.partition = found.entry.partition;
     replica.leader_epoch = found.entry.leader_epoch;
@@ -68,8 +151,11 @@ AgentState RecoverState(const DataDirectory& directory) {
     replica.suspect = found.entry.suspect;
     replica.failure = found.failure;
     replica.stray = found.place == storage::FoundReplica::Place::kStray;
-    if (found.place != storage::FoundReplica::Place::kNone) {
-      replica.log = EmptyLog(found.entry);
+    replica.producers = opened.producers;
+    if (opened.log) {
+      replica.log = ViewOf(*opened.log, found.entry);
+    } else if (found.place != storage::FoundReplica::Place::kNone) {
+      replica.log.emplace();  // It is there; `failure` says why nothing is known of it.
     }
     state.replicas.push_back(std::move(replica));
   }
@@ -78,26 +164,38 @@ AgentState RecoverState(const DataDirectory& directory) {
 
 /// What the disk's thread works on. Outlives the store while tasks are queued.
 struct DiskReplicaStore::Disk {
-  explicit Disk(std::unique_ptr<DataDirectory> opened)
-      : directory(std::move(opened)), cluster_id(directory->cluster_id()) {}
+  Disk(std::unique_ptr<storage::ReplicaLogs> opened, Options given)
+      : logs(std::move(opened)),
+        options(std::move(given)),
+        cluster_id(logs->directory().cluster_id()) {}
 
   void Do(const ChangeLogs& change);
   void Do(const AppendToLog& append);
   void Do(const TruncateLog& truncate);
   void Do(const RestartLog& restart);
   void Do(const ReadFromLog& read);
+  void Do(const FindInLog& find);
   void Do(const RecordMarks& record);
   void Do(const RecordEpochs& record);
   void Do(const RecordFirstRegistration& record);
 
   void Note(const std::vector<JournalRecord>& records) {
-    if (const Status noted = directory->Note(records, storage::Durability::kWritten); !noted.ok()) {
-      LOG(WARNING) << "journal not written directory=" << directory->path() << " error=\""
+    DataDirectory& directory = logs->directory();
+    if (const Status noted = directory.Note(records, storage::Durability::kWritten); !noted.ok()) {
+      LOG(WARNING) << "journal not written directory=" << directory.path() << " error=\""
                    << noted.error() << '"';
     }
   }
+  void RemoveDeleted() {
+    if (const Status removed = logs->directory().RemoveDeleted(); !removed.ok()) {
+      LOG(WARNING) << "files left behind directory=" << logs->directory().path() << " error=\""
+                   << removed.error() << '"';
+    }
+  }
+  Status Append(const AppendToLog& append);
 
-  std::unique_ptr<DataDirectory> directory;  ///< The disk's thread only; null once closed.
+  std::unique_ptr<storage::ReplicaLogs> logs;  ///< The disk's thread only; null once closed.
+  const Options options;
   AgentEventSink sink;
   mutable Mutex mutex;
   std::optional<std::string> cluster_id GUARDED_BY(mutex);
@@ -112,7 +210,7 @@ void DiskReplicaStore::Disk::Do(const ChangeLogs& change) {
     deletes |= one.kind == LogChange::Kind::kDelete;
   }
   LogsChanged result{.op = change.op, .failures = {}};
-  for (DataDirectory::Failure& failure : directory->Change(changes)) {
+  for (DataDirectory::Failure& failure : logs->Change(changes)) {
     const LogChange& failed = change.changes[failure.change];
     LOG(ERROR) << "replica not changed partition=" << failed.partition
                << " change=" << Name(failed.kind) << " error=\"" << failure.error << '"';
@@ -121,42 +219,100 @@ void DiskReplicaStore::Disk::Do(const ChangeLogs& change) {
   }
   sink(std::move(result));
   if (deletes) {
-    if (const Status removed = directory->RemoveDeleted(); !removed.ok()) {
-      LOG(WARNING) << "files left behind directory=" << directory->path() << " error=\""
-                   << removed.error() << '"';
-    }
+    RemoveDeleted();
   }
 }
 
+Status DiskReplicaStore::Disk::Append(const AppendToLog& append) {
+  Result<storage::PartitionLog*> log = logs->Find(DiskKey(append.partition));
+  if (!log.ok()) {
+    return log.error();
+  }
+  std::vector<std::string> stamped;
+  const Result<std::vector<std::string_view>> pieces = PiecesOf(append, stamped);
+  if (!pieces.ok()) {
+    return pieces.error();
+  }
+  const auto appended = (*log)->Append(*pieces, storage::Timestamp(options.wall_clock_ms()));
+  return appended.ok() ? Status(Success{}) : Status(appended.error());
+}
+
 void DiskReplicaStore::Disk::Do(const AppendToLog& append) {
-  sink(LogAppended{.partition = KeyOf(append.partition),
-                   .op = append.op,
-                   .error = Error{ErrorCode::kRefused, "this version's logs hold no records"}});
+  sink(LogAppended{
+      .partition = KeyOf(append.partition), .op = append.op, .error = ErrorOf(Append(append))});
 }
 
 void DiskReplicaStore::Disk::Do(const TruncateLog& truncate) {
-  const Status cut = directory->Note(
-      {storage::CutEpochs{.replica = DiskKey(truncate.partition), .end = truncate.to}},
-      storage::Durability::kSynced);
-  sink(LogTruncated{.partition = KeyOf(truncate.partition),
-                    .op = truncate.op,
-                    .error = cut.ok() ? std::nullopt : std::optional(cut.error())});
+  const ReplicaKey key = DiskKey(truncate.partition);
+  LogTruncated result{
+      .partition = KeyOf(truncate.partition), .op = truncate.op, .end = {}, .error = {}};
+  const Result<storage::PartitionLog*> log = logs->Find(key);
+  if (!log.ok()) {
+    result.error = log.error();
+  } else if (const Result<Offset> end = (*log)->TruncateTo(truncate.to); !end.ok()) {
+    result.error = end.error();
+  } else {
+    result.end = *end;
+    // A leader's epoch without records stands in the journal alone.
+    result.error = ErrorOf(logs->directory().Note({storage::CutEpochs{.replica = key, .end = *end}},
+                                                  storage::Durability::kSynced));
+  }
+  sink(std::move(result));
 }
 
 void DiskReplicaStore::Disk::Do(const RestartLog& restart) {
   const ReplicaKey key = DiskKey(restart.partition);
-  const Status restarted = directory->Note(
-      {storage::CutEpochs{.replica = key, .end = Offset(0)},
-       storage::NoteMarks{.replica = key, .high_watermark = restart.at, .log_start = restart.at}},
-      storage::Durability::kSynced);
-  sink(LogTruncated{.partition = KeyOf(restart.partition),
-                    .op = restart.op,
-                    .error = restarted.ok() ? std::nullopt : std::optional(restarted.error())});
+  LogTruncated result{
+      .partition = KeyOf(restart.partition), .op = restart.op, .end = {}, .error = {}};
+  const Result<storage::PartitionLog*> log = logs->Find(key);
+  Status restarted = log.ok() ? (*log)->RestartAt(restart.at) : Status(log.error());
+  if (restarted.ok()) {
+    restarted = logs->directory().Note(
+        {storage::CutEpochs{.replica = key, .end = Offset(0)},
+         storage::NoteMarks{.replica = key, .high_watermark = restart.at, .log_start = restart.at}},
+        storage::Durability::kSynced);
+  }
+  result.error = ErrorOf(restarted);
+  sink(std::move(result));
 }
 
 void DiskReplicaStore::Disk::Do(const ReadFromLog& read) {
-  sink(LogRead{
-      .partition = KeyOf(read.partition), .op = read.op, .batches = std::vector<RecordBatch>{}});
+  LogRead result{.partition = KeyOf(read.partition), .op = read.op};
+  const Result<storage::PartitionLog*> log = logs->Find(DiskKey(read.partition));
+  if (!log.ok()) {
+    result.batches = log.error();
+    sink(std::move(result));
+    return;
+  }
+  const Result<storage::ReadBatches> found =
+      (*log)->Read({.from = read.from,
+                    .below = read.below,
+                    .bytes_max = static_cast<uint64_t>(std::max<int64_t>(read.max_bytes, 0))});
+  if (!found.ok()) {
+    result.batches = found.error();
+  } else if (read.alignment == ReadFromLog::Alignment::kExact && !found->heads.empty() &&
+             found->heads.front().base != read.from) {
+    result.batches =
+        Error{ErrorCode::kConflict, "no batch begins at " + std::to_string(read.from.value())};
+  } else {
+    result.batches = BatchesOf(*found);
+  }
+  sink(std::move(result));
+}
+
+void DiskReplicaStore::Disk::Do(const FindInLog& find) {
+  OffsetFound result{.op = find.op};
+  const Result<storage::PartitionLog*> log = logs->Find(DiskKey(find.partition));
+  if (!log.ok()) {
+    result.found = log.error();
+  } else if (const auto found = (*log)->FindOffsetByTime(storage::Timestamp(find.timestamp_ms));
+             !found.ok()) {
+    result.found = found.error();
+  } else if (*found && (*found)->offset < find.below) {
+    result.found =
+        OffsetAndTime{.offset = (*found)->offset, .timestamp_ms = (*found)->timestamp.value()};
+  }
+  sink(std::move(result));
 }
 
 void DiskReplicaStore::Disk::Do(const RecordMarks& record) {
@@ -170,7 +326,7 @@ void DiskReplicaStore::Disk::Do(const RecordMarks& record) {
 }
 
 void DiskReplicaStore::Disk::Do(const RecordEpochs& record) {
-  const auto& known = directory->journal().entries();
+  const auto& known = logs->directory().journal().entries();
   const auto entry = known.find(DiskKey(record.partition));
   if (entry != known.end() &&
       std::pair(record.leader_epoch, record.partition_epoch) <
@@ -184,15 +340,18 @@ void DiskReplicaStore::Disk::Do(const RecordEpochs& record) {
 }
 
 void DiskReplicaStore::Disk::Do(const RecordFirstRegistration& record) {
-  if (const Status noted = directory->NoteFirstRegistration(record.registered); !noted.ok()) {
-    LOG(ERROR) << "first registration not noted directory=" << directory->path() << " error=\""
+  DataDirectory& directory = logs->directory();
+  if (const Status noted = directory.NoteFirstRegistration(record.registered); !noted.ok()) {
+    LOG(ERROR) << "first registration not noted directory=" << directory.path() << " error=\""
                << noted.error() << '"';
   }
 }
 
-DiskReplicaStore::DiskReplicaStore(std::unique_ptr<DataDirectory> directory, Executor& disk)
-    : state_(std::make_shared<Disk>(std::move(directory))), disk_(disk) {
-  for (const std::string& problem : state_->directory->problems()) {
+DiskReplicaStore::DiskReplicaStore(std::unique_ptr<storage::ReplicaLogs> logs,
+                                   Executor& disk,
+                                   Options options)
+    : state_(std::make_shared<Disk>(std::move(logs), std::move(options))), disk_(disk) {
+  for (const std::string& problem : state_->logs->directory().problems()) {
     LOG(WARNING) << "data directory problem=\"" << problem << '"';
   }
 }
@@ -202,16 +361,13 @@ DiskReplicaStore::~DiskReplicaStore() = default;
 void DiskReplicaStore::Start(AgentEventSink sink) {
   disk_.Post([state = state_, sink = std::move(sink)]() mutable {
     state->sink = std::move(sink);
-    if (const Status removed = state->directory->RemoveDeleted(); !removed.ok()) {
-      LOG(WARNING) << "files left behind directory=" << state->directory->path() << " error=\""
-                   << removed.error() << '"';
-    }
+    state->RemoveDeleted();
   });
 }
 
 void DiskReplicaStore::Do(LogAction action) {
   disk_.Post([state = state_, action = std::move(action)]() {
-    if (state->directory != nullptr) {
+    if (state->logs != nullptr) {
       std::visit([&](const auto& one) { state->Do(one); }, action);
     }
   });
@@ -226,14 +382,14 @@ void DiskReplicaStore::Bind(std::string cluster_id, std::function<void(Status)> 
   const Error closed{ErrorCode::kShuttingDown, "the data directory is closed"};
   const bool posted =
       disk_.Post([state = state_, cluster_id = std::move(cluster_id), closed, done]() {
-        if (state->directory == nullptr) {
+        if (state->logs == nullptr) {
           done(closed);
           return;
         }
-        const Status bound = state->directory->Bind(cluster_id);
+        const Status bound = state->logs->directory().Bind(cluster_id);
         {
           const MutexLock lock(state->mutex);
-          state->cluster_id = state->directory->cluster_id();
+          state->cluster_id = state->logs->directory().cluster_id();
         }
         done(bound);
       });
@@ -244,8 +400,12 @@ void DiskReplicaStore::Bind(std::string cluster_id, std::function<void(Status)> 
 
 void DiskReplicaStore::Close(std::function<void(Status)> done) {
   const bool posted = disk_.Post([state = state_, done]() {
-    state->directory.reset();
-    done(Success{});
+    Status closed = Success{};
+    if (state->logs != nullptr) {
+      closed = state->logs->Close();
+      state->logs.reset();
+    }
+    done(closed);
   });
   if (!posted) {
     done(Success{});

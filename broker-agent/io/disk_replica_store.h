@@ -1,29 +1,36 @@
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "broker-agent/core/agent_options.h"
 #include "broker-agent/io/replica_store.h"
 #include "broker-agent/log/data_directory.h"
+#include "broker-agent/log/replica_logs.h"
 #include "common/base/mutex.h"
 #include "common/runtime/loop.h"
 
 namespace regent {
 
 /// What a data directory remembers, as the agent's core wants it.
-AgentState RecoverState(const storage::DataDirectory& directory);
+AgentState RecoverState(const storage::DataDirectory& directory,
+                        const std::vector<storage::OpenedReplica>& replicas);
 
 /// The replicas of one data directory, worked on by one thread: `disk`'s. The journal is written in
 /// groups, one sync per ChangeLogs.
-///
-/// This version's logs hold no records: an append is refused.
 class DiskReplicaStore final : public ReplicaStore {
  public:
+  struct Options {
+    /// Milliseconds since 1970: segments are rolled by it.
+    std::function<int64_t()> wall_clock_ms;
+  };
+
   /// `disk` outlives it, or is closed before it goes.
-  DiskReplicaStore(std::unique_ptr<storage::DataDirectory> directory, Executor& disk);
+  DiskReplicaStore(std::unique_ptr<storage::ReplicaLogs> logs, Executor& disk, Options options);
   ~DiskReplicaStore() override;
   DiskReplicaStore(const DiskReplicaStore&) = delete;
   DiskReplicaStore& operator=(const DiskReplicaStore&) = delete;

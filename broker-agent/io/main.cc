@@ -103,10 +103,11 @@ class Office {
       CHECK(client.ok()) << client.error();  // Understand has checked what it is made of.
       return std::unique_ptr<zk::Client>(std::move(client).value());
     };
-    options.on_cluster = [&broker](const std::string& cluster_id) {
-      const Status bound = broker.Bind(cluster_id);
-      LOG_IF(ERROR, !bound.ok()) << "candidate stays away error=\"" << bound.error() << '"';
-      return bound.ok();
+    options.on_cluster = [&broker](const std::string& cluster_id, std::function<void(bool)> done) {
+      broker.Bind(cluster_id, [done = std::move(done)](const Status& bound) {
+        LOG_IF(ERROR, !bound.ok()) << "candidate stays away error=\"" << bound.error() << '"';
+        done(bound.ok());
+      });
     };
     options.on_other_cluster = [](const std::string& cluster_id) {
       LOG(ERROR) << "candidate stays away: ZooKeeper holds another cluster cluster_id="
@@ -144,6 +145,11 @@ class Office {
     view.reason = seen.id == kNoBroker ? "the office is vacant" : "seen in ZooKeeper";
     view.timestamp_ms = WallMs();
     board_.Publish(std::move(view));
+  }
+
+  /// What the broker itself waits for, for whoever asks after the controller here.
+  void SetBrokerWaiting(const std::string& waiting_for) {
+    (candidate_ != nullptr ? candidate_->office() : board_).SetWaiting("broker", waiting_for);
   }
 
   /// The broker has unregistered: its candidate, if it is active, moves the leaders that are left,
@@ -187,7 +193,8 @@ BrokerProcess::Hooks HooksOf(const BrokerSettings& settings,
     return std::unique_ptr<zk::Client>(std::move(client).value());
   };
   hooks.on_controller = [&office](const ControllerSeen& seen) { office.Publish(seen); };
-  hooks.on_status = [&server](const std::string& waiting_for) {
+  hooks.on_status = [&server, &office](const std::string& waiting_for) {
+    office.SetBrokerWaiting(waiting_for);
     server.SetHealthy(v1::BrokerAgent::service_full_name(), waiting_for.empty());
   };
   // Wakes main, which waits for signals and nothing else; a second signal would end it at once.

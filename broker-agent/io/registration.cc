@@ -234,13 +234,11 @@ void Registration::Create() {
 void Registration::OnCreated(const zk::Outcome<zk::OpResult>& outcome) {
   if (outcome.ok()) {
     BecomeRegistered(BrokerEpoch(outcome.value().stat.czxid));
-  } else if (outcome.Is(ErrorKind::kNodeExists)) {
-    ReadHolder();
+  } else if (outcome.Is(ErrorKind::kNodeExists) || outcome.unknown()) {
+    ReadHolder();  // It is or may be there, and may be ours (R3).
   } else if (outcome.Is(ErrorKind::kNoNode)) {
     WaitFor(zk::BrokerIdsPath() + ": a controller makes it");
     Retry(&Registration::ReadClusterId);
-  } else if (outcome.unknown()) {
-    ReadHolder();  // It may be there, and be ours (R3).
   } else {
     WaitFor("ZooKeeper: " + outcome.ToText());
     Retry(&Registration::ReadClusterId);
@@ -334,6 +332,7 @@ void Registration::LookAfterOwnNode() {
 // --- The controller ------------------------------------------------------------------------------
 
 void Registration::WatchController() {
+  ++controller_looks_;
   client_->Get(zk::ControllerPath(), zk::Watch::kArm, InAttempt(&Registration::OnController));
 }
 
@@ -374,26 +373,50 @@ void Registration::OnControllerEpoch(const std::optional<zk::Node>& controller,
   }
   const Result<ControllerEpoch> epoch = wire::DecodeControllerEpoch(outcome.value().data);
   if (!epoch.ok()) {
-    LOG(WARNING) << "controller epoch not readable error=\"" << epoch.error() << '"';
+    ControllerNotReadable("controller epoch", epoch.error());
     return;
   }
   if (!controller) {
-    hooks_.events(ControllerSeen{.id = kNoBroker, .epoch = *epoch, .endpoint = {}});
+    TellOfController({.id = kNoBroker, .epoch = *epoch, .endpoint = {}});
     return;
   }
   // One multi makes /controller and raises the epoch: unless both carry its zxid they are of two
   // different elections.
   if (controller->stat.czxid != outcome.value().stat.mzxid) {
-    Retry(&Registration::WatchController);
+    LookAtControllerLater();
     return;
   }
   const Result<ControllerRegistration> holder =
       wire::DecodeControllerRegistration(controller->data);
   if (!holder.ok()) {
-    LOG(WARNING) << "controller not readable error=\"" << holder.error() << '"';
+    ControllerNotReadable("controller", holder.error());
     return;
   }
-  hooks_.events(ControllerSeen{.id = holder->id, .epoch = *epoch, .endpoint = holder->endpoint});
+  TellOfController({.id = holder->id, .epoch = *epoch, .endpoint = holder->endpoint});
+}
+
+void Registration::TellOfController(ControllerSeen seen) {
+  controller_failures_ = 0;
+  controller_problem_.clear();
+  hooks_.events(std::move(seen));
+}
+
+void Registration::ControllerNotReadable(const char* what, const Error& error) {
+  if (controller_problem_ != error.message) {
+    controller_problem_ = error.message;
+    LOG(WARNING) << what << " not readable error=\"" << error << '"';
+  }
+  LookAtControllerLater();
+}
+
+/// Whoever mends the epoch need not touch /controller, whose watch would tell.
+void Registration::LookAtControllerLater() {
+  owner_.PostAt(owner_.Now() + options_.controller_retry.After(++controller_failures_),
+                [this, alive = alive_, attempt = attempt_, look = controller_looks_]() {
+                  if (*alive && attempt == attempt_ && !stopped_ && look == controller_looks_) {
+                    WatchController();
+                  }
+                });
 }
 
 }  // namespace regent

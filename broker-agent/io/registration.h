@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 
+#include "broker-agent/core/agent_options.h"
 #include "broker-agent/core/events.h"
 #include "broker-agent/io/event_sink.h"
 #include "broker-agent/io/replica_store.h"
@@ -24,6 +25,9 @@ struct RegistrationOptions {
   std::function<int64_t()> wall_clock_ms;
   /// Between two looks at something that is waited for.
   Duration poll = std::chrono::milliseconds(200);
+  /// Between two looks at a controller that cannot be read, or not be told from another.
+  BackOff controller_retry = {.first = std::chrono::milliseconds(200),
+                              .max = std::chrono::seconds(5)};
   /// Between two lines in the log that say what is waited for.
   Duration complaint_interval = std::chrono::seconds(5);
   /// What is added to the negotiated timeout while waiting for another holder of the id.
@@ -98,6 +102,9 @@ class Registration final : public zk::SessionListener {
   void OnControllerEpoch(const std::optional<zk::Node>& controller,
                          const zk::Outcome<zk::Node>& outcome);
 
+  void TellOfController(ControllerSeen seen);
+  void ControllerNotReadable(const char* what, const Error& error);
+  void LookAtControllerLater();
   void GiveUp(Error error);
   void WaitFor(const std::string& what);
   void ComplainLater();
@@ -124,6 +131,10 @@ class Registration final : public zk::SessionListener {
   bool registered_ = false;  ///< In this generation.
 
   std::optional<Instant> holder_seen_;  ///< Since when the id has been somebody else's.
+
+  uint64_t controller_looks_ = 0;   ///< A newer one makes a retry needless.
+  int controller_failures_ = 0;     ///< In a row.
+  std::string controller_problem_;  ///< The last one that was logged.
 
   std::string waiting_for_;
   std::optional<Instant> complained_;

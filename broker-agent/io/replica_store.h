@@ -17,6 +17,7 @@ using LogAction = std::variant<ChangeLogs,
                                TruncateLog,
                                RestartLog,
                                ReadFromLog,
+                               FindInLog,
                                RecordMarks,
                                RecordEpochs,
                                RecordFirstRegistration>;

@@ -1,7 +1,6 @@
 #include "broker-agent/io/replication_client.h"
 
 #include <condition_variable>
-#include <deque>
 #include <utility>
 
 #include <glog/logging.h>
@@ -10,6 +9,7 @@
 #include "regent/v1/replication.grpc.pb.h"
 
 #include "broker-agent/io/channel.h"
+#include "broker-agent/io/stream_bounds.h"
 #include "broker-agent/io/stream_convert.h"
 #include "common/base/mutex.h"
 
@@ -40,7 +40,8 @@ struct ReplicationClient::Ended {
 
 /// One stream. It holds itself until gRPC has let go of it (OnDone). gRPC's rules: one write and
 /// one read at a time; operations from outside its callbacks need a hold, which goes when neither
-/// is under way and no more will be. gRPC is never called with the lock held.
+/// is under way and no more will be (what is decided and not yet handed over counts as under way).
+/// gRPC is never called with the lock held.
 class ReplicationClient::Stream final
     : public grpc::ClientBidiReactor<v1::FollowerMessage, v1::LeaderMessage>,
       public std::enable_shared_from_this<Stream> {
@@ -74,12 +75,8 @@ class ReplicationClient::Stream final
       if (over_) {
         return;
       }
-      if (queue_.size() >= kQueueMax) {
-        // The leader takes nothing: better a new stream later than memory without end.
-        over_ = true;
-      } else {
-        queue_.push_back(ToProto(message));
-      }
+      // A leader that takes nothing: better a new stream later than memory without end.
+      over_ = !outbox_.Push(ToProto(message));
     }
     Continue();
   }
@@ -96,7 +93,9 @@ class ReplicationClient::Stream final
 
   void OnReadDone(bool ok) override EXCLUDES(mutex_) {
     Result<LeaderMessage> message = LeaderMessage{};
+    size_t bytes = 0;
     if (ok) {
+      bytes = read_.ByteSizeLong();
       message = FromProto(read_);
       if (!message.ok()) {
         LOG(WARNING) << "replication message not readable leader=" << leader_ << " error=\""
@@ -109,12 +108,14 @@ class ReplicationClient::Stream final
       reading_ = false;
       over_ = over_ || !ok || !message.ok();
       deliver = !over_;
-      unhandled_ += deliver ? 1 : 0;
+      if (deliver) {
+        inbox_.Took(bytes);
+      }
     }
     if (deliver) {
       sink_(LeaderMessageReceived{.stream = id_, .message = std::move(message).value()});
       // Runs after the agent has handled the message: that is the brake on the reader.
-      executor_.Post([self = shared_from_this()]() { self->Handled(); });
+      executor_.Post([self = shared_from_this(), bytes]() { self->Handled(bytes); });
     }
     Continue();
   }
@@ -152,10 +153,10 @@ class ReplicationClient::Stream final
  private:
   enum class Step { kNothing, kRead, kWrite, kCancel, kRelease };
 
-  void Handled() EXCLUDES(mutex_) {
+  void Handled(size_t bytes) EXCLUDES(mutex_) {
     {
       const MutexLock lock(mutex_);
-      --unhandled_;
+      inbox_.Handled(bytes);
     }
     Continue();
   }
@@ -174,13 +175,12 @@ class ReplicationClient::Stream final
       }
       return Step::kNothing;
     }
-    if (!writing_ && !queue_.empty()) {
+    if (!writing_ && !outbox_.empty()) {
       writing_ = true;
-      write_ = std::move(queue_.front());
-      queue_.pop_front();
+      write_ = outbox_.Pop();
       return Step::kWrite;
     }
-    if (!reading_ && unhandled_ < kUnhandledMax) {
+    if (!reading_ && inbox_.HasRoom()) {
       reading_ = true;
       return Step::kRead;
     }
@@ -213,8 +213,8 @@ class ReplicationClient::Stream final
   std::shared_ptr<Stream> self_;
 
   Mutex mutex_;
-  std::deque<v1::FollowerMessage> queue_ GUARDED_BY(mutex_);
-  int unhandled_ GUARDED_BY(mutex_) = 0;
+  StreamOutbox<v1::FollowerMessage> outbox_ GUARDED_BY(mutex_);
+  StreamInbox inbox_ GUARDED_BY(mutex_);
   bool reading_ GUARDED_BY(mutex_) = true;
   bool writing_ GUARDED_BY(mutex_) = false;
   bool over_ GUARDED_BY(mutex_) = false;    ///< Nothing more is read or written.

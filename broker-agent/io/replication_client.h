@@ -1,6 +1,5 @@
 #pragma once
 
-#include <cstddef>
 #include <map>
 #include <memory>
 
@@ -15,10 +14,6 @@ namespace regent {
 /// Called on the agent's thread.
 class ReplicationClient {
  public:
-  /// Bounds of one stream. What a leader may send is bounded by the credits that the core grants.
-  static constexpr size_t kQueueMax = 10'000;  ///< Messages that wait to be written.
-  static constexpr int kUnhandledMax = 16;     ///< Messages read and not yet handled.
-
   /// `executor` is the agent's.
   explicit ReplicationClient(Executor& executor);
   /// Shuts down.

@@ -1,12 +1,12 @@
 #include "broker-agent/io/replication_service.h"
 
-#include <deque>
 #include <optional>
 #include <utility>
 #include <vector>
 
 #include <glog/logging.h>
 
+#include "broker-agent/io/stream_bounds.h"
 #include "broker-agent/io/stream_convert.h"
 #include "common/wire/status.h"
 
@@ -25,7 +25,8 @@ class Refusal final : public Reactor {
 }  // namespace
 
 /// One stream. It holds itself until gRPC has let go of it (OnDone), which is after Finish, which
-/// is after the last write. gRPC is never called with the lock held.
+/// is after the last write and after every call that starts something. gRPC is never called with
+/// the lock held.
 class ReplicationService::Stream final : public Reactor,
                                          public std::enable_shared_from_this<Stream> {
  public:
@@ -47,11 +48,11 @@ class ReplicationService::Stream final : public Reactor,
         return;
       }
       for (v1::LeaderMessage& part : ToProto(message)) {
-        queue_.push_back(std::move(part));
-      }
-      if (queue_.size() > kQueueMax) {
-        status_ = grpc::Status(grpc::StatusCode::RESOURCE_EXHAUSTED,
-                               "the follower takes no messages; open a new stream");
+        if (!outbox_.Push(std::move(part))) {
+          status_ = grpc::Status(grpc::StatusCode::RESOURCE_EXHAUSTED,
+                                 "the follower takes no messages; open a new stream");
+          break;
+        }
       }
     }
     Continue();
@@ -72,13 +73,15 @@ class ReplicationService::Stream final : public Reactor,
 
   void OnReadDone(bool ok) override EXCLUDES(mutex_) {
     Result<FollowerMessage> message = FollowerMessage{};
+    size_t bytes = 0;
     if (ok) {
       message = FromProto(read_);
+      bytes = read_.ByteSizeLong();
     }
     bool deliver = false;
     {
       const MutexLock lock(mutex_);
-      reading_ = false;
+      steps_.ReadDone();
       if (!ok && !status_) {
         status_ = grpc::Status::OK;  // The follower has ended its side, or is gone.
       }
@@ -88,12 +91,14 @@ class ReplicationService::Stream final : public Reactor,
         status_ = wire::ToGrpcStatus(message.error());
       }
       deliver = !status_;
-      unhandled_ += deliver ? 1 : 0;
+      if (deliver) {
+        inbox_.Took(bytes);
+      }
     }
     if (deliver) {
       sink_(FollowerMessageReceived{.stream = id_, .message = std::move(message).value()});
       // Runs after the agent has handled the message: that is the brake on the reader.
-      service_.executor_.Post([self = shared_from_this()]() { self->Handled(); });
+      service_.executor_.Post([self = shared_from_this(), bytes]() { self->Handled(bytes); });
     }
     Continue();
   }
@@ -101,7 +106,7 @@ class ReplicationService::Stream final : public Reactor,
   void OnWriteDone(bool ok) override EXCLUDES(mutex_) {
     {
       const MutexLock lock(mutex_);
-      writing_ = false;
+      steps_.WriteDone();
       if (!ok && !status_) {
         status_ = grpc::Status(grpc::StatusCode::UNAVAILABLE, "the follower is gone");
       }
@@ -125,12 +130,12 @@ class ReplicationService::Stream final : public Reactor,
   }
 
  private:
-  enum class Step { kNothing, kRead, kWrite, kFinish };
+  using Step = ServerStreamSteps::Step;
 
-  void Handled() EXCLUDES(mutex_) {
+  void Handled(size_t bytes) EXCLUDES(mutex_) {
     {
       const MutexLock lock(mutex_);
-      --unhandled_;
+      inbox_.Handled(bytes);
     }
     Continue();
   }
@@ -138,25 +143,17 @@ class ReplicationService::Stream final : public Reactor,
   /// Decides under the lock what gRPC is to be asked for next.
   Step Decide() EXCLUDES(mutex_) {
     const MutexLock lock(mutex_);
-    if (status_) {
-      // A read that is under way ends by itself once the call is finished.
-      if (!writing_ && !finished_) {
-        finished_ = true;
-        return Step::kFinish;
-      }
-      return Step::kNothing;
+    const Step step = steps_.Next(
+        {.finish = status_.has_value(), .write = !outbox_.empty(), .read = inbox_.HasRoom()});
+    if (step == Step::kWrite) {
+      write_ = outbox_.Pop();
     }
-    if (!writing_ && !queue_.empty()) {
-      writing_ = true;
-      write_ = std::move(queue_.front());
-      queue_.pop_front();
-      return Step::kWrite;
-    }
-    if (!reading_ && unhandled_ < kUnhandledMax) {
-      reading_ = true;
-      return Step::kRead;
-    }
-    return Step::kNothing;
+    return step;
+  }
+
+  void Started() EXCLUDES(mutex_) {
+    const MutexLock lock(mutex_);
+    steps_.Started();
   }
 
   void Continue() {
@@ -167,6 +164,7 @@ class ReplicationService::Stream final : public Reactor,
         case Step::kWrite: StartWrite(&write_); break;
         case Step::kFinish: Finish(FinalStatus()); return;
       }
+      Started();
     }
   }
 
@@ -179,18 +177,16 @@ class ReplicationService::Stream final : public Reactor,
   grpc::CallbackServerContext& context_;
   ReplicationService& service_;
   AgentEventSink sink_;
-  v1::FollowerMessage read_;  ///< gRPC's while reading_.
-  v1::LeaderMessage write_;   ///< gRPC's while writing_.
+  v1::FollowerMessage read_;  ///< gRPC's from kRead to OnReadDone.
+  v1::LeaderMessage write_;   ///< gRPC's from kWrite to OnWriteDone.
   std::shared_ptr<Stream> self_;
 
   Mutex mutex_;
-  std::deque<v1::LeaderMessage> queue_ GUARDED_BY(mutex_);
-  int unhandled_ GUARDED_BY(mutex_) = 0;
-  bool reading_ GUARDED_BY(mutex_) = false;
-  bool writing_ GUARDED_BY(mutex_) = false;
+  StreamOutbox<v1::LeaderMessage> outbox_ GUARDED_BY(mutex_);
+  StreamInbox inbox_ GUARDED_BY(mutex_);
+  ServerStreamSteps steps_ GUARDED_BY(mutex_);
   std::optional<grpc::Status> status_ GUARDED_BY(mutex_);  ///< Set: nothing more happens.
-  bool finished_ GUARDED_BY(mutex_) = false;
-  bool silent_ GUARDED_BY(mutex_) = false;  ///< Nobody wants to hear of it.
+  bool silent_ GUARDED_BY(mutex_) = false;                 ///< Nobody wants to hear of it.
 };
 
 ReplicationService::ReplicationService(Executor& executor) : executor_(executor) {}

@@ -21,9 +21,6 @@ namespace regent {
 /// refused.
 class ReplicationService final : public v1::Replication::CallbackService {
  public:
-  /// Bounds of one stream, and of their number.
-  static constexpr size_t kQueueMax = 10'000;  ///< Messages that wait to be written.
-  static constexpr int kUnhandledMax = 16;     ///< Messages read and not yet handled.
   static constexpr size_t kStreamsMax = 1'000;
 
   /// `executor` is the agent's.

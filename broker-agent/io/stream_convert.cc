@@ -5,6 +5,9 @@
 #include <string>
 #include <utility>
 
+#include "broker-agent/log/batch_check.h"
+#include "broker-agent/log/record_batch_view.h"
+#include "broker-agent/log/replica_logs.h"
 #include "common/base/overloaded.h"
 
 namespace regent {
@@ -168,6 +171,21 @@ Truncate Take(const v1::Truncate& truncate, Complaint& complaint) {
       .end = {.epoch = LeaderEpoch(truncate.end_epoch()), .end = Offset(truncate.end_offset())}};
 }
 
+/// Checks that a batch's bytes are whole and what its head says, and takes from them what it does
+/// not (KAFKA-18723).
+void TakeBytes(RecordBatch& batch, Complaint& complaint) {
+  const std::string& bytes = *batch.payload;
+  if (const auto fault = storage::ReplicatedFault(bytes)) {
+    complaint.Require(false, "batches.data", "is no record batch: " + fault->message);
+    return;
+  }
+  const storage::BatchHeader header = storage::DecodeBatchHeader(bytes);
+  complaint.Require(header.bytes() == bytes.size() && header.base == batch.base &&
+                        header.next() == batch.next && header.epoch == batch.epoch,
+                    "batches.data", "is not what its heads say");
+  batch.producer = storage::MarkOf(header);
+}
+
 std::vector<RecordBatch> TakeRecords(const v1::Batches& batches, Complaint& complaint) {
   std::vector<RecordBatch> records;
   uint64_t at = 0;
@@ -184,10 +202,9 @@ std::vector<RecordBatch> TakeRecords(const v1::Batches& batches, Complaint& comp
     batch.base = Offset(head.base());
     batch.next = Offset(head.next());
     batch.epoch = LeaderEpoch(head.epoch());
-    if (head.bytes() > 0) {
-      batch.payload = std::make_shared<const std::string>(batches.data().substr(at, head.bytes()));
-    }
+    batch.payload = std::make_shared<const std::string>(batches.data().substr(at, head.bytes()));
     at += head.bytes();
+    TakeBytes(batch, complaint);
     records.push_back(std::move(batch));
   }
   complaint.Require(at == batches.data().size(), "batches.data", "is longer than its heads say");

@@ -107,6 +107,10 @@ Status DataDirectory::Scan() {
                      " that says whose they are (R10); restore that file, or set the directory "
                      "aside"};
   }
+  NamesInJournal names;
+  for (const auto& [key, entry] : journal_->entries()) {
+    names[{entry.partition.topic->name, key.index}].push_back(&entry.partition);
+  }
   for (const DirectoryEntry& entry : *entries) {
     if (entry.kind != EntryKind::kDirectory) {
       continue;
@@ -116,7 +120,7 @@ Status DataDirectory::Scan() {
     } else if (ParseStrayName(entry.name)) {
       ScanStray(entry.name);
     } else if (ParseLiveName(entry.name)) {
-      ScanReplica(entry.name);
+      ScanReplica(entry.name, names);
     }
   }
   return Success{};
@@ -141,19 +145,51 @@ Result<TopicId> DataDirectory::ReadTopicId(const std::string& name, const TopicP
   return ParsePartitionMetadata(*text, file);
 }
 
-void DataDirectory::ScanReplica(const std::string& name) {
-  const ReplicaName parsed = *ParseLiveName(name);
-  const TopicPartition* hint = nullptr;
-  for (const auto& [key, entry] : journal_->entries()) {
-    if (key.index == parsed.index && entry.partition.topic->name == parsed.topic) {
-      // Two topics of one name: only the directory itself can tell.
-      if (hint != nullptr) {
-        hint = nullptr;
-        break;
-      }
-      hint = &entry.partition;
+/// A process that was killed while it made a replica leaves a directory that says nothing and holds
+/// nothing, and that nothing else knows: it is taken away, or the replica could not be made again.
+/// Yields false if the directory is not such a one.
+Result<bool> DataDirectory::RemoveUnfinished(const std::string& name) {
+  const std::string path = PathOf(name);
+  const Result<std::vector<DirectoryEntry>> entries = files_.List(path);
+  if (!entries.ok()) {
+    return entries.error();
+  }
+  for (const DirectoryEntry& entry : *entries) {
+    if (entry.kind != EntryKind::kFile) {
+      return false;
+    }
+    const Result<uint64_t> size = files_.SizeOf(JoinPath(path, entry.name));
+    if (!size.ok()) {
+      return size.error();
+    }
+    if (*size > 0) {
+      return false;
     }
   }
+  if (Status removed = files_.RemoveTree(path); !removed.ok()) {
+    return removed.error();
+  }
+  problems_.push_back(path +
+                      ": removed, the replica's creation was cut off before it held anything");
+  return true;
+}
+
+void DataDirectory::ScanReplica(const std::string& name, const NamesInJournal& names) {
+  const ReplicaName parsed = *ParseLiveName(name);
+  const auto known = names.find({parsed.topic, parsed.index});
+  if (known == names.end()) {
+    const Result<bool> removed = RemoveUnfinished(name);
+    if (!removed.ok()) {
+      problems_.push_back(PathOf(name) + " left alone: " + removed.error().message);
+      return;
+    }
+    if (*removed) {
+      return;
+    }
+  }
+  // Two topics of one name: only the directory itself can tell.
+  const TopicPartition* const hint =
+      known != names.end() && known->second.size() == 1 ? known->second.front() : nullptr;
   const Result<TopicId> topic = ReadTopicId(name, hint);
   if (!topic.ok()) {
     problems_.push_back(PathOf(name) + " left alone: " + topic.error().message);
@@ -169,21 +205,7 @@ void DataDirectory::ScanReplica(const std::string& name) {
                                       TopicIdentity{.name = parsed.topic, .id = *topic}),
                                   .index = parsed.index},
                     .failure = std::nullopt};
-  const std::string log = JoinPath(PathOf(name), kFirstLogFile);
-  const Result<uint64_t> size = files_.SizeOf(log);
-  if (size.ok() && *size > 0) {
-    location.failure =
-        Error{ErrorCode::kRefused, log + " holds " + std::to_string(*size) +
-                                       " bytes of records, which this version cannot read"};
-  } else if (!size.ok() && size.error().code != ErrorCode::kNotFound) {
-    location.failure = size.error();
-  } else if (!size.ok()) {
-    // Made and not yet synced when the machine crashed; a log that had records is never taken for
-    // an empty one, because this version writes none.
-    if (Status made = files_.Create(log, ""); !made.ok()) {
-      location.failure = made.error();
-    }
-  }
+  location.failure = CheckLog(name, KeyOf(location.partition));
   if (location.failure) {
     problems_.push_back(location.failure->message);
   }
@@ -211,7 +233,38 @@ void DataDirectory::ScanStray(const std::string& name) {
                         " holds the same replica");
     return;
   }
-  locations_[key] = {.name = name, .stray = true, .partition = partition, .failure = std::nullopt};
+  const std::optional<Error> failure = CheckLog(name, key);
+  if (failure) {
+    problems_.push_back(failure->message);
+  }
+  locations_[key] = {.name = name, .stray = true, .partition = partition, .failure = failure};
+}
+
+std::optional<Error> DataDirectory::CheckLog(const std::string& name, const ReplicaKey& key) {
+  const Result<std::vector<DirectoryEntry>> entries = files_.List(PathOf(name));
+  if (!entries.ok()) {
+    return entries.error();
+  }
+  if (std::ranges::any_of(
+          *entries, [](const DirectoryEntry& entry) { return entry.name.ends_with(".log"); })) {
+    return std::nullopt;
+  }
+  const auto known = journal_->entries().find(key);
+  const bool held_records =
+      known != journal_->entries().end() &&
+      (known->second.high_watermark > Offset(0) || known->second.log_start > Offset(0) ||
+       std::ranges::any_of(known->second.epochs,
+                           [](const EpochMark& mark) { return mark.start > Offset(0); }));
+  if (held_records) {
+    return Error{ErrorCode::kCorrupt,
+                 PathOf(name) + " has no segment, and held records up to offset " +
+                     std::to_string(known->second.high_watermark.value()) +
+                     " at least; restore its files, or remove the directory to have it filled "
+                     "from the leader"};
+  }
+  // Made, and not yet synced when the machine crashed.
+  const Status made = files_.Create(JoinPath(PathOf(name), kFirstLogFile), "");
+  return made.ok() ? std::nullopt : std::optional(made.error());
 }
 
 // --- Whose it is ---------------------------------------------------------------------------------
@@ -259,6 +312,11 @@ Status DataDirectory::NoteFirstRegistration(Zxid registered) {
   MetaProperties properties = *meta_;
   properties.first_registered = registered;
   return WriteMetaProperties(properties);
+}
+
+std::optional<std::string> DataDirectory::PathOf(const ReplicaKey& replica) const {
+  const auto location = locations_.find(replica);
+  return location == locations_.end() ? std::nullopt : std::optional(PathOf(location->second.name));
 }
 
 std::vector<FoundReplica> DataDirectory::Replicas() const {
@@ -388,9 +446,18 @@ std::vector<JournalRecord> DataDirectory::RecordsOf(const ReplicaChange& change)
     case ReplicaChange::Kind::kCreate:
     case ReplicaChange::Kind::kTakeBack: break;
   }
+  std::pair epochs(change.leader_epoch, change.partition_epoch);
+  if (const auto entry = journal_->entries().find(key); entry != journal_->entries().end()) {
+    // What another road has noted meanwhile stands: epochs never go back (H4).
+    epochs = std::max(epochs, std::pair(entry->second.leader_epoch, entry->second.partition_epoch));
+    if (change.kind == ReplicaChange::Kind::kCreate) {
+      // The history and the marks of a log that is gone are not those of the empty one.
+      records.emplace_back(ForgetReplica{.replica = key});
+    }
+  }
   records.emplace_back(NoteReplica{.partition = change.partition,
-                                   .leader_epoch = change.leader_epoch,
-                                   .partition_epoch = change.partition_epoch,
+                                   .leader_epoch = epochs.first,
+                                   .partition_epoch = epochs.second,
                                    .suspect = change.suspect});
   if (change.epoch_start) {
     records.emplace_back(NoteEpochStart{.replica = key, .mark = *change.epoch_start});

@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "broker-agent/log/file_system.h"
@@ -51,9 +52,8 @@ struct DataDirectoryOptions {
 };
 
 /// One data directory of a broker: `.lock`, `meta.properties`, `regent.journal`, and per replica a
-/// directory `<topic>-<p>` with `partition.metadata` and the log.
-///
-/// The log itself holds no records in this version: a directory with any is a failed replica.
+/// directory `<topic>-<p>` with `partition.metadata` and the files of its log, which it makes,
+/// moves and removes, and never looks into.
 ///
 /// Blocks; one thread at a time.
 class DataDirectory {
@@ -84,6 +84,8 @@ class DataDirectory {
   std::optional<std::string> cluster_id() const;
   std::optional<Zxid> first_registered() const;
   const std::string& path() const { return options_.path; }
+  /// Returns the directory of a replica, live or stray; nothing if it has none.
+  std::optional<std::string> PathOf(const ReplicaKey& replica) const;
   /// Every replica, ordered by key.
   std::vector<FoundReplica> Replicas() const;
   /// What was found and left alone, for people.
@@ -108,10 +110,18 @@ class DataDirectory {
   DataDirectory(FileSystem& files, DataDirectoryOptions options)
       : files_(files), options_(std::move(options)) {}
 
+  /// The replicas that a live directory's name may belong to, by what the journal knows.
+  using NamesInJournal =
+      std::map<std::pair<std::string, int32_t>, std::vector<const TopicPartition*>>;
+
   Status ReadMetaProperties();
   Status WriteMetaProperties(const MetaProperties& properties);
   Status Scan();
-  void ScanReplica(const std::string& name);
+  void ScanReplica(const std::string& name, const NamesInJournal& names);
+  Result<bool> RemoveUnfinished(const std::string& name);
+  /// Says why the log in a replica's directory cannot be opened: it has lost its files. An empty
+  /// log that lacks its only file gets it.
+  std::optional<Error> CheckLog(const std::string& name, const ReplicaKey& key);
   void ScanStray(const std::string& name);
   Result<TopicId> ReadTopicId(const std::string& name, const TopicPartition* hint);
 

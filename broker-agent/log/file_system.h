@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -15,11 +16,25 @@ class AppendFile {
  public:
   virtual ~AppendFile() = default;
 
-  /// Writes all of `bytes` at the end. After an error some of them may be there.
-  virtual Status Append(std::string_view bytes) = 0;
+  /// Writes all of `pieces` at the end, in one call of the system as far as it takes that. After an
+  /// error some of it may be there.
+  virtual Status AppendAll(std::span<const std::string_view> pieces) = 0;
+  Status Append(std::string_view bytes) { return AppendAll({&bytes, 1}); }
   /// What was appended survives a crash of the machine once this has returned success.
   virtual Status Sync() = 0;
   virtual uint64_t size() const = 0;
+};
+
+/// A file to be read at any place. Closed when it goes; until then it can be read, whatever becomes
+/// of its name. Thread-safe.
+class ReadFile {
+ public:
+  virtual ~ReadFile() = default;
+
+  /// Returns `length` bytes from `offset` on; fewer only where the file ends.
+  virtual Result<std::string> ReadAt(uint64_t offset, size_t length) const = 0;
+  /// For the system's calls that copy from file to socket; −1 where there is none.
+  virtual int descriptor() const = 0;
 };
 
 /// A lock on a file, held until it goes.
@@ -61,6 +76,7 @@ class FileSystem {
   /// Opens for append; the file must be there. `size` is what it is cut to first.
   virtual Result<std::unique_ptr<AppendFile>> OpenAppend(const std::string& file,
                                                          uint64_t size) = 0;
+  virtual Result<std::shared_ptr<const ReadFile>> OpenRead(const std::string& file) = 0;
 
   virtual Status CreateDirectory(const std::string& directory) = 0;
   virtual Status Rename(const std::string& from, const std::string& to) = 0;

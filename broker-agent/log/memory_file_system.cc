@@ -24,11 +24,15 @@ class MemoryFileSystem::OpenFile final : public AppendFile {
         crashes_(crashes),
         size_(size) {}
 
-  Status Append(std::string_view bytes) override {
+  Status AppendAll(std::span<const std::string_view> pieces) override {
+    std::string bytes;
+    for (const std::string_view piece : pieces) {
+      bytes.append(piece);
+    }
     const MutexLock lock(system_.mutex_);
     if (auto error = Check(DiskOperation::kWrite)) {
       // Half of it gets there, as with a full disk.
-      file_->content.append(bytes.substr(0, bytes.size() / 2));
+      file_->content.append(bytes, 0, bytes.size() / 2);
       return *error;
     }
     file_->content.append(bytes);
@@ -60,6 +64,34 @@ class MemoryFileSystem::OpenFile final : public AppendFile {
   std::string path_;
   uint64_t crashes_;
   uint64_t size_;
+};
+
+class MemoryFileSystem::OpenReadFile final : public ReadFile {
+ public:
+  OpenReadFile(MemoryFileSystem& system,
+               std::shared_ptr<File> file,
+               std::string path,
+               uint64_t crashes)
+      : system_(system), file_(std::move(file)), path_(std::move(path)), crashes_(crashes) {}
+
+  Result<std::string> ReadAt(uint64_t offset, size_t length) const override {
+    const MutexLock lock(system_.mutex_);
+    if (crashes_ != system_.crashes_) {
+      return Error{ErrorCode::kUnavailable, path_ + ": opened before the crash"};
+    }
+    if (auto error = system_.Check(DiskOperation::kRead, path_)) {
+      return *error;
+    }
+    return offset < file_->content.size() ? file_->content.substr(offset, length) : std::string();
+  }
+
+  int descriptor() const override { return -1; }
+
+ private:
+  MemoryFileSystem& system_;
+  std::shared_ptr<File> file_;
+  std::string path_;
+  uint64_t crashes_;
 };
 
 class MemoryFileSystem::HeldLock final : public FileLock {
@@ -202,6 +234,19 @@ Result<std::unique_ptr<AppendFile>> MemoryFileSystem::OpenAppend(const std::stri
   found->content.resize(size);
   return std::unique_ptr<AppendFile>(
       std::make_unique<OpenFile>(*this, found, file, crashes_, size));
+}
+
+Result<std::shared_ptr<const ReadFile>> MemoryFileSystem::OpenRead(const std::string& file) {
+  const MutexLock lock(mutex_);
+  if (auto error = Check(DiskOperation::kRead, file)) {
+    return *error;
+  }
+  const std::shared_ptr<File> found = FindFile(file);
+  if (found == nullptr) {
+    return NotThere(file);
+  }
+  return std::shared_ptr<const ReadFile>(
+      std::make_shared<OpenReadFile>(*this, found, file, crashes_));
 }
 
 Status MemoryFileSystem::CreateDirectory(const std::string& directory) {

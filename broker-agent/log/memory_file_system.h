@@ -35,6 +35,8 @@ class MemoryFileSystem final : public FileSystem {
   Status Create(const std::string& file, std::string_view content) override EXCLUDES(mutex_);
   Result<std::unique_ptr<AppendFile>> OpenAppend(const std::string& file, uint64_t size) override
       EXCLUDES(mutex_);
+  Result<std::shared_ptr<const ReadFile>> OpenRead(const std::string& file) override
+      EXCLUDES(mutex_);
   Status CreateDirectory(const std::string& directory) override EXCLUDES(mutex_);
   Status Rename(const std::string& from, const std::string& to) override EXCLUDES(mutex_);
   Status RemoveTree(const std::string& path) override EXCLUDES(mutex_);
@@ -60,6 +62,7 @@ class MemoryFileSystem final : public FileSystem {
   /// A file, or null for a directory.
   using Names = std::map<std::string, std::shared_ptr<File>, std::less<>>;
   class OpenFile;
+  class OpenReadFile;
   class HeldLock;
 
   std::optional<Error> Check(DiskOperation operation, const std::string& path) REQUIRES(mutex_);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <climits>
 #include <dirent.h>
 #include <fcntl.h>
 #include <filesystem>
@@ -13,6 +14,7 @@
 
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 
 namespace regent::storage {
 namespace {
@@ -64,18 +66,43 @@ Descriptor OpenAt(const std::string& path, int flags) {
   return Descriptor(fd);
 }
 
-Status WriteAll(int fd, std::string_view bytes, const std::string& path) {
-  while (!bytes.empty()) {
-    const ssize_t written = ::write(fd, bytes.data(), bytes.size());
+/// Drops the first `bytes` bytes of what `pieces` point at.
+void Advance(std::vector<iovec>& pieces, size_t& first, size_t bytes) {
+  while (first < pieces.size() && bytes >= pieces[first].iov_len) {
+    bytes -= pieces[first].iov_len;
+    ++first;
+  }
+  if (first < pieces.size()) {
+    pieces[first].iov_base = static_cast<char*>(pieces[first].iov_base) + bytes;
+    pieces[first].iov_len -= bytes;
+  }
+}
+
+Status WriteAll(int fd, std::span<const std::string_view> bytes, const std::string& path) {
+  std::vector<iovec> pieces;
+  pieces.reserve(bytes.size());
+  for (const std::string_view piece : bytes) {
+    // writev does not write to what it is given; the type is older than const.
+    pieces.push_back({.iov_base = const_cast<char*>(piece.data()), .iov_len = piece.size()});
+  }
+  size_t first = 0;
+  Advance(pieces, first, 0);
+  while (first < pieces.size()) {
+    const int count = static_cast<int>(std::min<size_t>(pieces.size() - first, IOV_MAX));
+    const ssize_t written = ::writev(fd, &pieces[first], count);
     if (written < 0) {
       if (errno == EINTR) {
         continue;
       }
       return ErrorOf(errno, "write", path);
     }
-    bytes.remove_prefix(static_cast<size_t>(written));
+    Advance(pieces, first, static_cast<size_t>(written));
   }
   return Success{};
+}
+
+Status WriteAll(int fd, std::string_view bytes, const std::string& path) {
+  return WriteAll(fd, {&bytes, 1}, path);
 }
 
 class PosixAppendFile final : public AppendFile {
@@ -83,10 +110,12 @@ class PosixAppendFile final : public AppendFile {
   PosixAppendFile(Descriptor file, std::string path, uint64_t size)
       : file_(std::move(file)), path_(std::move(path)), size_(size) {}
 
-  Status Append(std::string_view bytes) override {
-    Status written = WriteAll(file_.get(), bytes, path_);
+  Status AppendAll(std::span<const std::string_view> pieces) override {
+    Status written = WriteAll(file_.get(), pieces, path_);
     if (written.ok()) {
-      size_ += bytes.size();
+      for (const std::string_view piece : pieces) {
+        size_ += piece.size();
+      }
     }
     return written;
   }
@@ -104,6 +133,39 @@ class PosixAppendFile final : public AppendFile {
   Descriptor file_;
   std::string path_;
   uint64_t size_;
+};
+
+class PosixReadFile final : public ReadFile {
+ public:
+  PosixReadFile(Descriptor file, std::string path)
+      : file_(std::move(file)), path_(std::move(path)) {}
+
+  Result<std::string> ReadAt(uint64_t offset, size_t length) const override {
+    std::string bytes(length, '\0');
+    size_t done = 0;
+    while (done < length) {
+      const ssize_t count = ::pread(file_.get(), bytes.data() + done, length - done,
+                                    static_cast<off_t>(offset + done));
+      if (count < 0) {
+        if (errno == EINTR) {
+          continue;
+        }
+        return ErrorOf(errno, "read", path_);
+      }
+      if (count == 0) {
+        break;
+      }
+      done += static_cast<size_t>(count);
+    }
+    bytes.resize(done);
+    return bytes;
+  }
+
+  int descriptor() const override { return file_.get(); }
+
+ private:
+  Descriptor file_;
+  std::string path_;
 };
 
 class PosixFileLock final : public FileLock {
@@ -242,6 +304,14 @@ class PosixFileSystem final : public FileSystem {
     }
     return std::unique_ptr<AppendFile>(
         std::make_unique<PosixAppendFile>(std::move(open), file, size));
+  }
+
+  Result<std::shared_ptr<const ReadFile>> OpenRead(const std::string& file) override {
+    Descriptor open = OpenAt(file, O_RDONLY);
+    if (!open.ok()) {
+      return ErrorOf(errno, "open", file);
+    }
+    return std::shared_ptr<const ReadFile>(std::make_shared<PosixReadFile>(std::move(open), file));
   }
 
   Status CreateDirectory(const std::string& directory) override {

@@ -17,7 +17,7 @@ class StrongId {
   constexpr explicit StrongId(Rep value) : value_(value) {}
 
   constexpr Rep value() const { return value_; }
-  /// Returns the id that follows this one.
+  /// Returns the id that follows this one; there must be one.
   constexpr StrongId Next() const { return StrongId(static_cast<Rep>(value_ + 1)); }
 
   friend constexpr auto operator<=>(StrongId, StrongId) = default;

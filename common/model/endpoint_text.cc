@@ -3,6 +3,8 @@
 #include <charconv>
 #include <string>
 
+#include "common/model/broker_names.h"
+
 namespace regent {
 namespace {
 
@@ -27,8 +29,11 @@ Result<Endpoint> ParseEndpoint(std::string_view flag, std::string_view text) {
   } else if (host.find(':') != std::string_view::npos) {
     return Invalid(flag, text, form);
   }
-  if (host.empty() || host.find_first_of(" /,") != std::string_view::npos) {
-    return Invalid(flag, text, "the host is missing or is none; " + form);
+  if (host.empty()) {
+    return Invalid(flag, text, "the host is missing; " + form);
+  }
+  if (!IsHost(host)) {
+    return Invalid(flag, text, kHostRule);
   }
   Endpoint endpoint{.host = std::string(host)};
   const auto [end, error] = std::from_chars(port.data(), port.data() + port.size(), endpoint.port);

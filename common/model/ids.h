@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 
 #include "common/base/strong_id.h"
 #include "common/base/uuid.h"
@@ -15,6 +16,9 @@ inline constexpr BrokerId kNoBroker{-1};
 
 /// Value of /controller_epoch. Raised by the winner of an election.
 using ControllerEpoch = StrongId<struct ControllerEpochTag, int32_t>;
+/// The highest that is ever written or read. One below the number's end: it can be followed without
+/// an overflow, by one that is refused.
+inline constexpr ControllerEpoch kControllerEpochMax{std::numeric_limits<int32_t>::max() - 1};
 /// Version of the znode /controller_epoch: what every controller write checks first (R2).
 using ControllerEpochVersion = StrongId<struct ControllerEpochVersionTag, int32_t>;
 /// czxid of /brokers/ids/<id>. Raised by each registration.
@@ -23,6 +27,8 @@ inline constexpr BrokerEpoch kNoBrokerEpoch{-1};
 /// Raised by the controller with every change of a partition's leader.
 using LeaderEpoch = StrongId<struct LeaderEpochTag, int32_t>;
 inline constexpr LeaderEpoch kNoLeaderEpoch{-1};
+/// As kControllerEpochMax.
+inline constexpr LeaderEpoch kLeaderEpochMax{std::numeric_limits<int32_t>::max() - 1};
 /// Version of a partition's state znode. Raised by each write of it.
 using PartitionEpoch = StrongId<struct PartitionEpochTag, int32_t>;
 inline constexpr PartitionEpoch kNoPartitionEpoch{-1};

@@ -4,6 +4,8 @@
 #include <memory>
 #include <utility>
 
+#include "common/model/broker_names.h"
+
 namespace regent::wire {
 namespace {
 
@@ -85,8 +87,8 @@ Endpoint FieldCheck::Endpoint(const v1::Endpoint& endpoint, const char* field) {
   if (endpoint.port() < 0 || endpoint.port() > kPortMax) {
     Fault(field, "at port " + std::to_string(endpoint.port()), "must have a port from 0 to 65535");
   }
-  if (endpoint.host().size() > kNameBytesMax) {
-    Fault(field, "at host " + Quoted(endpoint.host()), "must have a host of at most 255 bytes");
+  if (!endpoint.host().empty() && !IsHost(endpoint.host())) {
+    Fault(field, "at host " + Quoted(endpoint.host()), kHostRule);
   }
   return {.host = endpoint.host(), .port = endpoint.port()};
 }
@@ -105,6 +107,9 @@ BrokerEndpoint FieldCheck::BrokerEndpoint(const v1::BrokerEndpoint& broker) {
                                 .security_protocol = listener.security_protocol()});
   }
   if (broker.has_rack()) {
+    if (!IsRack(broker.rack())) {
+      Fault("rack", Quoted(broker.rack()), kRackRule);
+    }
     result.rack = broker.rack();
   }
   return result;

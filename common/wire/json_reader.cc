@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <vector>
 
+#include "common/model/broker_names.h"
+
 namespace regent::wire {
 namespace {
 
@@ -70,11 +72,6 @@ std::string Excerpt(const std::string& text) {
     --end;  // not inside a character
   }
   return text.substr(0, end) + "…";
-}
-
-bool HasControlCharacter(std::string_view text) {
-  return std::ranges::any_of(text,
-                             [](char c) { return static_cast<uint8_t>(c) < 0x20 || c == 0x7f; });
 }
 
 std::string RangeRule(Range range) {
@@ -165,7 +162,7 @@ std::string JsonReader::TextOf(const std::string& key, const Json& value, size_t
     return {};
   }
   const auto& text = value.get_ref<const std::string&>();
-  if (text.empty() || text.size() > size_max || HasControlCharacter(text)) {
+  if (!IsPlainText(text, size_max)) {
     Fault(key, value,
           "must have 1 to " + std::to_string(size_max) + " bytes and no control characters");
     return {};

@@ -90,7 +90,8 @@ std::optional<PartitionState> DecodeCanonical(std::string_view text) {
   state.controller_epoch = ControllerEpoch(controller_epoch);
   state.leader = BrokerId(leader);
   state.leader_epoch = LeaderEpoch(leader_epoch);
-  const bool sound = controller_epoch >= 0 && leader_epoch >= 0 && leader >= -1 &&
+  const bool sound = controller_epoch >= 0 && state.controller_epoch <= kControllerEpochMax &&
+                     leader_epoch >= 0 && state.leader_epoch <= kLeaderEpochMax && leader >= -1 &&
                      std::ranges::all_of(state.isr, [](BrokerId id) { return id.value() >= 0; }) &&
                      (leader == -1 || Contains(state.isr, state.leader));
   // The quadratic look for duplicates is for the few replicas that a partition has.
@@ -141,8 +142,9 @@ Result<PartitionState> DecodePartitionState(std::string_view text) {
   // Written by every Kafka; read by none. A version of the future would have its reasons.
   reader.IntegerOr("version", kStateVersion, {.min = kStateVersion, .max = kStateVersion});
   state.leader = BrokerId(reader.Int32("leader", {.min = -1}));
-  state.leader_epoch = LeaderEpoch(reader.Int32("leader_epoch", {}));
-  state.controller_epoch = ControllerEpoch(reader.Int32("controller_epoch", {}));
+  state.leader_epoch = LeaderEpoch(reader.Int32("leader_epoch", {.max = kLeaderEpochMax.value()}));
+  state.controller_epoch =
+      ControllerEpoch(reader.Int32("controller_epoch", {.max = kControllerEpochMax.value()}));
   state.isr = reader.Brokers("isr");
   state.recovery = reader.IntegerOr("leader_recovery_state", 0, {.max = 1}) == 0
                        ? LeaderRecovery::kRecovered

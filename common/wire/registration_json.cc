@@ -6,6 +6,7 @@
 #include <string_view>
 #include <utility>
 
+#include "common/model/broker_names.h"
 #include "common/wire/json_reader.h"
 #include "common/wire/znode_json.h"
 
@@ -28,7 +29,7 @@ int64_t TimestampOf(JsonReader& reader) {
   return milliseconds;
 }
 
-/// Reads "host:port" or "[v6]:port" with the characters that Kafka's reader allows.
+/// Reads "host:port" or "[v6]:port".
 std::optional<Endpoint> ParseEndpoint(std::string_view text) {
   const size_t colon = text.rfind(':');
   if (colon == std::string_view::npos) {
@@ -38,26 +39,27 @@ std::optional<Endpoint> ParseEndpoint(std::string_view text) {
   if (host.size() >= 2 && host.front() == '[' && host.back() == ']') {
     host = host.substr(1, host.size() - 2);
   }
-  const bool host_ok = !host.empty() && std::ranges::all_of(host, [](char c) {
-    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-           std::string_view("-%._:").find(c) != std::string_view::npos;
-  });
   const std::string_view digits = text.substr(colon + 1);
   int32_t port = 0;
   const auto [end, fault] = std::from_chars(digits.data(), digits.data() + digits.size(), port);
-  if (!host_ok || fault != std::errc() || end != digits.data() + digits.size() || port < 1 ||
+  if (!IsHost(host) || fault != std::errc() || end != digits.data() + digits.size() || port < 1 ||
       port > 65535) {
     return std::nullopt;
   }
   return Endpoint{.host = std::string(host), .port = port};
 }
 
-constexpr const char* kEndpointRule = "must be host:port with a port from 1 to 65535";
-constexpr const char* kListenerRule = "must be NAME://host:port with a port from 1 to 65535";
+/// What must be said of an endpoint that breaks a rule.
+std::string EndpointRule(const char* form) {
+  return std::string("must be ") + form + " with a port from 1 to 65535; " + kHostRule;
+}
 
 /// Version 1 knew one listener.
 void ReadOnlyListener(JsonReader& reader, BrokerRegistration& broker) {
-  const std::string host = reader.Text("host", kNameBytesMax);
+  const std::string host = reader.Text("host", kHostBytesMax);
+  if (!IsHost(host)) {
+    reader.Fault("host", Json(host), kHostRule);
+  }
   const int32_t port = reader.Int32("port", {.min = 1, .max = 65535});
   broker.listeners.push_back({.name = kClientListener, .endpoint = {.host = host, .port = port}});
 }
@@ -72,7 +74,7 @@ void ReadListener(JsonReader& reader,
                             ? std::optional<Endpoint>()
                             : ParseEndpoint(std::string_view(text).substr(separator + 3));
   if (!endpoint || text.size() > kEndpointBytesMax) {
-    return reader.Fault("an item of endpoints", item, kListenerRule);
+    return reader.Fault("an item of endpoints", item, EndpointRule("NAME://host:port"));
   }
   Listener listener{.name = text.substr(0, separator), .endpoint = *endpoint};
   if (std::ranges::find(broker.listeners, listener.name, &Listener::name) !=
@@ -164,7 +166,7 @@ Result<ControllerRegistration> DecodeControllerRegistration(std::string_view tex
   if (const auto endpoint = reader.OptionalText("regent_endpoint", kEndpointBytesMax)) {
     const auto parsed = ParseEndpoint(*endpoint);
     if (!parsed) {
-      reader.Fault("regent_endpoint", Json(*endpoint), kEndpointRule);
+      reader.Fault("regent_endpoint", Json(*endpoint), EndpointRule("host:port"));
     }
     registration.endpoint = parsed.value_or(Endpoint());
   }
@@ -181,10 +183,12 @@ std::string EncodeControllerEpoch(ControllerEpoch epoch) {
 Result<ControllerEpoch> DecodeControllerEpoch(std::string_view text) {
   int32_t epoch = -1;
   const auto [end, fault] = std::from_chars(text.data(), text.data() + text.size(), epoch);
-  if (fault != std::errc() || end != text.data() + text.size() || epoch < 0) {
-    return Error{ErrorCode::kCorrupt,
-                 "controller epoch: the text is " + Dump(Json(text.substr(0, 40))) +
-                     ", must be a decimal number from 0 to " + std::to_string(kInt32Max)};
+  if (fault != std::errc() || end != text.data() + text.size() || epoch < 0 ||
+      epoch > kControllerEpochMax.value()) {
+    return Error{ErrorCode::kCorrupt, "controller epoch: the text is " +
+                                          Dump(Json(text.substr(0, 40))) +
+                                          ", must be a decimal number from 0 to " +
+                                          std::to_string(kControllerEpochMax.value())};
   }
   return ControllerEpoch(epoch);
 }
@@ -229,7 +233,7 @@ Result<BrokerRegistration> DecodeBrokerRegistration(BrokerId id, std::string_vie
     ReadListeners(reader, broker);
   }
   ReadFeatures(reader, broker);
-  broker.rack = reader.OptionalText("rack", kNameBytesMax);
+  broker.rack = reader.OptionalText("rack", kRackBytesMax);
   broker.life = reader.OptionalUuid("regent_life").value_or(LifeId());
   broker.boot_id = reader.OptionalText("regent_boot_id", kNameBytesMax).value_or("");
   broker.timestamp_ms = TimestampOf(reader);

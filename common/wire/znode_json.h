@@ -99,6 +99,21 @@ Result<std::vector<PartitionName>> DecodePreferredElection(std::string_view text
 std::string EncodeClusterId(std::string_view cluster_id);
 Result<std::string> DecodeClusterId(std::string_view text);
 
+// --- /latest_producer_id_block ---
+
+/// The ids that were given out last, both ends included; those above `end` are free.
+struct ProducerIdBlock {
+  BrokerId broker = kNoBroker;
+  int64_t start = 0;
+  int64_t end = -1;
+
+  friend bool operator==(const ProducerIdBlock&, const ProducerIdBlock&) = default;
+};
+
+std::string EncodeProducerIdBlock(const ProducerIdBlock& block);
+/// Empty text, as the base paths are made with, is the block before the first.
+Result<ProducerIdBlock> DecodeProducerIdBlock(std::string_view text);
+
 // --- /regent ---
 
 inline constexpr int32_t kFormatVersion = 1;

@@ -58,6 +58,7 @@ class Handle {
   void CutConnection();
   /// Only while not connected: the library forgets what is outstanding otherwise.
   void SetServers(const std::string& addresses);
+  const std::string& addresses() const { return options_.addresses; }
   void Close();
 
   struct Done {

@@ -25,6 +25,10 @@ size_t DataBytes(const Op& op) {
 
 }  // namespace
 
+size_t BytesOf(const Op& op) {
+  return PathOf(op).size() + DataBytes(op) + kOpOverhead;
+}
+
 const std::string& PathOf(const Op& op) {
   return std::visit([](const auto& o) -> const std::string& { return o.path; }, op);
 }
@@ -68,7 +72,7 @@ std::optional<ZkError> RefusalOf(const std::vector<Op>& ops) {
       refusal->failed_op = static_cast<int>(i);
       return refusal;
     }
-    const size_t op_bytes = PathOf(ops[i]).size() + DataBytes(ops[i]) + kOpOverhead;
+    const size_t op_bytes = BytesOf(ops[i]);
     bytes += op_bytes;
     largest = std::max(largest, op_bytes);
   }

@@ -17,6 +17,9 @@ std::optional<ZkError> RefusalOf(const Op& op);
 /// Nothing if `ops` may be sent as one multi; the refusal blames an operation where it can.
 std::optional<ZkError> RefusalOf(const std::vector<Op>& ops);
 
+/// What `op` takes of a multi's bytes.
+size_t BytesOf(const Op& op);
+
 const std::string& PathOf(const Op& op);
 std::string& MutablePathOf(Op& op);
 

@@ -199,9 +199,10 @@ void Session::LookUpHosts(Instant now) {
 }
 
 void Session::UseNewAddresses() {
-  const std::string before = addresses_;
   LookUpHosts(MonotonicNow());
-  if (addresses_ != before && handle_->outstanding().empty()) {
+  // What the handle has counts: it may have been unable to take an earlier answer. Calls that are
+  // outstanding now are lost already, and the library says so only once it has found a server.
+  if (addresses_ != handle_->addresses() && handle_->state() != Handle::State::kConnected) {
     LOG(INFO) << "ZooKeeper's hosts " << options_.hosts.text() << " are now " << addresses_;
     handle_->SetServers(addresses_);
   }

@@ -71,6 +71,10 @@ struct LoadCluster {
 struct ReadBrokers {
   ControllerEpoch term{0};
 };
+/// Read the preferred election behind a sync: PreferredElectionFound follows, there or not.
+struct ReadPreferredElection {
+  ControllerEpoch term{0};
+};
 /// Read topics with their states behind a sync: TopicsRead follows.
 struct ReadTopics {
   ReadId id;
@@ -144,6 +148,7 @@ using Action = std::variant<ReadRoot,
                             OfficeLeft,
                             LoadCluster,
                             ReadBrokers,
+                            ReadPreferredElection,
                             ReadTopics,
                             ReadPartitions,
                             Write,

@@ -109,6 +109,16 @@ struct DescribeSpec {
   PartitionFilter filter = PartitionFilter::kAll;
 };
 
+/// A description under way. It is made in slices, so that a large one does not hold up the loop;
+/// each partition is described as it stands when its turn comes.
+struct DescribeWalk {
+  DescribeSpec spec;
+  std::vector<uint32_t> topics;  ///< Those asked for, as the term interns them.
+  size_t topic = 0;              ///< Next, among `topics`, …
+  int32_t partition = 0;         ///< … and in that one.
+  std::vector<TopicDescription> described;
+};
+
 struct TopicSummary {
   TopicRef topic;
   int32_t partitions = 0;
@@ -116,6 +126,12 @@ struct TopicSummary {
   int64_t offline = 0;
   int64_t under_replicated = 0;
   int64_t under_min_isr = 0;
+};
+
+/// A list of topics under way, in slices likewise.
+struct ListTopicsWalk {
+  std::optional<std::string> last;  ///< That is in `summaries`, in the order of names.
+  std::vector<TopicSummary> summaries;
 };
 
 struct BrokerStatus {

@@ -36,10 +36,12 @@ void AlterDesk::Take(const AlterPartitionAsked& event) {
   }
   Open open;
   open.items_left = ask.items.size();
+  open.deadline = term_.now() + term_.options().alter_timeout;
   for (const AlterPartitionItem& item : ask.items) {
     AlterPartitionResult result;
     result.topic = item.topic;
     result.index = item.index;
+    result.answer = AlterAnswer::kUnknownOutcome;  // Until it is settled.
     open.results.push_back(std::move(result));
   }
   open_.emplace(event.request, std::move(open));
@@ -50,7 +52,9 @@ void AlterDesk::Take(const AlterPartitionAsked& event) {
     if (ref) {
       writer_.WantAlter(*ref, std::move(alter));
     } else {
-      Settle(alter, AlterAnswer::kUnknownPartition);
+      // A topic that is left alone may be the one: then nobody knows (R3).
+      Settle(alter, term_.topics_left_alone.empty() ? AlterAnswer::kUnknownPartition
+                                                    : AlterAnswer::kUnknownOutcome);
     }
   }
   if (ask.items.empty()) {
@@ -79,7 +83,7 @@ void AlterDesk::Settle(const WaitingAlter& alter, AlterAnswer answer) {
   result.answer = answer;
   FillState(result);
   if (answer != AlterAnswer::kDone) {
-    ++term_.counters.alters_refused;
+    term_.counters.alters_refused += answer == AlterAnswer::kUnknownOutcome ? 0 : 1;
     // So that nobody waits for news that never comes (R8).
     if (const auto ref = term_.cluster.Find(result.topic, result.index)) {
       if (Contains(term_.cluster.at(*ref).replicas, alter.sender)) {
@@ -108,6 +112,29 @@ void AlterDesk::AnswerIfComplete(RequestId request) {
 
 void AlterDesk::Answer(RequestId request, AlterPartitionResponse response) {
   term_.Emit(AnswerAlterPartition{.request = request, .response = std::move(response)});
+}
+
+void AlterDesk::Tick() {
+  for (auto it = open_.begin(); it != open_.end();) {
+    const auto open = it++;
+    if (open->second.deadline <= term_.now()) {
+      Expire(open->first, open->second);
+    }
+  }
+}
+
+void AlterDesk::Expire(RequestId request, Open& open) {
+  for (AlterPartitionResult& result : open.results) {
+    if (result.answer != AlterAnswer::kUnknownOutcome) {
+      continue;
+    }
+    if (const auto ref = term_.cluster.Find(result.topic, result.index)) {
+      writer_.WithdrawAlter(*ref, request);
+    }
+    FillState(result);
+  }
+  open.items_left = 0;
+  AnswerIfComplete(request);
 }
 
 void AlterDesk::Abandon(const std::vector<std::pair<WaitingAlter, bool>>& left) {

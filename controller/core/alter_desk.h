@@ -18,6 +18,8 @@ class AlterDesk {
 
   void Take(const AlterPartitionAsked& event);
   void Settle(const WaitingAlter& alter, AlterAnswer answer);
+  /// Answers what has been open for too long: what is settled, and that the rest is unknown (R8).
+  void Tick();
   /// Answers what is open: not begun, or of unknown outcome (R8).
   void Abandon(const std::vector<std::pair<WaitingAlter, bool>>& left);
   /// The life is over: its numbers are forgotten.
@@ -28,11 +30,13 @@ class AlterDesk {
   struct Open {
     std::vector<AlterPartitionResult> results;
     size_t items_left = 0;
+    Instant deadline;
   };
 
   /// The answer to the request as a whole; kDone if its items are to be looked at.
   AlterAnswer Admit(const AlterPartitionRequest& ask);
   void FillState(AlterPartitionResult& result) const;
+  void Expire(RequestId request, Open& open);
   void AnswerIfComplete(RequestId request);
   void Answer(RequestId request, AlterPartitionResponse response);
 

@@ -6,15 +6,43 @@
 #include <glog/logging.h>
 
 namespace regent::controller {
+namespace {
+
+/// Of one entry of StopReplica: a name of 249 bytes, an id, an index, an epoch.
+constexpr size_t kStopBytesMax = 320;
+
+}  // namespace
+
+PartFiller::Limits Announcer::LimitsOf(const TermOptions& options) {
+  return {.partitions = static_cast<size_t>(options.part_partitions_max),
+          .bytes = options.part_bytes_max};
+}
+
+PartFiller Announcer::FillerForRoles() const {
+  PartFiller::Limits limits = limits_;
+  limits.bytes = BytesBesideBrokers(term_.cluster, limits.bytes);
+  return {term_.cluster, limits};
+}
+
+std::vector<size_t> Announcer::PartsOf(const std::vector<PartitionRef>& hosted) const {
+  std::vector<size_t> ends;
+  PartFiller filler = FillerForRoles();
+  for (size_t i = 0; i < hosted.size(); ++i) {
+    if (!filler.Take(hosted[i])) {
+      ends.push_back(i);
+      filler.Clear();
+      filler.Take(hosted[i]);
+    }
+  }
+  ends.push_back(hosted.size());
+  return ends;
+}
 
 void Announcer::Register(BrokerId broker, BrokerEpoch epoch, Endpoint endpoint) {
   Agent agent;
   agent.epoch = epoch;
   agent.full_number = term_.NextFullState();
-  agent.full_size = term_.cluster.broker(broker).hosted.size();
-  const auto per_part = static_cast<size_t>(term_.options().part_partitions_max);
-  agent.full_parts =
-      static_cast<int32_t>(std::max<size_t>(1, (agent.full_size + per_part - 1) / per_part));
+  agent.full_ends = PartsOf(term_.cluster.broker(broker).hosted);
   agents_[broker] = std::move(agent);
   ready_.insert(broker);
   term_.Emit(OpenChannel{.broker = broker, .endpoint = std::move(endpoint)});
@@ -38,6 +66,10 @@ void Announcer::Mark(BrokerId broker, PartitionRef ref) {
   if (found == agents_.end()) {
     return;
   }
+  if (found->second.parting && term_.cluster.at(ref).state.leader != broker) {
+    MarkStop(broker, ref);
+    return;
+  }
   found->second.dirty.insert(ref);
   found->second.stop.erase(ref);
   ready_.insert(broker);
@@ -48,6 +80,7 @@ void Announcer::MarkStop(BrokerId broker, PartitionRef ref) {
   if (found == agents_.end()) {
     return;
   }
+  found->second.parting = true;
   found->second.stop.insert(ref);
   found->second.dirty.erase(ref);
   ready_.insert(broker);
@@ -119,16 +152,14 @@ void Announcer::PumpControl(BrokerId id, Agent& agent) {
 void Announcer::SendFullPart(BrokerId id, Agent& agent) {
   LeaderAndIsrRequest request;
   request.full = FullStatePart{.number = agent.full_number,
-                               .part = agent.full_part,
-                               .parts = agent.full_parts,
+                               .part = static_cast<int32_t>(agent.full_part),
+                               .parts = static_cast<int32_t>(agent.full_ends.size()),
                                .incomplete = !term_.cluster.problems().empty()};
   ControlCall call;
   call.full = true;
   const auto& hosted = term_.cluster.broker(id).hosted;
-  const auto per_part = static_cast<size_t>(term_.options().part_partitions_max);
-  const size_t begin = static_cast<size_t>(agent.full_part) * per_part;
-  const size_t end = std::min(begin + per_part, agent.full_size);
-  for (size_t i = begin; i < end; ++i) {
+  const size_t end = agent.full_ends[agent.full_part];
+  for (size_t i = agent.full_begin(agent.full_part); i < end; ++i) {
     Include(request, call, hosted[i]);
     agent.dirty.erase(hosted[i]);
   }
@@ -138,9 +169,9 @@ void Announcer::SendFullPart(BrokerId id, Agent& agent) {
 void Announcer::SendIncrement(BrokerId id, Agent& agent) {
   LeaderAndIsrRequest request;
   ControlCall call;
-  const auto most = static_cast<size_t>(term_.options().part_partitions_max);
+  PartFiller filler = FillerForRoles();
   auto it = agent.dirty.begin();
-  for (size_t i = 0; i < most && it != agent.dirty.end(); ++i) {
+  while (it != agent.dirty.end() && filler.Take(*it)) {
     Include(request, call, *it);
     it = agent.dirty.erase(it);
   }
@@ -193,13 +224,16 @@ void Announcer::SendStop(BrokerId id, Agent& agent) {
   auto request = std::make_shared<StopReplicaRequest>();
   ControlCall call;
   call.stop = true;
-  for (const PartitionRef ref : agent.stop) {
-    const LeaderEpoch epoch = term_.cluster.at(ref).state.leader_epoch;
+  // Each entry bears its topic's name: so few of them are below the limit in bytes, too.
+  const size_t most = std::min(limits_.partitions, limits_.bytes / kStopBytesMax);
+  auto it = agent.stop.begin();
+  while (it != agent.stop.end() && call.sent.size() < most) {
+    const LeaderEpoch epoch = term_.cluster.at(*it).state.leader_epoch;
     request->partitions.push_back(
-        {.partition = term_.cluster.Name(ref), .leader_epoch = epoch, .delete_files = false});
-    call.sent.push_back({.partition = ref, .leader_epoch = epoch});
+        {.partition = term_.cluster.Name(*it), .leader_epoch = epoch, .delete_files = false});
+    call.sent.push_back({.partition = *it, .leader_epoch = epoch});
+    it = agent.stop.erase(it);
   }
-  agent.stop.clear();
   request->header = Header(id, agent);
   call.call = term_.NextCall();
   term_.Emit(SendStopReplica{.broker = id, .call = call.call, .request = std::move(request)});
@@ -321,13 +355,23 @@ void Announcer::TakeRoles(Agent& agent,
         digest.confirmed.push_back(sent.partition);
       }
     } else if (told) {
-      agent.parked[sent.partition] = term_.now() + term_.options().problem_retry;
+      agent.parked[sent.partition] = {.until = term_.now() + term_.options().problem_retry,
+                                      .stop = call.stop};
       digest.refusals.push_back({.partition = sent.partition,
                                  .sent_leader_epoch = sent.leader_epoch,
                                  .entry = *entry->second});
     } else {
-      agent.dirty.insert(sent.partition);
+      Again(agent, sent.partition, call.stop);
     }
+  }
+}
+
+void Announcer::Again(Agent& agent, PartitionRef ref, bool stop) {
+  // What was decided since goes before what is only repeated.
+  if (stop && !agent.dirty.contains(ref)) {
+    agent.stop.insert(ref);
+  } else if (!stop && !agent.stop.contains(ref)) {
+    agent.dirty.insert(ref);
   }
 }
 
@@ -362,13 +406,7 @@ void Announcer::TakeMetadata(Agent& agent,
 
 void Announcer::MarkAgain(Agent& agent, const ControlCall& call) {
   for (const Sent& sent : call.sent) {
-    if (call.stop) {
-      if (!agent.dirty.contains(sent.partition)) {
-        agent.stop.insert(sent.partition);
-      }
-    } else if (!agent.stop.contains(sent.partition)) {
-      agent.dirty.insert(sent.partition);
-    }
+    Again(agent, sent.partition, call.stop);
   }
 }
 
@@ -380,10 +418,10 @@ void Announcer::BackOff(Backoff& backoff) {
 
 void Announcer::Tick() {
   for (auto& [id, agent] : agents_) {
-    std::erase_if(agent.parked, [&, &dirty = agent.dirty](const auto& entry) {
-      const bool due = entry.second <= term_.now();
+    std::erase_if(agent.parked, [this, &agent = agent](const auto& entry) {
+      const bool due = entry.second.until <= term_.now();
       if (due) {
-        dirty.insert(entry.first);
+        Again(agent, entry.first, entry.second.stop);
       }
       return due;
     });
@@ -404,11 +442,15 @@ int64_t Announcer::Unacknowledged(BrokerId broker) const {
     count += agent.control->sent.size();
   }
   if (!agent.full_done()) {
-    const auto per_part = static_cast<size_t>(term_.options().part_partitions_max);
-    const size_t begun = static_cast<size_t>(agent.full_part + (agent.control ? 1 : 0)) * per_part;
-    count += agent.full_size - std::min(agent.full_size, begun);
+    const size_t next = agent.full_part + (agent.control ? 1 : 0);
+    count += agent.full_ends.back() - agent.full_begin(next);
   }
   return static_cast<int64_t>(count);
+}
+
+bool Announcer::AllAcknowledged() const {
+  return std::ranges::all_of(agents_,
+                             [this](const auto& e) { return Unacknowledged(e.first) == 0; });
 }
 
 bool Announcer::HasHeard(BrokerId broker, PartitionRef ref) const {

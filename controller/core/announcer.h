@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "controller/core/metadata_log.h"
+#include "controller/core/part_filler.h"
 #include "controller/core/term.h"
 
 namespace regent::controller {
@@ -41,7 +42,7 @@ class Announcer {
   };
 
   explicit Announcer(Term& term)
-      : term_(term), log_(term.cluster, term.options().part_partitions_max) {}
+      : term_(term), limits_(LimitsOf(term.options())), log_(term.cluster, limits_) {}
 
   /// An agent is there under a (new) broker epoch: it gets the full state.
   void Register(BrokerId broker, BrokerEpoch epoch, Endpoint endpoint);
@@ -51,7 +52,8 @@ class Announcer {
   /// Every live replica must hear of the partition.
   void MarkReplicas(PartitionRef ref);
   void Mark(BrokerId broker, PartitionRef ref);
-  /// The agent is to stop its replica (without deleting it).
+  /// The agent, which is about to leave, is to stop its replica (without deleting it). From now on
+  /// it gets no role for what it does not lead.
   void MarkStop(BrokerId broker, PartitionRef ref);
   /// The partition's public face has changed: clients are to know (R1 decides when).
   void Publish(PartitionRef ref);
@@ -67,6 +69,7 @@ class Announcer {
 
   /// Partitions that the agent has not acknowledged.
   int64_t Unacknowledged(BrokerId broker) const;
+  bool AllAcknowledged() const;
   bool HasHeard(BrokerId broker, PartitionRef ref) const;
   /// Whether every registered agent has the full state and every change, and says so.
   bool Quiet() const;
@@ -97,13 +100,20 @@ class Announcer {
     // LeaderAndIsr and StopReplica: one lane.
     std::set<PartitionRef> dirty;
     std::set<PartitionRef> stop;
-    std::map<PartitionRef, Instant> parked;  ///< Refused: tried again at that time.
+    struct Parked {
+      Instant until;
+      bool stop = false;  ///< What was refused was to stop.
+    };
+    std::map<PartitionRef, Parked> parked;  ///< Refused: tried again at that time.
+    /// It has handed its leaders over and is told to stop the rest: no role follows any more for
+    /// what it merely follows.
+    bool parting = false;
     std::optional<ControlCall> control;
     Backoff control_backoff;
     uint64_t full_number = 0;
-    size_t full_size = 0;   ///< Hosted partitions when the full state was begun.
-    int32_t full_part = 0;  ///< Next part to send.
-    int32_t full_parts = 0;
+    /// Of the full state's parts: where each ends among the hosted partitions.
+    std::vector<size_t> full_ends;
+    size_t full_part = 0;  ///< Next part to send.
     // UpdateMetadata: the other lane.
     std::optional<MetadataCall> metadata;
     Backoff metadata_backoff;
@@ -113,9 +123,15 @@ class Announcer {
     uint64_t cursor = 0;
     uint64_t brokers = 0;
 
-    bool full_done() const { return full_part == full_parts; }
+    bool full_done() const { return full_part == full_ends.size(); }
+    /// Where part `part` begins; behind the last part, where that ends.
+    size_t full_begin(size_t part) const { return part == 0 ? 0 : full_ends[part - 1]; }
   };
 
+  static PartFiller::Limits LimitsOf(const TermOptions& options);
+  /// What one LeaderAndIsr may hold beside the endpoints of leaders.
+  PartFiller FillerForRoles() const;
+  std::vector<size_t> PartsOf(const std::vector<PartitionRef>& hosted) const;
   void PumpControl(BrokerId id, Agent& agent);
   void SendFullPart(BrokerId id, Agent& agent);
   void SendIncrement(BrokerId id, Agent& agent);
@@ -133,10 +149,12 @@ class Announcer {
                  const ControlResponse& response,
                  Digest& digest);
   void MarkAgain(Agent& agent, const ControlCall& call);
+  static void Again(Agent& agent, PartitionRef ref, bool stop);
   void BackOff(Backoff& backoff);
   bool Wants(const Agent& agent) const;
 
   Term& term_;
+  const PartFiller::Limits limits_;
   MetadataLog log_;
   Revision revision_{0};
   std::map<BrokerId, Agent> agents_;

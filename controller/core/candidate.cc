@@ -13,6 +13,30 @@ namespace {
 
 constexpr Duration kRootRetry = std::chrono::seconds(1);
 constexpr Duration kOfficeRetry = std::chrono::milliseconds(200);
+/// What lasts is said again this often.
+constexpr Duration kReportEvery = std::chrono::seconds(30);
+
+struct Problem {
+  const char* what = "";
+  std::string why;  ///< Empty: there is none.
+};
+
+/// Why an office that has been read so can neither be held nor won.
+Problem ProblemOf(const OfficeRead& office) {
+  if (!office.readable) {
+    return {"office not readable", office.problem};
+  }
+  if (!office.problem.empty()) {
+    return {"controller not readable", office.problem};
+  }
+  if (!office.taken && office.epoch >= kControllerEpochMax) {
+    return {"office not claimed",
+            "/controller_epoch is " + std::to_string(office.epoch.value()) +
+                ", and there is none after it: stop all controllers and brokers, then set it to a "
+                "number just above the controller epochs in the partition states"};
+  }
+  return {};
+}
 
 }  // namespace
 
@@ -42,6 +66,13 @@ Actions Candidate::Handle(Event event, Instant now) {
 
 const Controller* Candidate::term() const {
   return term_ != nullptr && term_->loaded() ? term_.get() : nullptr;
+}
+
+std::string Candidate::waiting_for() const {
+  if (!problem_.empty() || term_ == nullptr || term_->loaded()) {
+    return problem_;
+  }
+  return term_->load_problem();
 }
 
 size_t Candidate::requests_open() const {
@@ -84,10 +115,15 @@ void Candidate::On(const LeaseEnded& event) {
   }
   fenced_ = true;
   if (term_ != nullptr) {
-    LOG(WARNING) << "fenced epoch=" << term_->epoch() << " reason=no contact with ZooKeeper";
-    term_->SetFenced(true, now_, out_);
-    announced_active_ = false;
-    Publish("fenced: no contact with ZooKeeper");
+    FenceTerm("no contact with ZooKeeper");
+  }
+}
+
+void Candidate::FenceTerm(const std::string& why) {
+  LOG(WARNING) << "fenced epoch=" << term_->epoch() << " reason=" << why;
+  announced_active_ = false;
+  if (InTerm([&] { term_->SetFenced(true, now_, out_); })) {
+    Publish("fenced: " + why);
   }
 }
 
@@ -105,6 +141,7 @@ void Candidate::On(const SessionExpired& event) {
   office_.reset();
   vacant_since_.reset();
   retry_wanted_ = false;
+  problem_.clear();
   if (leaving) {
     out_.push_back(OfficeLeft{});
   }
@@ -117,13 +154,29 @@ void Candidate::RetryAfter(Duration delay) {
   retry_at_ = now_ + delay;
 }
 
-void Candidate::RefuseRoot(const std::string& why) {
-  if (root_refusal_ != why) {
-    LOG(ERROR) << "not a candidate id=" << options_.self.id << " reason=" << why;
-    root_refusal_ = why;
-    Publish(why);
-  }
+void Candidate::RefuseRoot(const char* what, const std::string& why) {
+  Report(what, why);
   RetryAfter(kRootRetry);
+}
+
+void Candidate::Report(const char* what, const std::string& problem) {
+  const bool news = problem != problem_;
+  problem_ = problem;
+  if (problem.empty()) {
+    if (news) {
+      LOG(INFO) << "candidate no longer hindered id=" << options_.self.id;
+      Publish("no longer hindered");
+    }
+    return;
+  }
+  if (news || now_ >= report_again_at_) {
+    report_again_at_ = now_ + kReportEvery;
+    LOG(ERROR) << what << " problem=\"" << problem << "\" id=" << options_.self.id
+               << " highest_controller_epoch=" << highest_epoch_;
+  }
+  if (news) {
+    Publish(problem);
+  }
 }
 
 void Candidate::On(const RootRead& event) {
@@ -131,33 +184,36 @@ void Candidate::On(const RootRead& event) {
     return;
   }
   if (!event.readable) {
-    RetryAfter(kRootRetry);
+    RefuseRoot("root not readable", event.problem);
     return;
   }
   const std::string& known = options_.known_cluster_id;
   if (!known.empty() && event.cluster_id != known) {
-    RefuseRoot("this process belongs to cluster " + known + ", and ZooKeeper holds " +
-               (event.cluster_id ? "cluster " + *event.cluster_id : "no cluster") +
-               ": check --zookeeper and --zk-root; a wiped ZooKeeper is not filled again");
+    RefuseRoot("not a candidate",
+               "this process belongs to cluster " + known + ", and ZooKeeper holds " +
+                   (event.cluster_id ? "cluster " + *event.cluster_id : "no cluster") +
+                   ": check --zookeeper and --zk-root; a wiped ZooKeeper is not filled again");
     return;
   }
   if (event.holds_cluster && !event.has_format && !options_.adopt) {
     RefuseRoot(
+        "not a candidate",
         "the root holds a cluster that is not ours (there is no /regent/format): check --zk-root, "
         "or take it over with --adopt");
     return;
   }
   if (!event.cluster_id || !event.has_format || !event.base_paths) {
     if (!known.empty()) {
-      RefuseRoot("base paths are missing in ZooKeeper, and this process belongs to cluster " +
-                 known + ": it does not make them anew");
+      RefuseRoot("not a candidate",
+                 "base paths are missing in ZooKeeper, and this process belongs to cluster " +
+                     known + ": it does not make them anew");
       return;
     }
     out_.push_back(PrepareRoot{event.cluster_id.value_or("")});
     return;
   }
   options_.known_cluster_id = *event.cluster_id;
-  root_refusal_.clear();
+  Report("", {});
   stage_ = Stage::kFollowing;
   out_.push_back(ReadOffice{});
 }
@@ -167,8 +223,7 @@ void Candidate::On(const RootPrepared& event) {
     return;
   }
   if (!event.done) {
-    LOG(WARNING) << "root not prepared reason=" << event.problem;
-    RetryAfter(kRootRetry);
+    RefuseRoot("root not prepared", event.problem);
     return;
   }
   out_.push_back(ReadRoot{});
@@ -187,11 +242,23 @@ void Candidate::On(const OfficeRead& event) {
       stage_ == Stage::kNoSession) {
     return;
   }
+  office_ = event;
+  if (event.taken) {
+    claim_problem_.clear();
+  }
+  Problem problem = ProblemOf(event);
+  if (problem.why.empty()) {
+    problem = {"claim refused", claim_problem_};
+  }
+  Report(problem.what, problem.why);
   if (!event.readable) {
+    if (stage_ == Stage::kServing && term_->office_in_doubt() && !options_.never_fence &&
+        !std::exchange(blind_, true)) {
+      FenceTerm("the office is in doubt and cannot be read");
+    }
     RetryAfter(kOfficeRetry);
     return;
   }
-  office_ = event;
   highest_epoch_ = std::max(highest_epoch_, event.epoch);
   if (stage_ == Stage::kServing) {
     CheckOffice(event);
@@ -207,10 +274,13 @@ void Candidate::CheckOffice(const OfficeRead& event) {
   if (ours) {
     second_look_ = false;
     term_->SettleDoubt();
-    if (fenced_) {
+    if (fenced_ || blind_) {
       fenced_ = false;
+      blind_ = false;
       LOG(INFO) << "fence lifted epoch=" << term_->epoch();
-      term_->SetFenced(false, now_, out_);
+      if (!InTerm([&] { term_->SetFenced(false, now_, out_); })) {
+        return;
+      }
     }
     AfterTerm();
     return;
@@ -231,23 +301,22 @@ void Candidate::CheckOffice(const OfficeRead& event) {
 }
 
 void Candidate::Follow(const OfficeRead& event) {
-  if (HeldByUs(event)) {
-    if (event.epoch == claimed_ && event.epoch_version) {
-      StartTerm(event.epoch, *event.epoch_version);  // The claim whose answer was lost.
-    } else if (event.epoch_version) {
-      out_.push_back(ResignOffice{.licence = *event.epoch_version, .quarantine = std::nullopt});
-      stage_ = Stage::kResigning;
-    }
+  if (event.taken && event.holder_session == session_id_) {
+    FollowOurselves(event);
     return;
   }
   if (event.taken) {
     vacant_since_.reset();
-    Publish("elected");
+    Publish(problem_.empty() ? "elected" : problem_);
     return;
   }
   if (!vacant_since_) {
     vacant_since_ = now_;
     Publish("the office is vacant");
+  }
+  if (!ProblemOf(event).why.empty()) {
+    RetryAfter(kRootRetry);
+    return;
   }
   if (now_ < no_claim_before_) {
     RetryAfter(no_claim_before_ - now_);
@@ -256,10 +325,40 @@ void Candidate::Follow(const OfficeRead& event) {
   Claim();
 }
 
+void Candidate::FollowOurselves(const OfficeRead& event) {
+  if (HeldByUs(event) && event.epoch == claimed_ && event.epoch_version) {
+    StartTerm(event.epoch, *event.epoch_version);  // The claim whose answer was lost.
+    return;
+  }
+  if (now_ < no_resignation_before_) {
+    RetryAfter(no_resignation_before_ - now_);
+    return;
+  }
+  no_resignation_before_ = now_ + kOfficeRetry;
+  if (!event.holder) {
+    PauseClaims();  // Whatever made our own words unreadable, it may do so again.
+  }
+  if (!event.epoch_version) {
+    Claim();  // Nothing to resign under: a claim that cannot succeed makes the node again.
+    return;
+  }
+  out_.push_back(ResignOffice{.licence = *event.epoch_version, .quarantine = std::nullopt});
+  stage_ = Stage::kResigning;
+}
+
+void Candidate::PauseClaims() {
+  resign_backoff_ =
+      std::clamp(resign_backoff_ * 2, options_.resign_backoff_min, options_.resign_backoff_max);
+  no_claim_before_ = now_ + resign_backoff_;
+}
+
 void Candidate::Claim() {
+  // The node may have been removed: epochs do not go back for that.
+  const ControllerEpoch epoch =
+      office_->epoch_version ? office_->epoch : std::min(highest_epoch_, kControllerEpochMax);
   stage_ = Stage::kClaiming;
-  claimed_ = office_->epoch.Next();
-  out_.push_back(ClaimOffice{.epoch = office_->epoch, .epoch_version = office_->epoch_version});
+  claimed_ = epoch.Next();
+  out_.push_back(ClaimOffice{.epoch = epoch, .epoch_version = office_->epoch_version});
 }
 
 void Candidate::On(const ClaimDone& event) {
@@ -269,6 +368,10 @@ void Candidate::On(const ClaimDone& event) {
   switch (event.outcome) {
     case ClaimDone::Outcome::kWon: StartTerm(event.epoch, event.epoch_version); return;
     case ClaimDone::Outcome::kLost:
+      claim_problem_ = event.problem;
+      no_claim_before_ =
+          std::max(no_claim_before_, now_ + (claim_problem_.empty() ? kOfficeRetry : kRootRetry));
+      [[fallthrough]];
     case ClaimDone::Outcome::kUnknown:
       stage_ = Stage::kFollowing;
       out_.push_back(ReadOffice{});
@@ -277,6 +380,8 @@ void Candidate::On(const ClaimDone& event) {
 }
 
 void Candidate::StartTerm(ControllerEpoch epoch, ControllerEpochVersion version) {
+  claim_problem_.clear();
+  Report("", {});
   LOG(INFO) << "office won id=" << options_.self.id << " epoch=" << epoch;
   stage_ = Stage::kServing;
   checking_office_ = false;
@@ -287,19 +392,25 @@ void Candidate::StartTerm(ControllerEpoch epoch, ControllerEpochVersion version)
       Controller::Options{
           .term = options_.term, .self = options_.self, .epoch = epoch, .licence = version},
       ids_, now_, out_);
-  if (fenced_) {
-    term_->SetFenced(true, now_, out_);
-  }
   claimed_ = ControllerEpoch(0);
+  if (fenced_) {
+    InTerm([&] { term_->SetFenced(true, now_, out_); });
+  }
 }
 
 void Candidate::FinishTerm(const std::string& reason) {
   const ControllerEpoch epoch = term_->epoch();
   LOG(INFO) << "term over epoch=" << epoch << " reason=" << reason;
-  term_->AbandonRequests(out_);
+  try {
+    term_->AbandonRequests(out_);
+  } catch (const InvariantBroken& broken) {
+    LOG(ERROR) << "broken promise at the end of a term epoch=" << epoch
+               << " reason=" << broken.what();
+  }
   term_.reset();
   announced_active_ = false;
   checking_office_ = false;
+  blind_ = false;
   out_.push_back(EndTerm{.epoch = epoch, .reason = reason});
   office_.reset();
   Publish(reason);
@@ -368,7 +479,7 @@ void Candidate::ToTerm(Event event) {
                      std::holds_alternative<ControlledShutdownAsked>(event) ||
                      std::holds_alternative<CreateTopicAsked>(event) ||
                      std::holds_alternative<ElectLeadersAsked>(event);
-  if (asked && (term() == nullptr || fenced_)) {
+  if (asked && (term() == nullptr || fenced_ || blind_)) {
     Refuse(event);
     return;
   }
@@ -378,12 +489,17 @@ void Candidate::ToTerm(Event event) {
 }
 
 void Candidate::Serve(Event event) {
+  if (InTerm([&] { term_->Handle(std::move(event), now_, out_); })) {
+    AfterTerm();
+  }
+}
+
+bool Candidate::InTerm(const std::function<void()>& step) {
   try {
-    term_->Handle(std::move(event), now_, out_);
+    step();
+    return true;
   } catch (const InvariantBroken& broken) {
-    resign_backoff_ =
-        std::clamp(resign_backoff_ * 2, options_.resign_backoff_min, options_.resign_backoff_max);
-    no_claim_before_ = now_ + resign_backoff_;
+    PauseClaims();
     LOG(ERROR) << "term ended by a broken promise epoch=" << term_->epoch()
                << " item=" << broken.item().path << " reason=" << broken.what();
     std::optional<QuarantineEntry> item;
@@ -391,9 +507,8 @@ void Candidate::Serve(Event event) {
       item = broken.item();
     }
     Resign(std::string("broken promise: ") + broken.what(), std::move(item));
-    return;
+    return false;
   }
-  AfterTerm();
 }
 
 void Candidate::AfterTerm() {
@@ -401,7 +516,7 @@ void Candidate::AfterTerm() {
     checking_office_ = true;
     out_.push_back(ReadOffice{});
   }
-  if (term_->loaded() && !fenced_ && !announced_active_) {
+  if (term_->loaded() && !fenced_ && !blind_ && !announced_active_) {
     announced_active_ = true;
     Publish("elected");
     vacant_since_.reset();
@@ -453,7 +568,6 @@ void Candidate::Publish(const std::string& reason) {
     }
   } else if (office_ && office_->taken) {
     office.holder = office_->holder;
-    office.epoch = office_->epoch;
   }
   out_.push_back(std::move(office));
 }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -46,6 +47,9 @@ class Candidate {
   /// The term, once it has loaded the cluster; null otherwise. For queries on the loop's thread.
   const Controller* term() const;
   bool active() const { return term() != nullptr; }
+  /// What keeps it from being a candidate, or from serving, and what helps; empty: nothing that it
+  /// knows of. Whether there is a session is for others to say.
+  std::string waiting_for() const;
   /// Requests of callers that have not been answered yet.
   size_t requests_open() const;
 
@@ -67,32 +71,44 @@ class Candidate {
   void ToTerm(Event event);
   void Refuse(const Event& event);
 
-  /// Hands an event to the term; its broken promise ends the term (R12).
+  /// Hands an event to the term.
   void Serve(Event event);
+  /// Does something in the term; its broken promise ends the term (R12), and false is returned.
+  bool InTerm(const std::function<void()>& step);
   /// Looks at what the term has come to after an event.
   void AfterTerm();
   void CheckOffice(const OfficeRead& event);
   void Follow(const OfficeRead& event);
+  /// Our own session holds the office, and we serve no term.
+  void FollowOurselves(const OfficeRead& event);
   bool HeldByUs(const OfficeRead& event) const;
   void Claim();
   void StartTerm(ControllerEpoch epoch, ControllerEpochVersion version);
   /// Ends the term; open requests are answered.
   void FinishTerm(const std::string& reason);
   void Resign(const std::string& reason, std::optional<QuarantineEntry> quarantine);
+  /// The term stops sending and writing until the office is found ours.
+  void FenceTerm(const std::string& why);
+  /// Claims nothing for a while, longer each time.
+  void PauseClaims();
   void Publish(const std::string& reason);
+  /// Tells people what hinders us, again and again while it lasts; empty: nothing does any more.
+  void Report(const char* what, const std::string& problem);
   void RetryAfter(Duration delay);
-  void RefuseRoot(const std::string& why);
+  void RefuseRoot(const char* what, const std::string& why);
 
   CandidateOptions options_;
   Stage stage_ = Stage::kNoSession;
   uint64_t generation_ = 0;
   int64_t session_id_ = 0;
-  bool fenced_ = false;
+  bool fenced_ = false;  ///< By the clock: no contact with ZooKeeper.
+  bool blind_ = false;   ///< The term's office is in doubt and cannot be read: it is fenced, too.
   bool stopping_ = false;
   bool retry_wanted_ = false;  ///< Read root or office again at `retry_at_`.
   Instant retry_at_;
   Duration resign_backoff_{0};
   Instant no_claim_before_;
+  Instant no_resignation_before_;
   std::optional<OfficeRead> office_;  ///< As last read.
   std::optional<Instant> vacant_since_;
   std::unique_ptr<Controller> term_;
@@ -101,7 +117,9 @@ class Candidate {
   bool second_look_ = false;          ///< The office did not look like ours: read once more.
   ControllerEpoch highest_epoch_{0};  ///< That we have heard of.
   ControllerEpoch claimed_{0};        ///< The epoch that the last claim would give us.
-  std::string root_refusal_;          ///< As last logged.
+  std::string problem_;               ///< As last reported; empty: nothing hinders us.
+  std::string claim_problem_;         ///< Why ZooKeeper refuses our claims; empty: it does not.
+  Instant report_again_at_;
   Instant now_;
   Actions out_;
   TermIds ids_;

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "controller/core/invariant.h"
+#include "controller/core/topic_rules.h"
 
 namespace regent::controller {
 
@@ -18,6 +19,7 @@ uint32_t Cluster::AddTopic(TopicRef identity, TopicRead read, int32_t min_insync
   topic.partitions.resize(read.assignment.size());
   by_name_[topic.identity->name] = index;
   by_id_[topic.identity->id] = index;
+  by_collision_key_.emplace(CollisionKey(topic.identity->name), topic.identity->name);
   ++counts_.topics;
   for (size_t i = 0; i < read.assignment.size(); ++i) {
     const PartitionRef ref{index, static_cast<int32_t>(i)};
@@ -46,6 +48,17 @@ std::optional<uint32_t> Cluster::FindTopic(TopicId id) const {
   return found == by_id_.end() ? std::nullopt : std::optional(found->second);
 }
 
+std::optional<std::string> Cluster::FindCollision(const std::string& name) const {
+  const std::string key = CollisionKey(name);
+  for (auto at = by_collision_key_.lower_bound({key, ""});
+       at != by_collision_key_.end() && at->first == key; ++at) {
+    if (at->second != name) {
+      return at->second;
+    }
+  }
+  return std::nullopt;
+}
+
 void Cluster::SetTopicGone(uint32_t index) {
   Topic& gone = topics_[index];
   if (gone.gone) {
@@ -60,6 +73,7 @@ void Cluster::SetTopicGone(uint32_t index) {
     }
   }
   by_name_.erase(gone.identity->name);
+  by_collision_key_.erase({CollisionKey(gone.identity->name), gone.identity->name});
   by_id_.erase(gone.identity->id);
 }
 
@@ -195,8 +209,10 @@ bool Cluster::ClearReplicaProblem(PartitionRef ref, BrokerId id) {
 }
 
 void Cluster::ClearReplicaProblems(BrokerId id) {
-  replica_problems_.erase(replica_problems_.lower_bound({id, PartitionRef{}}),
-                          replica_problems_.lower_bound({id.Next(), PartitionRef{}}));
+  const auto first = replica_problems_.lower_bound({id, PartitionRef{}});
+  const auto last = std::find_if(first, replica_problems_.end(),
+                                 [id](const auto& problem) { return problem.first.first != id; });
+  replica_problems_.erase(first, last);
 }
 
 const ReplicaProblem* Cluster::FindReplicaProblem(PartitionRef ref, BrokerId id) const {

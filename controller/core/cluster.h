@@ -89,10 +89,12 @@ class Cluster {
   uint32_t AddTopic(TopicRef identity, TopicRead read, int32_t min_insync_replicas);
   std::optional<uint32_t> FindTopic(const std::string& name) const;
   std::optional<uint32_t> FindTopic(TopicId id) const;
-  void SetTopicGone(uint32_t topic);
+  void SetTopicGone(uint32_t index);
   const std::vector<Topic>& topics() const { return topics_; }
   Topic& topic(uint32_t index) { return topics_[index]; }
   const Topic& topic(uint32_t index) const { return topics_[index]; }
+  /// A topic other than `name` whose metrics would bear the same name.
+  std::optional<std::string> FindCollision(const std::string& name) const;
   /// Topics by name, without those that are gone.
   const std::map<std::string, uint32_t>& topics_by_name() const { return by_name_; }
 
@@ -107,13 +109,13 @@ class Cluster {
   /// Whether anything may be decided or said about the partition.
   bool Usable(PartitionRef ref) const;
   TopicPartition Name(PartitionRef ref) const { return {topics_[ref.topic].identity, ref.index}; }
-  std::optional<PartitionRef> Find(TopicId topic, int32_t index) const;
-  std::optional<PartitionRef> Find(const std::string& topic, int32_t index) const;
+  std::optional<PartitionRef> Find(TopicId id, int32_t index) const;
+  std::optional<PartitionRef> Find(const std::string& name, int32_t index) const;
   /// Puts an acknowledged state into memory and keeps counts and indices.
   void SetState(PartitionRef ref, PartitionState state, PartitionEpoch epoch, Instant now);
   /// How each replica stands, for the deciders.
   std::vector<ReplicaView> Views(PartitionRef ref) const;
-  ReplicaStanding Standing(PartitionRef ref, BrokerId broker) const;
+  ReplicaStanding Standing(PartitionRef ref, BrokerId id) const;
 
   // --- Brokers ---
 
@@ -126,12 +128,12 @@ class Cluster {
 
   // --- Problems ---
 
-  void SetReplicaProblem(PartitionRef ref, BrokerId broker, ReplicaProblem problem);
+  void SetReplicaProblem(PartitionRef ref, BrokerId id, ReplicaProblem problem);
   /// Returns whether there was one.
-  bool ClearReplicaProblem(PartitionRef ref, BrokerId broker);
+  bool ClearReplicaProblem(PartitionRef ref, BrokerId id);
   /// Forgets all problems of a broker that has gone.
-  void ClearReplicaProblems(BrokerId broker);
-  const ReplicaProblem* FindReplicaProblem(PartitionRef ref, BrokerId broker) const;
+  void ClearReplicaProblems(BrokerId id);
+  const ReplicaProblem* FindReplicaProblem(PartitionRef ref, BrokerId id) const;
 
   void SetProblem(const std::string& item, std::string problem) {
     problems_[item] = std::move(problem);
@@ -144,7 +146,7 @@ class Cluster {
   /// Counts everything anew; tests compare it with counts().
   ClusterCounts Recount() const;
   /// When a replica left the ISR in this term; nothing if before.
-  std::optional<Instant> OutOfSyncSince(PartitionRef ref, BrokerId broker) const;
+  std::optional<Instant> OutOfSyncSince(PartitionRef ref, BrokerId id) const;
 
   std::string cluster_id;
 
@@ -155,6 +157,7 @@ class Cluster {
   std::vector<Topic> topics_;
   std::map<std::string, uint32_t> by_name_;
   std::map<TopicId, uint32_t> by_id_;
+  std::set<std::pair<std::string, std::string>> by_collision_key_;  ///< Key and name.
   std::map<BrokerId, Broker> brokers_;
   std::map<std::pair<BrokerId, PartitionRef>, ReplicaProblem> replica_problems_;
   std::map<std::pair<PartitionRef, BrokerId>, Instant> out_of_sync_since_;

@@ -56,7 +56,7 @@ void Controller::Impl::Handle(Event event, Instant now, Actions& out) {
 }
 
 void Controller::Impl::Flush() {
-  if (!loaded) {
+  if (!term.loaded) {
     return;
   }
   writer.Pump();
@@ -66,16 +66,17 @@ void Controller::Impl::Flush() {
 // --- Loading ---
 
 void Controller::Impl::On(ClusterLoaded& event) {
-  if (event.term != term.epoch() || loaded) {
+  if (event.term != term.epoch() || term.loaded) {
     return;
   }
   if (!event.snapshot.ok()) {
     LOG(WARNING) << "load failed epoch=" << term.epoch() << " reason=" << event.snapshot.error();
+    load_problem = event.snapshot.error().message;
     load_again_at_ = term.now() + kLoadRetry;
     return;
   }
   Load(std::move(*event.snapshot));
-  loaded = true;
+  load_problem.clear();
   if (auto early = std::exchange(early_brokers_, std::nullopt)) {
     membership.Take(*early);
   }
@@ -94,12 +95,16 @@ void Controller::Impl::Load(ClusterSnapshot snapshot) {
     term.cluster.SetProblem(problem.substr(0, space),
                             space == std::string::npos ? problem : problem.substr(space + 1));
   }
-  Quarantine(snapshot.quarantine, snapshot);
+  for (QuarantineEntry& entry : snapshot.quarantine) {
+    const std::string path = entry.path;
+    term.quarantine[path] = std::move(entry);
+  }
   for (TopicRead& topic : snapshot.topics) {
     topics.Adopt(std::move(topic));
   }
   // Agents are registered once the topics are known: their full state is then complete.
   membership.Begin(snapshot.brokers, snapshot.stopping);
+  term.loaded = true;
   for (uint32_t t = 0; t < term.cluster.topics().size(); ++t) {
     for (int32_t i = 0; static_cast<size_t>(i) < term.cluster.topic(t).partitions.size(); ++i) {
       writer.Queue({t, i});
@@ -114,46 +119,13 @@ void Controller::Impl::Load(ClusterSnapshot snapshot) {
             << " problems=" << term.cluster.problems().size();
 }
 
-void Controller::Impl::Quarantine(const std::vector<QuarantineEntry>& entries,
-                                  ClusterSnapshot& snapshot) {
-  std::map<std::string, const QuarantineEntry*> by_path;
-  for (const QuarantineEntry& entry : entries) {
-    by_path[entry.path] = &entry;
-  }
-  if (by_path.empty()) {
-    return;
-  }
-  const auto why = [&](const std::string& path, int32_t version) -> std::string {
-    const auto found = by_path.find(path);
-    if (found == by_path.end() || found->second->node_version != version) {
-      return {};
-    }
-    return "in quarantine since controller epoch " +
-           std::to_string(found->second->controller_epoch.value()) + ": " + found->second->reason;
-  };
-  for (TopicRead& topic : snapshot.topics) {
-    if (std::string reason = why(TopicNode(topic.name), topic.node_version); !reason.empty()) {
-      topic.problem = std::move(reason);
-    }
-    for (size_t i = 0; i < topic.states.size(); ++i) {
-      PartitionStateRead& state = topic.states[i];
-      const std::string path =
-          TopicNode(topic.name) + "/partitions/" + std::to_string(i) + "/state";
-      if (std::string reason = why(path, state.epoch.value()); !reason.empty()) {
-        state.kind = PartitionStateRead::Kind::kUnreadable;
-        state.problem = std::move(reason);
-      }
-    }
-  }
-}
-
 // --- The store ---
 
 void Controller::Impl::On(BrokersRead& event) {
   if (event.term != term.epoch()) {
     return;
   }
-  if (!loaded) {
+  if (!term.loaded) {
     early_brokers_ = std::move(event);
     return;
   }
@@ -164,7 +136,7 @@ void Controller::Impl::On(TopicsListed& event) {
   if (event.term != term.epoch()) {
     return;
   }
-  if (!loaded) {
+  if (!term.loaded) {
     early_topics_ = std::move(event);
     return;
   }
@@ -175,7 +147,7 @@ void Controller::Impl::On(PreferredElectionFound& event) {
   if (event.term != term.epoch()) {
     return;
   }
-  if (!loaded) {
+  if (!term.loaded) {
     early_election_ = std::move(event);
     return;
   }
@@ -274,7 +246,7 @@ void Controller::Impl::ReplicaRefused(BrokerId broker, const Announcer::Digest::
 // --- Callers ---
 
 void Controller::Impl::On(const AlterPartitionAsked& event) {
-  if (!loaded) {
+  if (!term.loaded) {
     term.Emit(AnswerAlterPartition{.request = event.request,
                                    .response = {.answer = AlterAnswer::kNotController,
                                                 .controller_epoch = term.epoch(),
@@ -301,6 +273,7 @@ void Controller::Impl::On(const Ticked& /*event*/) {
   }
   term.Tick();
   writer.Tick();
+  alters.Tick();
   announcer.Tick();
   elections.Tick();
   topics.Tick();
@@ -363,7 +336,10 @@ void Controller::SettleDoubt() {
   impl_->term.SettleDoubt();
 }
 bool Controller::loaded() const {
-  return impl_->loaded;
+  return impl_->term.loaded;
+}
+const std::string& Controller::load_problem() const {
+  return impl_->load_problem;
 }
 ControllerEpoch Controller::epoch() const {
   return impl_->term.epoch();
@@ -373,6 +349,9 @@ ControllerEpochVersion Controller::licence() const {
 }
 const ClusterCounts& Controller::counts() const {
   return impl_->term.cluster.counts();
+}
+bool Controller::all_acknowledged() const {
+  return impl_->announcer.AllAcknowledged();
 }
 const TermCounters& Controller::counters() const {
   return impl_->term.counters;
@@ -388,7 +367,7 @@ const Cluster& Controller::cluster() const {
   return impl_->term.cluster;
 }
 bool Controller::quiet() const {
-  return impl_->loaded && impl_->announcer.Quiet() && impl_->writer.queue_size() == 0 &&
+  return impl_->term.loaded && impl_->announcer.Quiet() && impl_->writer.queue_size() == 0 &&
          impl_->term.writes_out() == 0;
 }
 

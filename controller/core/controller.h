@@ -17,13 +17,17 @@
 namespace regent::controller {
 
 struct TermOptions {
-  int write_ops_max = 400;       ///< ZooKeeper operations in one multi, the licence apart; 1–499.
-  int writes_in_flight_max = 8;  ///< Multis of partition states at a time.
-  int part_partitions_max = 8000;  ///< Partitions in one request: keeps it below 1 MiB (R9).
+  int write_ops_max = 400;  ///< ZooKeeper operations in one multi, the licence apart; 1–499.
+  size_t write_bytes_max = kWriteBytesMax;
+  int writes_in_flight_max = 8;                         ///< Multis of partition states at a time.
+  int part_partitions_max = 8000;                       ///< Partitions in one request to an agent.
+  size_t part_bytes_max = (size_t{1} << 20U) - 2048;    ///< And bytes, the header apart (R9).
   Duration retry_min = std::chrono::milliseconds(100);  ///< Of a control RPC; doubles.
   Duration retry_max = std::chrono::seconds(5);
   Duration problem_retry = std::chrono::seconds(5);  ///< Of a partition that an agent refused.
   Duration request_timeout = std::chrono::seconds(30);
+  /// Of an AlterPartition: below the 10 s after which an agent no longer listens.
+  Duration alter_timeout = std::chrono::seconds(8);
   int32_t default_min_insync_replicas = 1;
   int32_t partitions_per_topic_max = 10'000;
   /// Tests only: changes a decision before the core checks it, to see the check bite (R12).
@@ -86,6 +90,8 @@ class Controller {
   /// The office has been read, and is still ours under our licence.
   void SettleDoubt();
   bool loaded() const;
+  /// Why the cluster could not be loaded when last tried; empty if it is loading, or loaded.
+  const std::string& load_problem() const;
   ControllerEpoch epoch() const;
   ControllerEpochVersion licence() const;
 
@@ -93,10 +99,18 @@ class Controller {
 
   ClusterStatus Status() const;
   const ClusterCounts& counts() const;
+  /// Whether no agent has anything to acknowledge. Costs little while one has.
+  bool all_acknowledged() const;
   const TermCounters& counters() const;
   std::vector<BrokerStatus> Brokers() const;
+  /// Goes on with a list, by whole topics, until some `partitions` have been looked at; true when
+  /// it is complete.
+  bool ListTopics(ListTopicsWalk& walk, size_t partitions) const;
   std::vector<TopicSummary> Topics() const;
-  /// kNotFound names the topics (or the partition) that do not exist.
+  /// kNotFound names the topic (or the partition) that does not exist.
+  Result<DescribeWalk> BeginDescription(DescribeSpec spec) const;
+  /// Goes on with a description until `partitions` have been looked at; true when it is complete.
+  bool Describe(DescribeWalk& walk, Instant now, size_t partitions) const;
   Result<std::vector<TopicDescription>> Describe(const DescribeSpec& spec, Instant now) const;
   size_t requests_open() const;
   /// Whether the broker is still registered in this term's memory.

@@ -39,7 +39,7 @@ class Controller::Impl final : public PartitionListener {
   ElectionDesk elections;
   TopicDesk topics;
   Membership membership;
-  bool loaded = false;
+  std::string load_problem;
 
  private:
   void On(ClusterLoaded& event);
@@ -54,7 +54,6 @@ class Controller::Impl final : public PartitionListener {
   void On(const Ticked& event);
 
   void Load(ClusterSnapshot snapshot);
-  void Quarantine(const std::vector<QuarantineEntry>& entries, ClusterSnapshot& snapshot);
   void Refused(const Announcer::Digest& digest);
   void ReplicaRefused(BrokerId broker, const Announcer::Digest::Refusal& refusal);
   void Flush();

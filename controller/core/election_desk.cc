@@ -114,17 +114,34 @@ void ElectionDesk::Take(const ElectLeadersAsked& event) {
   }
 }
 
+bool ElectionDesk::IsObeyed(const PreferredElectionRead& election) const {
+  return znode_ && election.exists && election.czxid == znode_->czxid &&
+         election.version == znode_->version;
+}
+
 void ElectionDesk::Take(const PreferredElectionRead& election) {
-  if (!election.problem.empty()) {
+  if (std::exchange(znode_in_doubt_, false)) {
+    if (IsObeyed(election)) {
+      ZnodeSettled();  // It has not been deleted.
+      return;
+    }
+    znode_.reset();
+  }
+  if (!election.exists || election.problem.empty()) {
+    term_.cluster.ClearProblem(kElectionNode);
+  } else {
     term_.cluster.SetProblem(kElectionNode, election.problem + ": correct or delete the node");
     return;
   }
-  term_.cluster.ClearProblem(kElectionNode);
-  if (znode_version_) {
+  if (znode_) {
     next_ = election;  // One at a time.
     return;
   }
-  znode_version_ = election.version;
+  next_.reset();
+  if (!election.exists) {
+    return;
+  }
+  znode_ = {.czxid = election.czxid, .version = election.version};
   std::vector<PartitionRef> wanted;
   for (const auto& [topic, index] : election.partitions) {
     const auto ref = term_.cluster.Find(topic, index);
@@ -143,25 +160,35 @@ void ElectionDesk::Take(const PreferredElectionRead& election) {
 }
 
 void ElectionDesk::ZnodeSettled() {
-  if (!znode_version_ || !znode_left_.empty() || znode_deletion_out_) {
+  if (!znode_ || !znode_left_.empty() || znode_deletion_out_ || znode_in_doubt_) {
     return;
   }
-  const int32_t version = *znode_version_;
   znode_deletion_out_ = true;
-  term_.IssueWrite({DeletePreferredElection{.expected = version}},
-                   [this, version](const WriteOutcome& outcome) {
-                     znode_deletion_out_ = false;
-                     if (std::holds_alternative<WriteUnknown>(outcome)) {
-                       // A second deletion of the same version harms nobody.
-                       term_.Later([this] { ZnodeSettled(); });
-                       return;
-                     }
-                     znode_version_.reset();
-                     if (const auto next = std::exchange(next_, std::nullopt);
-                         next && next->version != version) {
-                       Take(*next);
-                     }
-                   });
+  term_.IssueWrite({DeletePreferredElection{.expected = znode_->version}},
+                   [this](const WriteOutcome& outcome) { ZnodeDeleted(outcome); });
+}
+
+void ElectionDesk::ZnodeDeleted(const WriteOutcome& outcome) {
+  znode_deletion_out_ = false;
+  if (std::holds_alternative<WriteUnknown>(outcome)) {
+    // Not repeated blindly: the tool may have made the node anew, in the same version (R3).
+    znode_in_doubt_ = true;
+    term_.Later([this] { ReadZnode(); });
+    return;
+  }
+  const auto next = std::exchange(next_, std::nullopt);
+  const bool another = next && !IsObeyed(*next);
+  znode_.reset();
+  if (another) {
+    Take(*next);
+  }
+}
+
+void ElectionDesk::ReadZnode() {
+  if (znode_in_doubt_) {
+    term_.Emit(ReadPreferredElection{term_.epoch()});
+    term_.Later([this] { ReadZnode(); });
+  }
 }
 
 void ElectionDesk::Settle(PartitionRef ref, bool elected) {

@@ -43,14 +43,23 @@ class ElectionDesk {
   std::string WhyNot(PartitionRef ref) const;
   void Finish(std::map<RequestId, Open>::iterator open);
   void ZnodeSettled();
+  void ZnodeDeleted(const WriteOutcome& outcome);
+  /// It is not known whether the node has been deleted: it is read before anything else (R3).
+  void ReadZnode();
+  bool IsObeyed(const PreferredElectionRead& election) const;
 
   Term& term_;
   PartitionWriter& writer_;
   std::map<RequestId, Open> open_;
   std::map<PartitionRef, std::vector<Waiter>> waiting_;
-  std::optional<int32_t> znode_version_;  ///< Of the election node that is being obeyed.
+  struct Znode {
+    Zxid czxid{0};
+    int32_t version = 0;
+  };
+  std::optional<Znode> znode_;  ///< The election node that is being obeyed.
   std::set<PartitionRef> znode_left_;
   bool znode_deletion_out_ = false;
+  bool znode_in_doubt_ = false;                ///< It may have been deleted: nobody knows.
   std::optional<PreferredElectionRead> next_;  ///< What stood there the next time.
 };
 

@@ -56,13 +56,14 @@ struct RootPrepared {
 /// The office as it stands; read at the core's request and again whenever its watch fires.
 struct OfficeRead {
   uint64_t generation = 0;
-  bool readable = false;  ///< False: ask again.
+  bool readable = false;  ///< False: ask again; `problem` says what went wrong, and what helps.
   bool taken = false;
   /// The holder; nothing if its node cannot be read (then somebody holds it all the same).
   std::optional<ControllerRegistration> holder;
   int64_t holder_session = 0;  ///< The ephemeral's owner.
   ControllerEpoch epoch{0};    ///< Value of /controller_epoch, 0 if absent.
   std::optional<ControllerEpochVersion> epoch_version;  ///< Nothing if the node is absent.
+  /// Also of what is readable: why nobody can be believed to hold it, though it is taken.
   std::string problem;
 };
 
@@ -71,6 +72,8 @@ struct ClaimDone {
   enum class Outcome { kWon, kLost, kUnknown } outcome = Outcome::kUnknown;
   ControllerEpoch epoch{0};
   ControllerEpochVersion epoch_version{0};
+  /// With kLost: why ZooKeeper refused the claim, if not because of another one.
+  std::string problem;
 };
 /// The fenced resignation has been answered, one way or the other.
 struct ResignDone {
@@ -108,6 +111,7 @@ struct PartitionsRead {
   /// In the order asked for; an error if ZooKeeper could not be read: ask again.
   Result<std::vector<PartitionStateRead>> states{std::vector<PartitionStateRead>{}};
 };
+/// Comes again whenever the node appears or goes.
 struct PreferredElectionFound {
   ControllerEpoch term{0};
   PreferredElectionRead election;

@@ -9,7 +9,7 @@
 namespace regent::controller {
 
 /// A promise of ours that does not hold in a term's memory. It ends the term, never the process
-/// (R12); only Candidate::Handle catches it.
+/// (R12); only the Candidate catches it.
 class InvariantBroken final : public std::exception {
  public:
   explicit InvariantBroken(QuarantineEntry item) : item_(std::move(item)) {}

@@ -38,7 +38,8 @@ std::variant<AlterAnswer, PartitionState> JudgeAlter(const AlterContext& context
   if (!WellFormed(context, item)) {
     return AlterAnswer::kInvalidRequest;
   }
-  if (SameMembers(state.isr, item.isr)) {
+  const bool recovering = state.recovery == LeaderRecovery::kRecovering;
+  if (SameMembers(state.isr, item.isr) && !recovering) {
     return AlterAnswer::kDone;
   }
   if (item.partition_epoch < context.epoch) {
@@ -49,14 +50,12 @@ std::variant<AlterAnswer, PartitionState> JudgeAlter(const AlterContext& context
       return AlterAnswer::kIneligibleReplica;
     }
   }
-  if (state.recovery == LeaderRecovery::kRecovering && item.isr.size() > 1) {
-    return AlterAnswer::kInvalidRequest;
-  }
   PartitionState next = state;
   next.isr.clear();
   for (const IsrMember& member : item.isr) {
     next.isr.push_back(member.id);
   }
+  next.recovery = LeaderRecovery::kRecovered;  // A leader that vouches for an ISR has recovered.
   next.controller_epoch = context.term;
   return next;
 }

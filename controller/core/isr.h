@@ -24,8 +24,9 @@ struct AlterContext {
 /// Judges one item of an AlterPartition against the acknowledged state (R8, architecture §8): a
 /// final answer, or the state to write. The order of the checks is the reference's:
 /// behind → fenced → sender leads → shape of the ISR (what is ill-formed is so at any version) →
-/// nothing to change (KAFKA-14144, before the version) → partition epoch → members added →
-/// a recovering leader stays alone in its ISR.
+/// nothing to change (KAFKA-14144, before the version) → partition epoch → members added. The
+/// first AlterPartition of a recovering leader ends the recovery, whatever ISR it names: our
+/// leaders have nothing to do for one that they would not have done by then.
 std::variant<AlterAnswer, PartitionState> JudgeAlter(const AlterContext& context,
                                                      const AlterPartitionItem& item);
 

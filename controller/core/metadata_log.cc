@@ -58,6 +58,14 @@ std::vector<BrokerEndpoint> MetadataLog::LiveBrokers() const {
   return live;
 }
 
+PartFiller MetadataLog::FillerFor(bool with_brokers) const {
+  PartFiller::Limits limits = limits_;
+  if (with_brokers) {
+    limits.bytes = BytesBesideBrokers(cluster_, limits.bytes);
+  }
+  return {cluster_, limits};
+}
+
 std::shared_ptr<const MetadataLog::Snapshot> MetadataLog::TakeSnapshot(uint64_t full_state_number,
                                                                        bool incomplete) {
   if (auto latest = latest_.lock(); latest && latest->brokers == brokers_ &&
@@ -67,7 +75,7 @@ std::shared_ptr<const MetadataLog::Snapshot> MetadataLog::TakeSnapshot(uint64_t 
   }
   std::vector<MetadataUpdate> parts(1);
   parts.front().brokers = LiveBrokers();
-  size_t in_part = 0;
+  PartFiller filler = FillerFor(true);
   for (uint32_t t = 0; t < cluster_.topics().size(); ++t) {
     const Topic& topic = cluster_.topic(t);
     if (topic.gone || !topic.announced) {
@@ -78,12 +86,12 @@ std::shared_ptr<const MetadataLog::Snapshot> MetadataLog::TakeSnapshot(uint64_t 
       if (!p.has_state() || p.unreadable) {
         continue;
       }
-      if (in_part == part_partitions_max_) {
+      if (!filler.Take({t, i})) {
         parts.emplace_back();
-        in_part = 0;
+        filler.Clear();
+        filler.Take({t, i});
       }
       TopicOf(parts.back(), t).partitions.push_back(FaceOf({t, i}));
-      ++in_part;
     }
   }
   auto snapshot = std::make_shared<Snapshot>();
@@ -104,15 +112,15 @@ MetadataLog::Stretch MetadataLog::Read(uint64_t cursor, uint64_t brokers_known) 
   const bool with_brokers = brokers_known != brokers_;
   for (const Stretch& recent : recent_) {
     if (recent.from == cursor && recent.brokers == brokers_ &&
-        recent.with_brokers == with_brokers &&
-        (recent.cursor == end() || recent.cursor - recent.from >= part_partitions_max_)) {
+        recent.with_brokers == with_brokers && (recent.cursor == end() || recent.full)) {
       return recent;
     }
   }
   Stretch stretch{.from = cursor,
-                  .cursor = std::min<uint64_t>(end(), cursor + part_partitions_max_),
+                  .cursor = std::min<uint64_t>(end(), cursor + limits_.partitions),
                   .brokers = brokers_,
                   .with_brokers = with_brokers,
+                  .full = cursor + limits_.partitions <= end(),
                   .update = nullptr};
   auto update = std::make_shared<MetadataUpdate>();
   if (with_brokers) {
@@ -120,11 +128,18 @@ MetadataLog::Stretch MetadataLog::Read(uint64_t cursor, uint64_t brokers_known) 
   }
   // Sorted, so that a topic stands once; a partition that changed again later comes later.
   std::set<PartitionRef> refs;
+  PartFiller filler = FillerFor(with_brokers);
   for (uint64_t at = cursor; at < stretch.cursor; ++at) {
     const PartitionRef ref = entries_[at - base_];
-    if (cluster_.at(ref).published == Revision(at + 1)) {
-      refs.insert(ref);
+    if (cluster_.at(ref).published != Revision(at + 1)) {
+      continue;
     }
+    if (!filler.Take(ref)) {
+      stretch.cursor = at;
+      stretch.full = true;
+      break;
+    }
+    refs.insert(ref);
   }
   for (const PartitionRef ref : refs) {
     const Topic& topic = cluster_.topic(ref.topic);

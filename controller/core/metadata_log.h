@@ -7,6 +7,7 @@
 
 #include "common/model/control.h"
 #include "controller/core/cluster.h"
+#include "controller/core/part_filler.h"
 
 namespace regent::controller {
 
@@ -27,11 +28,11 @@ class MetadataLog {
     uint64_t cursor = 0;
     uint64_t brokers = 0;  ///< Version of the broker list after it.
     bool with_brokers = false;
+    bool full = false;  ///< There was no room for more.
     std::shared_ptr<const MetadataUpdate> update;
   };
 
-  MetadataLog(Cluster& cluster, int part_partitions_max)
-      : cluster_(cluster), part_partitions_max_(static_cast<size_t>(part_partitions_max)) {}
+  MetadataLog(Cluster& cluster, PartFiller::Limits limits) : cluster_(cluster), limits_(limits) {}
 
   /// The partition's public face has changed.
   void Publish(PartitionRef ref);
@@ -55,11 +56,13 @@ class MetadataLog {
 
  private:
   MetadataPartition FaceOf(PartitionRef ref) const;
-  MetadataTopic& TopicOf(MetadataUpdate& update, uint32_t topic) const;
+  MetadataTopic& TopicOf(MetadataUpdate& update, uint32_t index) const;
   std::vector<BrokerEndpoint> LiveBrokers() const;
+  /// What one update may hold beside the brokers, if it names them.
+  PartFiller FillerFor(bool with_brokers) const;
 
   Cluster& cluster_;
-  size_t part_partitions_max_;
+  PartFiller::Limits limits_;
   uint64_t base_ = 0;
   std::deque<PartitionRef> entries_;
   uint64_t brokers_ = 1;

@@ -15,6 +15,13 @@ namespace {
 
 constexpr Duration kReadRetry = std::chrono::milliseconds(100);
 constexpr Duration kWriteRetry = std::chrono::seconds(1);
+/// One partition may need three: the topic's directory, its own, and the state.
+constexpr int kPartitionOpsMax = 3;
+
+std::string WhyNoneFollows(LeaderEpoch epoch) {
+  return "no leader epoch can follow " + std::to_string(epoch.value()) +
+         ": it was written by hand; delete the topic and make it anew";
+}
 
 /// Why a state that was read cannot be obeyed; empty if it can.
 std::string WhyUnusable(const PartitionState& state, const BrokerList& replicas) {
@@ -44,6 +51,9 @@ bool PartitionWriter::Urgent(PartitionRef ref) const {
 }
 
 void PartitionWriter::Queue(PartitionRef ref) {
+  if (!term_.loaded) {
+    return;
+  }
   if (!term_.cluster.Usable(ref)) {
     DropWishes(ref);
     return;
@@ -88,11 +98,32 @@ std::optional<PartitionRef> PartitionWriter::Next() {
 
 void PartitionWriter::WantAlter(PartitionRef ref, WaitingAlter alter) {
   if (!term_.cluster.Usable(ref)) {
-    listener_.OnAlterSettled(alter, AlterAnswer::kUnknownPartition);
+    // An earlier attempt may stand under what cannot be read: that is no refusal (R3).
+    listener_.OnAlterSettled(alter, AlterAnswer::kUnknownOutcome);
     return;
   }
   wishes_[ref].alters.push_back(std::move(alter));
   Queue(ref);
+}
+
+void PartitionWriter::WithdrawAlter(PartitionRef ref, RequestId request) {
+  if (const auto out = alters_out_.find(ref);
+      out != alters_out_.end() && out->second.request == request) {
+    alters_out_.erase(out);
+  }
+  if (const auto unsure = unsure_.find(ref);
+      unsure != unsure_.end() && unsure->second.alter && unsure->second.alter->request == request) {
+    unsure->second.alter.reset();
+  }
+  const auto found = wishes_.find(ref);
+  if (found == wishes_.end()) {
+    return;
+  }
+  std::erase_if(found->second.alters,
+                [&](const WaitingAlter& alter) { return alter.request == request; });
+  if (found->second.alters.empty() && !found->second.preferred) {
+    wishes_.erase(found);
+  }
 }
 
 void PartitionWriter::WantPreferred(PartitionRef ref) {
@@ -134,8 +165,8 @@ void PartitionWriter::Pump() {
 }
 
 bool PartitionWriter::Fits(const Batch& batch) const {
-  // The next partition may need three: the topic's directory, its own, and the state.
-  return batch.zookeeper_ops + 3 <= std::min(term_.options().write_ops_max, kZooKeeperOpsMax);
+  return batch.zookeeper_ops + kPartitionOpsMax <=
+         std::min({term_.options().write_ops_max, kZooKeeperOpsMax, batch_ops_max_});
 }
 
 bool PartitionWriter::Decide(PartitionRef ref, Batch& batch) {
@@ -147,9 +178,14 @@ bool PartitionWriter::Decide(PartitionRef ref, Batch& batch) {
   }
   std::optional<Item> item = Decision(ref);
   if (!item) {
+    EndComplaint(ref);
     if (Settled(ref)) {
       listener_.OnSettled(ref);
     }
+    return true;
+  }
+  if (item->next.leader_epoch > kLeaderEpochMax) {
+    LeaveAlone(ref, WhyNoneFollows(p.state.leader_epoch), {.epoch = p.epoch, .czxid = p.czxid});
     return true;
   }
   CheckState(ref, item->next);
@@ -164,9 +200,9 @@ bool PartitionWriter::Decide(PartitionRef ref, Batch& batch) {
     batch.directory_op = batch.ops.size();
     batch.ops.push_back(CreatePartitionsDirectory{topic.identity});
     ++batch.zookeeper_ops;
+    batch.bytes += StoreBytes(batch.ops.back());
   }
-  AddToBatch(std::move(*item), batch);
-  return true;
+  return AddToBatch(std::move(*item), batch);
 }
 
 std::optional<PartitionWriter::Item> PartitionWriter::Decision(PartitionRef ref) {
@@ -287,24 +323,31 @@ void PartitionWriter::CheckState(PartitionRef ref, const PartitionState& next) c
   }
 }
 
-void PartitionWriter::AddToBatch(Item item, Batch& batch) {
+bool PartitionWriter::AddToBatch(Item item, Batch& batch) {
   Partition& p = term_.cluster.at(item.partition);
+  StoreOp op = SetPartitionState{.partition = term_.cluster.Name(item.partition),
+                                 .state = item.next,
+                                 .expected = item.expected};
+  if (item.cause == WriteCause::kInitial) {
+    op = CreatePartitionState{.partition = term_.cluster.Name(item.partition),
+                              .state = item.next,
+                              .with_directory = !p.has_directory};
+  }
+  const size_t bytes = StoreBytes(op);
+  if (!batch.items.empty() && batch.bytes + bytes > term_.options().write_bytes_max) {
+    Requeue(item);
+    return false;
+  }
   p.busy = true;
   item.op = batch.ops.size();
-  if (item.cause == WriteCause::kInitial) {
-    batch.ops.push_back(CreatePartitionState{.partition = term_.cluster.Name(item.partition),
-                                             .state = item.next,
-                                             .with_directory = !p.has_directory});
-  } else {
-    batch.ops.push_back(SetPartitionState{.partition = term_.cluster.Name(item.partition),
-                                          .state = item.next,
-                                          .expected = item.expected});
-  }
-  batch.zookeeper_ops += ZooKeeperOps(batch.ops.back());
+  batch.zookeeper_ops += ZooKeeperOps(op);
+  batch.bytes += bytes;
+  batch.ops.push_back(std::move(op));
   if (item.alter) {
     alters_out_[item.partition] = *item.alter;
   }
   batch.items.push_back(std::move(item));
+  return true;
 }
 
 void PartitionWriter::Send(Batch batch) {
@@ -319,6 +362,11 @@ void PartitionWriter::Send(Batch batch) {
 
 void PartitionWriter::Done(Batch& batch, const WriteOutcome& outcome) {
   --in_flight_;
+  for (Item& item : batch.items) {
+    if (item.alter && alters_out_.erase(item.partition) == 0) {
+      item.alter.reset();  // Withdrawn meanwhile.
+    }
+  }
   std::visit(Overloaded{[&](const WriteApplied& applied) { Applied(batch, applied.zxid); },
                         [&](const WriteRefused& refused) { Refused(batch, refused); },
                         [&](const WriteFenced&) {
@@ -343,10 +391,10 @@ void PartitionWriter::Done(Batch& batch, const WriteOutcome& outcome) {
 
 void PartitionWriter::Release(PartitionRef ref) {
   term_.cluster.at(ref).busy = false;
-  alters_out_.erase(ref);
 }
 
 void PartitionWriter::Applied(Batch& batch, Zxid zxid) {
+  batch_ops_max_ = std::min(2 * batch_ops_max_, kZooKeeperOpsMax);
   if (batch.directory_of) {
     TopicDirectoryDone(*batch.directory_of, true);
   }
@@ -363,6 +411,7 @@ void PartitionWriter::ItemApplied(Item& item, Zxid zxid) {
     return;
   }
   Release(ref);
+  EndComplaint(ref);
   CountElection(item, p.state);
   p.departed &= ~item.departed;
   const bool first = item.cause == WriteCause::kInitial;
@@ -405,7 +454,7 @@ void PartitionWriter::CountElection(const Item& item, const PartitionState& befo
     case WriteCause::kAlter:
     case WriteCause::kLiveness: break;
   }
-  if (next.leader_epoch != before.leader_epoch) {
+  if (next.leader_epoch != before.leader_epoch && next.leader != kNoBroker) {
     const bool announced =
         before.leader != kNoBroker &&
         term_.cluster.Standing(item.partition, before.leader) == ReplicaStanding::kStopping;
@@ -458,8 +507,11 @@ void PartitionWriter::DropWishes(PartitionRef ref) {
   }
   const Wishes wishes = std::move(found->second);
   wishes_.erase(found);
+  // Under what cannot be read there may stand what was asked for: no refusal (R3).
+  const AlterAnswer answer = term_.cluster.topic(ref.topic).gone ? AlterAnswer::kUnknownPartition
+                                                                 : AlterAnswer::kUnknownOutcome;
   for (const WaitingAlter& alter : wishes.alters) {
-    listener_.OnAlterSettled(alter, AlterAnswer::kUnknownPartition);
+    listener_.OnAlterSettled(alter, answer);
   }
   if (wishes.preferred) {
     listener_.OnPreferredSettled(ref, false);
@@ -468,13 +520,18 @@ void PartitionWriter::DropWishes(PartitionRef ref) {
 
 void PartitionWriter::Refused(Batch& batch, const WriteRefused& refused) {
   using Reason = WriteRefused::Reason;
+  if (!refused.failed_op) {
+    batch_ops_max_ = std::max(batch.zookeeper_ops / 2, kPartitionOpsMax);
+  }
+  // What is refused all by itself is to blame.
+  const bool alone = !refused.failed_op && batch.items.size() == 1;
   const bool directory_to_blame = batch.directory_of && refused.failed_op == batch.directory_op;
   if (batch.directory_of) {
     TopicDirectoryDone(*batch.directory_of,
                        directory_to_blame && refused.reason == Reason::kExists);
   }
   for (Item& item : batch.items) {
-    const bool to_blame = directory_to_blame || item.op == refused.failed_op;
+    const bool to_blame = alone || directory_to_blame || item.op == refused.failed_op;
     if (!to_blame || (directory_to_blame && refused.reason == Reason::kExists)) {
       Requeue(item);
       continue;
@@ -499,6 +556,7 @@ void PartitionWriter::Refused(Batch& batch, const WriteRefused& refused) {
       case Reason::kOther:
         LOG(WARNING) << "write refused partition=" << term_.cluster.Name(item.partition)
                      << " reason=" << refused.message;
+        Complain(item.partition, refused.message);
         QueueLater(item.partition);
         break;
     }
@@ -578,46 +636,108 @@ void PartitionWriter::Forget(uint32_t topic) {
   for (int32_t i = 0; i < count; ++i) {
     const PartitionRef ref{topic, i};
     term_.cluster.ClearProblem(StateNode(term_.cluster.Name(ref)));
+    left_alone_.Remove(ref);
+    left_alone_at_.erase(ref);
+    complained_.erase(ref);
     DropWishes(ref);
     listener_.OnSettled(ref);
   }
 }
 
-bool PartitionWriter::Adopt(PartitionRef ref, const PartitionStateRead& read) {
-  Partition& p = term_.cluster.at(ref);
+// --- What is wrong, for people ---
+
+void PartitionWriter::Complain(PartitionRef ref, const std::string& reason) {
+  complained_.insert(ref);
+  term_.cluster.SetProblem(StateNode(term_.cluster.Name(ref)),
+                           "ZooKeeper refuses its write, which is tried again: " + reason);
+}
+
+void PartitionWriter::EndComplaint(PartitionRef ref) {
+  if (!complained_.empty() && complained_.erase(ref) > 0) {
+    term_.cluster.ClearProblem(StateNode(term_.cluster.Name(ref)));
+  }
+}
+
+void PartitionWriter::LeaveAlone(PartitionRef ref, const std::string& problem, StateVersion at) {
   const std::string node = StateNode(term_.cluster.Name(ref));
-  std::string problem = read.problem;
+  const auto known = term_.cluster.problems().find(node);
+  if (known == term_.cluster.problems().end() || known->second != problem) {
+    LOG(ERROR) << "znode left alone path=" << node << " reason=" << problem;
+    term_.cluster.SetProblem(node, problem);
+  }
+  term_.cluster.at(ref).unreadable = true;
+  left_alone_.Add(ref);
+  left_alone_at_[ref] = at;
+  complained_.erase(ref);
+  DropWishes(ref);
+  listener_.OnSettled(ref);
+}
+
+std::string PartitionWriter::WhyLeftAlone(PartitionRef ref, const PartitionStateRead& read) {
+  const Partition& p = term_.cluster.at(ref);
+  if (!term_.quarantine.empty()) {
+    if (std::string why =
+            term_.WhyQuarantined(StateNode(term_.cluster.Name(ref)), read.epoch.value());
+        !why.empty()) {
+      return why;
+    }
+  }
+  const std::string later = "a leader epoch above " + std::to_string(p.state.leader_epoch.value());
   switch (read.kind) {
     case PartitionStateRead::Kind::kMissing:
-      if (!p.has_state()) {
-        return true;
+      if (!p.has_state() && !p.unreadable) {
+        return {};
       }
-      problem = "the node has disappeared: put it back, or delete the topic";
       listener_.OnStateMissing(ref);
-      break;
-    case PartitionStateRead::Kind::kUnreadable: break;
-    case PartitionStateRead::Kind::kFound:
-      problem = WhyUnusable(read.state, p.replicas);
-      if (read.state.controller_epoch > term_.epoch()) {
-        term_.DoubtOffice();  // If the office is ours all the same, the item is left alone.
-        problem = "controller epoch " + std::to_string(read.state.controller_epoch.value()) +
-                  " wrote it, and this term is " + std::to_string(term_.epoch().value());
-      }
-      if (problem.empty() && p.has_state() &&
-          (read.epoch < p.epoch || read.state.leader_epoch < p.state.leader_epoch)) {
-        problem = "it has gone back in time: it was deleted and made anew by hand";
-      }
-      break;
+      return "the node has disappeared: put it back with " + later + ", or delete the topic";
+    case PartitionStateRead::Kind::kUnreadable: return read.problem;
+    case PartitionStateRead::Kind::kFound: break;
   }
-  if (!problem.empty()) {
-    p.unreadable = true;
-    term_.cluster.SetProblem(node, problem);
-    LOG(ERROR) << "znode left alone path=" << node << " reason=" << problem;
-    DropWishes(ref);
-    listener_.OnSettled(ref);
+  if (const auto at = left_alone_at_.find(ref); at != left_alone_at_.end() &&
+                                                at->second.epoch == read.epoch &&
+                                                at->second.czxid == read.czxid) {
+    return term_.cluster.problems().at(StateNode(term_.cluster.Name(ref)));  // It is the same.
+  }
+  if (read.state.controller_epoch > term_.epoch()) {
+    term_.DoubtOffice();  // If the office is ours all the same, the item is left alone.
+    return "controller epoch " + std::to_string(read.state.controller_epoch.value()) +
+           " wrote it, and this term is " + std::to_string(term_.epoch().value());
+  }
+  if (std::string why = WhyUnusable(read.state, p.replicas); !why.empty()) {
+    return why;
+  }
+  if (read.state.leader_epoch >= kLeaderEpochMax) {
+    return WhyNoneFollows(read.state.leader_epoch);
+  }
+  if (!p.has_state()) {
+    return {};
+  }
+  // A node made anew counts its versions from 0 again: agents believe it in a new leader epoch
+  // only.
+  const bool made_anew = read.czxid != p.czxid;
+  const bool back = made_anew
+                        ? read.state.leader_epoch <= p.state.leader_epoch
+                        : read.epoch < p.epoch || read.state.leader_epoch < p.state.leader_epoch;
+  return back ? "it has gone back in time: it was deleted and made anew by hand, and needs " + later
+              : std::string();
+}
+
+bool PartitionWriter::Adopt(PartitionRef ref, const PartitionStateRead& read) {
+  Partition& p = term_.cluster.at(ref);
+  if (const std::string problem = WhyLeftAlone(ref, read); !problem.empty()) {
+    LeaveAlone(ref, problem, {.epoch = read.epoch, .czxid = read.czxid});
     return false;
   }
-  if (p.has_state() && read.epoch == p.epoch) {
+  const bool mended = std::exchange(p.unreadable, false);
+  if (mended) {
+    const std::string node = StateNode(term_.cluster.Name(ref));
+    LOG(INFO) << "znode obeyed again path=" << node << " version=" << read.epoch;
+    term_.cluster.ClearProblem(node);
+    left_alone_.Remove(ref);
+    left_alone_at_.erase(ref);
+  }
+  if (read.kind == PartitionStateRead::Kind::kMissing ||
+      (p.has_state() && read.epoch == p.epoch && !mended)) {
     return true;
   }
   p.czxid = read.czxid;
@@ -646,6 +766,9 @@ void PartitionWriter::Tick() {
   while (!decisions_due_.empty() && decisions_due_.begin()->first <= term_.now()) {
     Queue(decisions_due_.begin()->second);
     decisions_due_.erase(decisions_due_.begin());
+  }
+  if (const std::vector<PartitionRef> again = left_alone_.Due(term_.now()); !again.empty()) {
+    ReadBack(again);
   }
 }
 

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "controller/core/announcer.h"
+#include "controller/core/left_alone.h"
 #include "controller/core/term.h"
 
 namespace regent::controller {
@@ -52,11 +53,15 @@ class PartitionWriter {
   PartitionWriter(Term& term, Announcer& announcer, PartitionListener& listener)
       : term_(term), announcer_(announcer), listener_(listener) {}
 
-  /// The partition may need a decision.
+  /// The partition may need a decision. While the term loads nothing is queued: who is urgent can
+  /// only be told once the brokers are known (R6).
   void Queue(PartitionRef ref);
   void QueueHosted(BrokerId broker);
   /// Asks for an ISR change; OnAlterSettled follows.
   void WantAlter(PartitionRef ref, WaitingAlter alter);
+  /// The request has been answered: what of it still waits for the partition is not wanted any
+  /// more.
+  void WithdrawAlter(PartitionRef ref, RequestId request);
   /// Asks for the preferred leader; OnPreferredSettled follows.
   void WantPreferred(PartitionRef ref);
   /// The topic has gone: whoever waits for its partitions hears so.
@@ -93,6 +98,11 @@ class PartitionWriter {
     std::optional<uint32_t> directory_of;  ///< The topic whose /partitions it creates.
     size_t directory_op = 0;               ///< By which operation.
     int zookeeper_ops = 0;
+    size_t bytes = 0;
+  };
+  struct StateVersion {
+    PartitionEpoch epoch;
+    Zxid czxid{0};
   };
   struct Wishes {
     std::deque<WaitingAlter> alters;
@@ -106,7 +116,8 @@ class PartitionWriter {
   std::optional<Item> Decision(PartitionRef ref);
   std::optional<Item> AlterDecision(PartitionRef ref);
   std::optional<Item> PreferredDecision(PartitionRef ref, const std::vector<ReplicaView>& views);
-  void AddToBatch(Item item, Batch& batch);
+  /// False if the batch is full for it; then it is queued again.
+  bool AddToBatch(Item item, Batch& batch);
   bool Fits(const Batch& batch) const;
   void Send(Batch batch);
 
@@ -115,6 +126,13 @@ class PartitionWriter {
   void ItemApplied(Item& item, Zxid zxid);
   void Refused(Batch& batch, const WriteRefused& refused);
   void Requeue(Item& item);
+  /// ZooKeeper refused the item's write for a reason of its own: people are to see it.
+  void Complain(PartitionRef ref, const std::string& reason);
+  void EndComplaint(PartitionRef ref);
+  /// Nothing is decided about the partition until its node has another version than that (R12).
+  void LeaveAlone(PartitionRef ref, const std::string& problem, StateVersion at);
+  /// Why what was read cannot be obeyed; empty if it can.
+  std::string WhyLeftAlone(PartitionRef ref, const PartitionStateRead& read);
   /// Takes the item's partition out of flight, its wish kept.
   void TakeBack(Item& item);
   /// The partitions are looked at again after a while.
@@ -126,7 +144,7 @@ class PartitionWriter {
   void Release(PartitionRef ref);
   void CountElection(const Item& item, const PartitionState& before);
   void CheckState(PartitionRef ref, const PartitionState& next) const;
-  void TopicDirectoryDone(uint32_t topic, bool exists);
+  void TopicDirectoryDone(uint32_t index, bool exists);
   void ReadDone(const std::vector<PartitionRef>& refs,
                 const Result<std::vector<PartitionStateRead>>& states);
   void TakeReading(PartitionRef ref, const PartitionStateRead& read);
@@ -141,11 +159,17 @@ class PartitionWriter {
   /// Partitions that wait for the directory of their topic.
   std::map<uint32_t, std::vector<PartitionRef>> waiting_for_directory_;
   int in_flight_ = 0;
+  /// Halved when a write is refused and no operation is to blame, doubled by each that succeeds.
+  int batch_ops_max_ = kZooKeeperOpsMax;
   std::multimap<Instant, std::vector<PartitionRef>> reads_due_;
   std::multimap<Instant, PartitionRef> decisions_due_;
   std::map<PartitionRef, WaitingAlter> alters_out_;  ///< Their write is out.
   /// Writes whose outcome is unknown, until the partition has been read (R3).
   std::map<PartitionRef, Item> unsure_;
+  static constexpr size_t kStatesLookedAtMax = 100;
+  LeftAlone<PartitionRef> left_alone_{kStatesLookedAtMax};
+  std::map<PartitionRef, StateVersion> left_alone_at_;
+  std::set<PartitionRef> complained_;  ///< ZooKeeper refuses their write.
 };
 
 }  // namespace regent::controller

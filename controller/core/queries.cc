@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <limits>
 #include <utility>
 
 #include "controller/core/controller.h"
@@ -8,6 +9,8 @@
 
 namespace regent::controller {
 namespace {
+
+constexpr size_t kProblemsShown = 1000;
 
 std::string BrokerName(BrokerId id) {
   return "broker " + std::to_string(id.value());
@@ -37,6 +40,15 @@ std::string WhyNoLeader(const Cluster& cluster, PartitionRef ref) {
                WhyOut(cluster, ref, member) + ")";
   }
   return "no member of the ISR is live; waiting for " + waiting;
+}
+
+/// Why ZooKeeper does not take what was decided; empty if nothing is known of that.
+std::string WhyNotWritten(const Cluster& cluster, PartitionRef ref) {
+  if (cluster.problems().empty()) {
+    return {};
+  }
+  const auto problem = cluster.problems().find(StateNode(cluster.Name(ref)));
+  return problem == cluster.problems().end() ? "" : problem->second;
 }
 
 std::string WhyNotPreferred(const Cluster& cluster, PartitionRef ref) {
@@ -93,6 +105,8 @@ PartitionDescription DescribeOne(const Controller::Impl& impl, PartitionRef ref,
     if (problem != cluster.problems().end()) {
       d.explanation += ": " + problem->second;
     }
+  } else if (std::string refused = WhyNotWritten(cluster, ref); !refused.empty()) {
+    d.explanation = std::move(refused);
   } else if (!p.has_state() || p.state.leader == kNoBroker) {
     d.explanation = WhyNoLeader(cluster, ref);
   } else if (p.state.leader != p.replicas.front()) {
@@ -115,6 +129,11 @@ ClusterStatus Controller::Status() const {
     }
   }
   for (const auto& [item, problem] : cluster.problems()) {
+    if (status.problems.size() == kProblemsShown) {
+      status.problems.push_back(
+          "and " + std::to_string(cluster.problems().size() - kProblemsShown) + " more");
+      break;
+    }
     status.problems.push_back(item + ": " + problem);
   }
   return status;
@@ -146,11 +165,12 @@ std::vector<BrokerStatus> Controller::Brokers() const {
   return list;
 }
 
-std::vector<TopicSummary> Controller::Topics() const {
+bool Controller::ListTopics(ListTopicsWalk& walk, size_t partitions) const {
   const Cluster& cluster = impl_->term.cluster;
-  std::vector<TopicSummary> list;
-  for (const auto& [name, index] : cluster.topics_by_name()) {
-    const Topic& topic = cluster.topic(index);
+  const auto& topics = cluster.topics_by_name();
+  auto next = walk.last ? topics.upper_bound(*walk.last) : topics.begin();
+  for (size_t seen = 0; next != topics.end() && seen < partitions; ++next) {
+    const Topic& topic = cluster.topic(next->second);
     TopicSummary summary;
     summary.topic = topic.identity;
     summary.partitions = static_cast<int32_t>(topic.partitions.size());
@@ -160,51 +180,94 @@ std::vector<TopicSummary> Controller::Topics() const {
       summary.under_replicated += LetThrough(PartitionFilter::kUnderReplicated, topic, p) ? 1 : 0;
       summary.under_min_isr += LetThrough(PartitionFilter::kUnderMinIsr, topic, p) ? 1 : 0;
     }
-    list.push_back(std::move(summary));
+    walk.summaries.push_back(std::move(summary));
+    walk.last = next->first;
+    seen += topic.partitions.size();
   }
-  return list;
+  return next == topics.end();
 }
 
-Result<std::vector<TopicDescription>> Controller::Describe(const DescribeSpec& spec,
-                                                           Instant now) const {
+std::vector<TopicSummary> Controller::Topics() const {
+  ListTopicsWalk walk;
+  ListTopics(walk, std::numeric_limits<size_t>::max());
+  return std::move(walk.summaries);
+}
+
+Result<DescribeWalk> Controller::BeginDescription(DescribeSpec spec) const {
   const Cluster& cluster = impl_->term.cluster;
-  std::vector<uint32_t> wanted;
+  DescribeWalk walk;
   for (const std::string& name : spec.topics) {
     const auto index = cluster.FindTopic(name);
     if (!index) {
       return Error{ErrorCode::kNotFound, "topic '" + name + "' does not exist"};
     }
-    wanted.push_back(*index);
+    walk.topics.push_back(*index);
   }
   if (spec.topics.empty()) {
     for (const auto& [name, index] : cluster.topics_by_name()) {
-      wanted.push_back(index);
+      walk.topics.push_back(index);
     }
   }
-  std::vector<TopicDescription> list;
-  for (const uint32_t index : wanted) {
+  for (const uint32_t index : walk.topics) {
     const Topic& topic = cluster.topic(index);
-    const auto count = static_cast<int32_t>(topic.partitions.size());
-    if (spec.partition && (*spec.partition < 0 || *spec.partition >= count)) {
+    if (spec.partition &&
+        (*spec.partition < 0 || static_cast<size_t>(*spec.partition) >= topic.partitions.size())) {
       return Error{ErrorCode::kNotFound, "topic '" + topic.identity->name + "' has no partition " +
                                              std::to_string(*spec.partition)};
     }
-    TopicDescription d;
-    d.topic = topic.identity;
-    d.config = topic.config;
-    d.partition_count = count;
-    d.replication_factor = static_cast<int32_t>(topic.partitions.front().replicas.size());
-    for (int32_t i = 0; i < count; ++i) {
-      const Partition& p = topic.partitions[static_cast<size_t>(i)];
-      if ((!spec.partition || *spec.partition == i) && LetThrough(spec.filter, topic, p)) {
-        d.partitions.push_back(DescribeOne(*impl_, {index, i}, now));
+  }
+  walk.spec = std::move(spec);
+  return walk;
+}
+
+bool Controller::Describe(DescribeWalk& walk, Instant now, size_t partitions) const {
+  const Cluster& cluster = impl_->term.cluster;
+  size_t seen = 0;
+  while (walk.topic < walk.topics.size()) {
+    if (seen >= partitions) {
+      return false;
+    }
+    const uint32_t index = walk.topics[walk.topic];
+    const Topic& topic = cluster.topic(index);
+    const auto count = static_cast<int32_t>(topic.partitions.size());
+    if (walk.partition == 0) {
+      walk.described.push_back(
+          {.topic = topic.identity,
+           .config = topic.config,
+           .replication_factor = static_cast<int32_t>(topic.partitions.front().replicas.size()),
+           .partition_count = count,
+           .partitions = {}});
+    }
+    TopicDescription& d = walk.described.back();
+    for (; walk.partition < count; ++walk.partition) {
+      if (seen == partitions) {
+        return false;
+      }
+      ++seen;
+      const Partition& p = topic.partitions[static_cast<size_t>(walk.partition)];
+      if (walk.spec.partition.value_or(walk.partition) == walk.partition &&
+          LetThrough(walk.spec.filter, topic, p)) {
+        d.partitions.push_back(DescribeOne(*impl_, {index, walk.partition}, now));
       }
     }
-    if (spec.filter == PartitionFilter::kAll || !d.partitions.empty()) {
-      list.push_back(std::move(d));
+    // Gone since the walk began, or nothing of it is let through.
+    if (topic.gone || (walk.spec.filter != PartitionFilter::kAll && d.partitions.empty())) {
+      walk.described.pop_back();
     }
+    walk.partition = 0;
+    ++walk.topic;
   }
-  return list;
+  return true;
+}
+
+Result<std::vector<TopicDescription>> Controller::Describe(const DescribeSpec& spec,
+                                                           Instant now) const {
+  Result<DescribeWalk> walk = BeginDescription(spec);
+  if (!walk.ok()) {
+    return walk.error();
+  }
+  Describe(*walk, now, std::numeric_limits<size_t>::max());
+  return std::move(walk->described);
 }
 
 }  // namespace regent::controller

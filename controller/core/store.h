@@ -104,12 +104,16 @@ using StoreOp = std::variant<SetPartitionState,
 /// licence).
 int ZooKeeperOps(const StoreOp& op);
 inline constexpr int kZooKeeperOpsMax = 499;
+/// How many bytes of a write a StoreOp takes, never too few. A write of several operations may have
+/// so many (256 KiB with the licence); one large node may stand alone.
+size_t StoreBytes(const StoreOp& op);
+inline constexpr size_t kWriteBytesMax = 260'000;
 
 /// Everything in it happened, in one transaction.
 struct WriteApplied {
   Zxid zxid{0};  ///< Of the transaction: the czxid of what it created.
 };
-/// Nothing in it happened, because of one operation.
+/// Nothing in it happened: because of one operation, or because of them all.
 struct WriteRefused {
   enum class Reason {
     kExists,           ///< The node to be created is there.
@@ -118,7 +122,9 @@ struct WriteRefused {
     kMissing,  ///< The node, or its parent, is not there.
     kOther,
   };
-  size_t failed_op = 0;  ///< Index into the write's operations.
+  /// Index into the write's operations; nothing if none of them is to blame: together they are too
+  /// large, say.
+  std::optional<size_t> failed_op;
   Reason reason = Reason::kOther;
   std::string message;
 };
@@ -163,8 +169,12 @@ struct TopicRead {
   std::string problem;  ///< Not empty: the topic node (or its config) cannot be read, and why.
 };
 
+/// What stands at /admin/preferred_replica_election. Kafka's tool makes the node anew each time, in
+/// version 0: its czxid tells one from the next.
 struct PreferredElectionRead {
+  bool exists = true;
   int32_t version = 0;
+  Zxid czxid{0};
   std::vector<std::pair<std::string, int32_t>> partitions;
   std::string problem;
 };

@@ -83,6 +83,15 @@ void Term::SetFenced(bool fenced) {
   }
 }
 
+std::string Term::WhyQuarantined(const std::string& path, int32_t node_version) const {
+  const auto found = quarantine.find(path);
+  if (found == quarantine.end() || found->second.node_version != node_version) {
+    return {};
+  }
+  return "in quarantine since controller epoch " +
+         std::to_string(found->second.controller_epoch.value()) + ": " + found->second.reason;
+}
+
 std::string StateNode(const TopicPartition& partition) {
   return TopicNode(partition.topic->name) + "/partitions/" + std::to_string(partition.index) +
          "/state";

@@ -10,6 +10,7 @@
 #include "controller/core/actions.h"
 #include "controller/core/cluster.h"
 #include "controller/core/controller.h"
+#include "controller/core/left_alone.h"
 
 namespace regent::controller {
 
@@ -62,10 +63,19 @@ class Term {
   void SettleDoubt() { office_in_doubt_ = false; }
   bool office_in_doubt() const { return office_in_doubt_; }
 
+  /// Why the item is in quarantine as long as its znode has that version (R12); empty if it is not.
+  std::string WhyQuarantined(const std::string& path, int32_t node_version) const;
+
   Cluster cluster;
   TermCounters counters;
+  /// Brokers and topics are in memory: what is urgent can be told (R6).
+  bool loaded = false;
+  std::map<std::string, QuarantineEntry> quarantine;  ///< By path.
+  /// By name: their nodes cannot be used, so that what they hold is not in memory.
+  LeftAlone<std::string> topics_left_alone{kTopicsLookedAtMax};
 
  private:
+  static constexpr size_t kTopicsLookedAtMax = 10;
   static constexpr Duration kRetryPause = std::chrono::milliseconds(200);
 
   Controller::Options options_;

@@ -16,8 +16,6 @@ namespace {
 
 constexpr Duration kReadRetry = std::chrono::milliseconds(200);
 constexpr size_t kTopicsPerRead = 200;
-/// Above this many replicas the topic's node alone is large: the states go into later writes.
-constexpr size_t kReplicasBesideStates = 5000;
 
 }  // namespace
 
@@ -41,9 +39,8 @@ Status TopicDesk::CheckName(const std::string& name) const {
   if (name.find_first_of("._") == std::string::npos) {
     return Success{};
   }
-  const auto& topics = term_.cluster.topics_by_name();
-  if (const auto other = std::ranges::find_if(topics, collides); other != topics.end()) {
-    return refuse(other->first);
+  if (const auto other = term_.cluster.FindCollision(name)) {
+    return refuse(*other);
   }
   if (const auto other = std::ranges::find_if(creations_, collides); other != creations_.end()) {
     return refuse(other->first);
@@ -118,9 +115,12 @@ void TopicDesk::WriteCreation(const std::string& name) {
   ops.push_back(CreatePartitionsDirectory{creation.identity});
   // As many states as fit; the rest is completed like any partition without one.
   std::vector<PartitionState> states;
-  const size_t replicas = creation.assignment.size() * creation.assignment.front().size();
   int used = static_cast<int>(ops.size());
-  for (size_t i = 0; i < creation.assignment.size() && replicas <= kReplicasBesideStates; ++i) {
+  size_t bytes = 0;
+  for (const StoreOp& op : ops) {
+    bytes += StoreBytes(op);
+  }
+  for (size_t i = 0; i < creation.assignment.size(); ++i) {
     std::vector<ReplicaView> views;
     for (const BrokerId id : creation.assignment[i]) {
       const Broker* broker = term_.cluster.FindBroker(id);
@@ -131,10 +131,15 @@ void TopicDesk::WriteCreation(const std::string& name) {
     if (!state || used + 2 > std::min(term_.options().write_ops_max, kZooKeeperOpsMax)) {
       break;
     }
-    ops.push_back(CreatePartitionState{
+    CreatePartitionState op{
         .partition = {.topic = creation.identity, .index = static_cast<int32_t>(i)},
         .state = *state,
-        .with_directory = true});
+        .with_directory = true};
+    bytes += StoreBytes(op);
+    if (bytes > term_.options().write_bytes_max) {
+      break;
+    }
+    ops.push_back(std::move(op));
     states.push_back(std::move(*state));
     used += 2;
   }
@@ -199,7 +204,7 @@ void TopicDesk::CreationRefused(Creation& creation, const WriteRefused& refused)
   const std::string name = creation.spec.name;
   const bool exists = refused.reason == WriteRefused::Reason::kExists;
   const bool missing = refused.reason == WriteRefused::Reason::kMissing;
-  if (!creation.spec.configs.empty() && refused.failed_op == 0 &&
+  if (!creation.spec.configs.empty() && refused.failed_op == size_t{0} &&
       (creation.config_exists ? missing : exists)) {
     creation.config_exists = !creation.config_exists;
     WriteCreation(name);
@@ -299,6 +304,7 @@ void TopicDesk::Tick() {
     reads_due_.erase(reads_due_.begin());
     Read(std::move(names));
   }
+  Read(term_.topics_left_alone.Due(term_.now()));
 }
 
 void TopicDesk::Abandon() {
@@ -378,6 +384,10 @@ std::string TopicDesk::WhyUnusable(const TopicRead& read) const {
   if (!read.problem.empty()) {
     return read.problem;
   }
+  if (std::string why = term_.WhyQuarantined(TopicNode(read.name), read.node_version);
+      !why.empty()) {
+    return why;
+  }
   if (auto legal = CheckTopicName(read.name); !legal.ok()) {
     return legal.error().message;
   }
@@ -403,6 +413,7 @@ void TopicDesk::Adopt(TopicRead read) {
   const std::string node = TopicNode(read.name);
   const auto known = term_.cluster.FindTopic(read.name);
   if (!read.exists) {
+    term_.topics_left_alone.Remove(read.name);
     term_.cluster.ClearProblem(node);
     if (known) {
       LOG(WARNING) << "topic gone topic=" << read.name << " reason=its znode was removed";
@@ -410,12 +421,11 @@ void TopicDesk::Adopt(TopicRead read) {
     }
     return;
   }
-  const std::string problem = WhyUnusable(read);
-  if (!problem.empty()) {
-    term_.cluster.SetProblem(node, problem);
-    LOG(ERROR) << "znode left alone path=" << node << " reason=" << problem;
+  if (const std::string problem = WhyUnusable(read); !problem.empty()) {
+    LeaveAlone(read.name, problem);
     return;
   }
+  term_.topics_left_alone.Remove(read.name);
   term_.cluster.ClearProblem(node);
   if (known) {
     const TopicId id = term_.cluster.topic(*known).identity->id;
@@ -433,6 +443,16 @@ void TopicDesk::Adopt(TopicRead read) {
   auto identity =
       std::make_shared<const TopicIdentity>(TopicIdentity{.name = read.name, .id = *read.id});
   Include(std::move(identity), std::move(read));
+}
+
+void TopicDesk::LeaveAlone(const std::string& name, const std::string& problem) {
+  const std::string node = TopicNode(name);
+  const auto known = term_.cluster.problems().find(node);
+  if (known == term_.cluster.problems().end() || known->second != problem) {
+    LOG(ERROR) << "znode left alone path=" << node << " reason=" << problem;
+    term_.cluster.SetProblem(node, problem);
+  }
+  term_.topics_left_alone.Add(name);
 }
 
 void TopicDesk::SetGone(uint32_t topic) {
@@ -471,8 +491,9 @@ uint32_t TopicDesk::Include(TopicRef identity, TopicRead read) {
   topic.announced = true;
   for (size_t i = 0; i < topic.partitions.size(); ++i) {
     const PartitionRef ref{index, static_cast<int32_t>(i)};
-    if (i < states.size() && states[i].kind != PartitionStateRead::Kind::kMissing) {
-      topic.has_partitions_directory = true;
+    if (i < states.size()) {
+      topic.has_partitions_directory =
+          topic.has_partitions_directory || states[i].kind != PartitionStateRead::Kind::kMissing;
       writer_.Adopt(ref, states[i]);
     }
     writer_.Queue(ref);

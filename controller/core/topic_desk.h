@@ -58,6 +58,7 @@ class TopicDesk {
   void Answer(const std::string& name, std::optional<Error> error);
 
   uint32_t Include(TopicRef identity, TopicRead read);
+  void LeaveAlone(const std::string& name, const std::string& problem);
   void SetGone(uint32_t topic);
   void GiveId(TopicRead read);
   void Read(std::vector<std::string> names);

@@ -188,6 +188,7 @@ v1::ControllerInfo ToProto(const OfficeView& office) {
     }
   }
   info.set_active_here(office.active_here);
+  info.set_waiting_for(wire::ValidUtf8(office.waiting_for));
   return info;
 }
 

@@ -18,7 +18,10 @@ constexpr size_t kChangesQueuedMax = 64;
 
 std::string WhoHolds(const OfficeView& office) {
   if (!office.holder) {
-    return "nobody holds the office at the moment; try again in a few seconds";
+    return office.waiting_for.empty()
+               ? "nobody holds the office at the moment; try again in a few seconds"
+               : "nobody holds the office, as far as this process knows (" + office.waiting_for +
+                     ")";
   }
   std::string text = "controller " + std::to_string(office.holder->id.value());
   if (office.active_here) {
@@ -209,20 +212,55 @@ Error NoCandidate() {
   return Error{ErrorCode::kNotController, "no controller candidate runs in this process"};
 }
 
+Error TooMany() {
+  return Error{ErrorCode::kUnavailable,
+               "others are asking for all topics at the moment: try again, or name one topic"};
+}
+
 }  // namespace
+
+/// One query over many topics; its place is free again when it has been answered.
+class AdminService::WideQuery {
+ public:
+  explicit WideQuery(std::atomic<int>& open) : open_(open) {}
+  ~WideQuery() { --open_; }
+  WideQuery(const WideQuery&) = delete;
+  WideQuery& operator=(const WideQuery&) = delete;
+
+ private:
+  std::atomic<int>& open_;
+};
+
+std::shared_ptr<AdminService::WideQuery> AdminService::TakePlace() {
+  auto place = std::make_shared<WideQuery>(wide_queries_);
+  return ++wide_queries_ <= kWideQueriesMax ? std::move(place) : nullptr;
+}
+
+void AdminService::Reply(grpc::ServerUnaryReactor* reactor, std::function<void()> convert) {
+  // Shared, not copied: it holds the answer.
+  const auto shared = std::make_shared<const std::function<void()>>(std::move(convert));
+  const auto reply = [reactor, shared] {
+    (*shared)();
+    reactor->Finish(grpc::Status::OK);
+  };
+  if (!converter_.Post(reply)) {
+    reply();
+  }
+}
 
 grpc::ServerUnaryReactor* AdminService::GetClusterStatus(grpc::CallbackServerContext* context,
                                                          const v1::GetClusterStatusRequest*,
                                                          v1::GetClusterStatusResponse* response) {
   grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
-  const auto answer = [this, reactor, response](const Result<ClusterStatus>& status) {
-    if (status.ok()) {
-      Fill(*status, response);
-      Complete(response->mutable_header());
-    } else {
-      Fail(status.error(), response->mutable_header());
-    }
-    reactor->Finish(grpc::Status::OK);
+  const auto answer = [this, reactor, response](Result<ClusterStatus> status) {
+    Reply(reactor, [this, response, status = std::move(status)] {
+      if (status.ok()) {
+        Fill(*status, response);
+        Complete(response->mutable_header());
+      } else {
+        Fail(status.error(), response->mutable_header());
+      }
+    });
   };
   if (calls_ == nullptr) {
     answer(NoCandidate());
@@ -236,16 +274,16 @@ grpc::ServerUnaryReactor* AdminService::ListBrokers(grpc::CallbackServerContext*
                                                     const v1::ListBrokersRequest*,
                                                     v1::ListBrokersResponse* response) {
   grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
-  const auto answer = [this, reactor, response](const Result<std::vector<BrokerStatus>>& brokers) {
-    if (brokers.ok()) {
+  const auto answer = [this, reactor, response](Result<std::vector<BrokerStatus>> brokers) {
+    Reply(reactor, [this, response, brokers = std::move(brokers)] {
+      if (!brokers.ok()) {
+        return Fail(brokers.error(), response->mutable_header());
+      }
       for (const BrokerStatus& broker : *brokers) {
         Fill(broker, response->add_brokers());
       }
       Complete(response->mutable_header());
-    } else {
-      Fail(brokers.error(), response->mutable_header());
-    }
-    reactor->Finish(grpc::Status::OK);
+    });
   };
   if (calls_ == nullptr) {
     answer(NoCandidate());
@@ -259,19 +297,22 @@ grpc::ServerUnaryReactor* AdminService::ListTopics(grpc::CallbackServerContext* 
                                                    const v1::ListTopicsRequest*,
                                                    v1::ListTopicsResponse* response) {
   grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
-  const auto answer = [this, reactor, response](const Result<std::vector<TopicSummary>>& topics) {
-    if (topics.ok()) {
+  const std::shared_ptr<WideQuery> place = TakePlace();
+  const auto answer = [this, reactor, response, place](Result<std::vector<TopicSummary>> topics) {
+    Reply(reactor, [this, response, place, topics = std::move(topics)] {
+      if (!topics.ok()) {
+        return Fail(topics.error(), response->mutable_header());
+      }
       for (const TopicSummary& topic : *topics) {
         Fill(topic, response->add_topics());
       }
       Complete(response->mutable_header());
-    } else {
-      Fail(topics.error(), response->mutable_header());
-    }
-    reactor->Finish(grpc::Status::OK);
+    });
   };
   if (calls_ == nullptr) {
     answer(NoCandidate());
+  } else if (place == nullptr) {
+    answer(TooMany());
   } else {
     calls_->Topics(answer);
   }
@@ -282,24 +323,28 @@ grpc::ServerUnaryReactor* AdminService::DescribeTopics(grpc::CallbackServerConte
                                                        const v1::DescribeTopicsRequest* request,
                                                        v1::DescribeTopicsResponse* response) {
   grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
-  const auto answer = [this, reactor,
-                       response](const Result<std::vector<TopicDescription>>& topics) {
-    if (topics.ok()) {
+  Result<DescribeSpec> spec = FromProto(*request);
+  const bool wide = spec.ok() && spec->topics.size() != 1;
+  const std::shared_ptr<WideQuery> place = wide ? TakePlace() : nullptr;
+  const auto answer = [this, reactor, response,
+                       place](Result<std::vector<TopicDescription>> topics) {
+    Reply(reactor, [this, response, place, topics = std::move(topics)] {
+      if (!topics.ok()) {
+        return Fail(topics.error(), response->mutable_header());
+      }
       const int64_t now = wall_ms_();
       for (const TopicDescription& topic : *topics) {
         Fill(topic, now, response->add_topics());
       }
       Complete(response->mutable_header());
-    } else {
-      Fail(topics.error(), response->mutable_header());
-    }
-    reactor->Finish(grpc::Status::OK);
+    });
   };
-  Result<DescribeSpec> spec = FromProto(*request);
   if (calls_ == nullptr) {
     answer(NoCandidate());
   } else if (!spec.ok()) {
     answer(spec.error());
+  } else if (wide && place == nullptr) {
+    answer(TooMany());
   } else {
     calls_->Describe(*std::move(spec), answer);
   }
@@ -311,9 +356,10 @@ grpc::ServerUnaryReactor* AdminService::CreateTopic(grpc::CallbackServerContext*
                                                     v1::CreateTopicResponse* response) {
   grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
   const auto answer = [this, reactor, response](const CreateTopicResult& result) {
-    Fill(result, response);
-    Complete(response->mutable_header());
-    reactor->Finish(grpc::Status::OK);
+    Reply(reactor, [this, response, result] {
+      Fill(result, response);
+      Complete(response->mutable_header());
+    });
   };
   Result<CreateTopicSpec> spec = FromProto(*request);
   if (calls_ == nullptr) {
@@ -330,10 +376,11 @@ grpc::ServerUnaryReactor* AdminService::ElectLeaders(grpc::CallbackServerContext
                                                      const v1::ElectLeadersRequest* request,
                                                      v1::ElectLeadersResponse* response) {
   grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
-  const auto answer = [this, reactor, response](const ElectLeadersResult& result) {
-    Fill(result, response);
-    Complete(response->mutable_header());
-    reactor->Finish(grpc::Status::OK);
+  const auto answer = [this, reactor, response](ElectLeadersResult result) {
+    Reply(reactor, [this, response, result = std::move(result)] {
+      Fill(result, response);
+      Complete(response->mutable_header());
+    });
   };
   Result<ElectLeadersSpec> spec = FromProto(*request);
   if (calls_ == nullptr) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -8,6 +9,7 @@
 #include "regent/v1/admin.grpc.pb.h"
 
 #include "common/base/mutex.h"
+#include "common/runtime/loop.h"
 #include "controller/io/controller_calls.h"
 #include "controller/io/office_source.h"
 
@@ -15,7 +17,9 @@ namespace regent::controller {
 
 /// What operators ask, served by every broker and controller. Who is the controller is known
 /// everywhere; all else is answered by the active controller, and elsewhere by NOT_CONTROLLER with
-/// the name of the one that is. Non-blocking; gRPC's threads only convert.
+/// the name of the one that is. Non-blocking. Answers, which may speak of every partition, are
+/// turned into protobuf on a thread of the service: never on the loop that gives them. So many
+/// queries over the whole cluster are answered at a time; more of them are sent away.
 class AdminService final : public v1::Admin::CallbackService {
  public:
   /// `calls` is null in a process without a candidate. All outlive the service's server.
@@ -52,6 +56,13 @@ class AdminService final : public v1::Admin::CallbackService {
 
  private:
   class Watcher;
+  class WideQuery;
+  static constexpr int kWideQueriesMax = 4;
+
+  /// A place among those that ask for everything; null if all are taken.
+  std::shared_ptr<WideQuery> TakePlace();
+  /// Runs `convert`, then ends the call; not on the caller's thread.
+  void Reply(grpc::ServerUnaryReactor* reactor, std::function<void()> convert);
 
   /// Says who the controller is; in an error of NOT_CONTROLLER also in words.
   void Complete(v1::AnswerHeader* header) const;
@@ -65,6 +76,8 @@ class AdminService final : public v1::Admin::CallbackService {
   Mutex mutex_;
   bool ended_ GUARDED_BY(mutex_) = false;
   std::map<Watcher*, std::shared_ptr<Watcher>> watchers_ GUARDED_BY(mutex_);
+  std::atomic<int> wide_queries_ = 0;
+  Loop converter_{"admin"};  ///< Last: it ends first, and what it still does needs the rest.
 };
 
 }  // namespace regent::controller

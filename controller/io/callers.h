@@ -28,10 +28,10 @@ class Callers {
 
   RequestId Add(Caller caller);
   template <class Done, class Reply>
-  void Answer(RequestId request, const Reply& reply) {
+  void Answer(RequestId request, Reply reply) {
     const auto caller = waiting_.extract(request);
     CHECK(!caller.empty()) << "request " << request << " is answered twice or was never asked";
-    std::get<Done>(caller.mapped())(reply);
+    std::get<Done>(caller.mapped())(std::move(reply));
   }
   void AbandonAll();
 
@@ -65,7 +65,7 @@ class CallerInTransit {
 
 /// Likewise for a question, whatever its answer is.
 template <class T>
-void Abandon(const std::function<void(const Result<T>&)>& done) {
+void Abandon(const std::function<void(Result<T>)>& done) {
   done(Error{ErrorCode::kShuttingDown, "this process is ending; ask another controller"});
 }
 

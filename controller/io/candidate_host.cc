@@ -93,7 +93,7 @@ class CandidateHost::Impl {
             .wall_ms = WallMs,
             .on_cluster = options.on_cluster,
             .on_other_cluster = options.on_other_cluster,
-            .on_session = options.on_session,
+            .on_waiting = options.on_waiting,
             .on_left = [left, told = false]() mutable {
               if (!std::exchange(told, true)) {
                 left->set_value();
@@ -121,7 +121,7 @@ void CandidateHost::Start(std::optional<Endpoint> endpoint) {
   impl_->runner().Start(std::move(endpoint));
 }
 
-OfficeSource& CandidateHost::office() {
+OfficeBoard& CandidateHost::office() {
   return impl_->runner().office();
 }
 

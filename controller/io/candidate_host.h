@@ -24,15 +24,18 @@ struct CandidateHostOptions {
   /// `self.life` zero: one is drawn. `self.endpoint` is where this process serves the two services.
   CandidateOptions candidate;
   ZkClientFactory make_client;
-  /// Called once, on the candidate's thread, when it has found the cluster that it belongs to and
-  /// before it claims any office: the place to remember `known_cluster_id` (R10). A false answer
-  /// (the reason is logged there) keeps the candidate away from the office.
-  std::function<bool(const std::string& cluster_id)> on_cluster;
+  /// Called on the candidate's thread when it has found the cluster that it belongs to and before
+  /// it claims any office: the place to remember `known_cluster_id` (R10), without keeping that
+  /// thread waiting. `done` is called once, within the call or later, on any thread; false (the
+  /// reason is logged there) keeps the candidate away from the office, and it asks again.
+  std::function<void(const std::string& cluster_id, std::function<void(bool taken)> done)>
+      on_cluster;
   /// Called on the candidate's thread when ZooKeeper holds another cluster than
   /// `candidate.known_cluster_id`: the candidate stays away from the office.
   std::function<void(const std::string& cluster_id)> on_other_cluster;
-  /// Called on the candidate's thread whenever the session's state changes.
-  std::function<void(zk::SessionState)> on_session;
+  /// Called on the candidate's thread whenever that changes: what the candidate waits for, for
+  /// people; empty: nothing.
+  std::function<void(const std::string&)> on_waiting;
   uint64_t seed = 0;                                   ///< Of random ids; 0: the system's entropy.
   Duration agent_deadline = std::chrono::seconds(10);  ///< Of each control RPC.
 };
@@ -61,8 +64,9 @@ class CandidateHost {
   /// Opens the session and begins to run for the office. `endpoint`: where this process is to be
   /// reached, if that was not known before the server listened.
   void Start(std::optional<Endpoint> endpoint = std::nullopt);
-  /// Who is the controller, also when it is another process.
-  OfficeSource& office();
+  /// Who is the controller, also when it is another process. Others in this process may say there
+  /// what they wait for.
+  OfficeBoard& office();
   ControllerCalls& calls();
   /// The services Controller and Admin, to be registered with the process's server.
   std::vector<grpc::Service*> services();

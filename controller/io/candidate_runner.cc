@@ -10,6 +10,9 @@ namespace regent::controller {
 namespace {
 
 constexpr int kTicksPerSample = 20;
+/// What one task of the loop looks at for a query: a few milliseconds.
+constexpr size_t kPartitionsDescribedPerSlice = 1000;
+constexpr size_t kPartitionsCountedPerSlice = 20'000;
 constexpr Duration kComplainEvery = std::chrono::seconds(5);
 /// Until a cluster that could not be remembered is tried again.
 constexpr Duration kRememberRetry = std::chrono::seconds(5);
@@ -33,6 +36,27 @@ void Add(TermCounters& sum, const TermCounters& term) {
 
 }  // namespace
 
+/// To the loop, for answers that other threads give, perhaps when runner and loop have gone.
+class CandidateRunner::WayBack {
+ public:
+  explicit WayBack(Executor& executor) : executor_(&executor) {}
+
+  void Post(std::function<void()> task) EXCLUDES(mutex_) {
+    const MutexLock lock(mutex_);
+    if (executor_ != nullptr) {
+      executor_->Post(std::move(task));
+    }
+  }
+  void End() EXCLUDES(mutex_) {
+    const MutexLock lock(mutex_);
+    executor_ = nullptr;
+  }
+
+ private:
+  Mutex mutex_;
+  Executor* executor_ GUARDED_BY(mutex_);
+};
+
 CandidateRunner::CandidateRunner(CandidateRunnerOptions options,
                                  Executor& executor,
                                  ZkClientFactory make_client,
@@ -43,7 +67,11 @@ CandidateRunner::CandidateRunner(CandidateRunnerOptions options,
       rng_(options_.seed),
       make_client_(std::move(make_client)),
       candidate_(std::make_unique<Candidate>(options_.candidate)),
-      alive_(std::make_shared<int>()) {}
+      waiting_for_(WaitingFor()),
+      way_back_(std::make_shared<WayBack>(executor)),
+      alive_(std::make_shared<bool>(true)) {
+  office_.SetWaiting("candidate", waiting_for_);
+}
 
 CandidateRunner::~CandidateRunner() {
   Close();
@@ -65,8 +93,8 @@ void CandidateRunner::Open(const std::optional<Endpoint>& endpoint) {
 }
 
 bool CandidateRunner::OnLoop(std::function<void()> task) {
-  return executor_.Post([alive = std::weak_ptr<int>(alive_), task = std::move(task)] {
-    if (!alive.expired()) {
+  return executor_.Post([alive = alive_, task = std::move(task)] {
+    if (*alive) {
       task();
     }
   });
@@ -89,7 +117,8 @@ void CandidateRunner::Close() {
     return;
   }
   closed_ = true;
-  alive_ = nullptr;
+  *alive_ = false;
+  way_back_->End();
   events_.clear();
   callers_.AbandonAll();
   for (const auto& departure : std::exchange(departures_, {})) {
@@ -112,13 +141,12 @@ void CandidateRunner::Tick() {
   }
   Deliver(Ticked{});
   ComplainOfSilence();
+  TellWaiting();
   if (ticks_++ % kTicksPerSample == 0) {
     SampleMetrics();
   }
-  executor_.PostAt(now + options_.tick, [this, alive = std::weak_ptr<int>(alive_), now] {
-    if (!alive.expired()) {
-      // How late a timer runs is how long an event waits.
-      queue_wait_max_ = std::max(queue_wait_max_, executor_.Now() - (now + options_.tick));
+  executor_.PostAt(now + options_.tick, [this, alive = alive_] {
+    if (*alive) {
       Tick();
     }
   });
@@ -135,6 +163,32 @@ void CandidateRunner::ComplainOfSilence() {
   }
 }
 
+std::string CandidateRunner::WaitingFor() const {
+  if (client_ == nullptr) {
+    return "not started yet";
+  }
+  if (client_->state() != zk::SessionState::kConnected) {
+    return std::string("no ZooKeeper session (") + zk::Name(client_->state()) +
+           "); check --zookeeper and the ensemble";
+  }
+  if (cluster_refused_) {
+    return "the data directory does not take this cluster; the log says why";
+  }
+  return candidate_->waiting_for();
+}
+
+void CandidateRunner::TellWaiting() {
+  std::string waiting_for = WaitingFor();
+  if (waiting_for == waiting_for_) {
+    return;
+  }
+  waiting_for_ = std::move(waiting_for);
+  office_.SetWaiting("candidate", waiting_for_);
+  if (options_.on_waiting) {
+    options_.on_waiting(waiting_for_);
+  }
+}
+
 // --- The session ---
 
 void CandidateRunner::OnSession(const zk::SessionEvent& event) {
@@ -145,9 +199,6 @@ void CandidateRunner::OnSession(const zk::SessionEvent& event) {
                 (lease_told_ || event.state == zk::SessionState::kLeaseEnded);
   LOG(INFO) << "candidate session state=" << event.state << " generation=" << event.generation
             << " session=0x" << std::hex << event.session_id << std::dec;
-  if (options_.on_session) {
-    options_.on_session(event.state);
-  }
   store_->OnSession(event);
   switch (event.state) {
     case zk::SessionState::kConnected:
@@ -163,6 +214,7 @@ void CandidateRunner::OnSession(const zk::SessionEvent& event) {
     case zk::SessionState::kDisconnected:
     case zk::SessionState::kAuthFailed: break;
   }
+  TellWaiting();
 }
 
 void CandidateRunner::OnWatch(const zk::WatchEvent& event) {
@@ -189,6 +241,7 @@ void CandidateRunner::Deliver(Event event) {
   }
   digesting_ = false;
   CheckDepartures();
+  TellWaiting();
 }
 
 bool CandidateRunner::LeaseEndedByClock() const {
@@ -213,9 +266,6 @@ void CandidateRunner::Digest(Event event) {
 void CandidateRunner::Note(const Event& event) {
   if (const auto* root = std::get_if<RootRead>(&event)) {
     cluster_id_ = root->cluster_id.value_or("");
-    if (!root->readable) {
-      LOG(WARNING) << "root not readable problem=\"" << root->problem << '"';
-    }
     const std::string& known = options_.candidate.known_cluster_id;
     if (options_.on_other_cluster && !known.empty() && root->cluster_id &&
         *root->cluster_id != known) {
@@ -230,7 +280,7 @@ void CandidateRunner::CountTerm() {
   const Controller* term = candidate_->term();
   if (term != nullptr) {
     this_term_ = term->counters();
-    if (failover_.settling() && term->Status().unacknowledged == 0) {
+    if (failover_.settling() && term->all_acknowledged()) {
       failover_.Settled(executor_.Now());
     }
   } else if (had_term_) {
@@ -259,6 +309,7 @@ void CandidateRunner::Perform(Action action) {
                  },
                  [this](const LoadCluster& a) { store_->Do(a); },
                  [this](const ReadBrokers& a) { store_->Do(a); },
+                 [this](const ReadPreferredElection& a) { store_->Do(a); },
                  [this](const ReadTopics& a) { store_->Do(a); },
                  [this](const ReadPartitions& a) { store_->Do(a); },
                  [this](const Write& a) { store_->Do(a); },
@@ -288,27 +339,39 @@ void CandidateRunner::Perform(Action action) {
                  [this](const AnswerCreateTopic& a) {
                    callers_.Answer<CreateTopicDone>(a.request, a.result);
                  },
-                 [this](const AnswerElectLeaders& a) {
-                   callers_.Answer<ElectLeadersDone>(a.request, a.result);
+                 [this](AnswerElectLeaders&& a) {
+                   callers_.Answer<ElectLeadersDone>(a.request, std::move(a.result));
                  },
              },
              std::move(action));
 }
 
 void CandidateRunner::Perform(const ReadOffice& action) {
-  if (!cluster_taken_ && options_.on_cluster) {
-    if (!options_.on_cluster(cluster_id_)) {
-      executor_.PostAt(executor_.Now() + kRememberRetry,
-                       [this, alive = std::weak_ptr<int>(alive_), action] {
-                         if (!alive.expired()) {
-                           Perform(action);
-                         }
-                       });
-      return;
-    }
+  if (cluster_taken_ || !options_.on_cluster) {
+    store_->Do(action);
+    return;
   }
-  cluster_taken_ = true;
-  store_->Do(action);
+  options_.on_cluster(cluster_id_, [this, alive = alive_, back = way_back_, action](bool taken) {
+    back->Post([this, alive, action, taken] {
+      if (*alive) {
+        ClusterAnswered(action, taken);
+      }
+    });
+  });
+}
+
+void CandidateRunner::ClusterAnswered(const ReadOffice& action, bool taken) {
+  cluster_taken_ = cluster_taken_ || taken;
+  cluster_refused_ = !cluster_taken_;
+  if (cluster_taken_) {
+    store_->Do(action);
+    return;
+  }
+  executor_.PostAt(executor_.Now() + kRememberRetry, [this, alive = alive_, action] {
+    if (*alive) {
+      Perform(action);
+    }
+  });
 }
 
 void CandidateRunner::Perform(const BeginTerm& action) {
@@ -349,9 +412,9 @@ void CandidateRunner::Perform(const PublishOffice& action) {
 
 template <class Send>
 void CandidateRunner::SendTo(BrokerId broker, CallId call, Send send) {
-  AgentTransport::Done done = [this, alive = std::weak_ptr<int>(alive_), broker,
+  AgentTransport::Done done = [this, alive = alive_, broker,
                                call](Result<ControlResponse> response) {
-    if (!alive.expired()) {
+    if (*alive) {
       Deliver(ControlAnswered{.broker = broker, .call = call, .response = std::move(response)});
     }
   };
@@ -391,7 +454,7 @@ void CandidateRunner::AlterPartition(AlterPartitionRequest request, AlterPartiti
 
 void CandidateRunner::ControlledShutdown(ControlledShutdownRequest request,
                                          ControlledShutdownDone done) {
-  Submit<ControlledShutdownAsked>(std::move(request), std::move(done));
+  Submit<ControlledShutdownAsked>(request, std::move(done));
 }
 
 void CandidateRunner::CreateTopic(CreateTopicSpec spec, CreateTopicDone done) {
@@ -420,16 +483,69 @@ void CandidateRunner::Brokers(QueryDone<std::vector<BrokerStatus>> done) {
                                    [](const Controller& term) { return term.Brokers(); });
 }
 
+template <class T>
+struct CandidateRunner::Slices {
+  using Step = std::function<std::optional<Result<T>>(const Controller&)>;
+
+  Slices(QueryDone<T> done, Step ask) : caller(std::move(done)), step(std::move(ask)) {}
+
+  CallerInTransit<QueryDone<T>> caller;
+  Step step;
+  std::optional<ControllerEpoch> term;  ///< In which it began.
+};
+
+template <class T>
+void CandidateRunner::QueryInSlices(
+    QueryDone<T> done, std::function<std::optional<Result<T>>(const Controller&)> step) {
+  NextSlice(std::make_shared<Slices<T>>(std::move(done), std::move(step)));
+}
+
+template <class T>
+void CandidateRunner::NextSlice(const std::shared_ptr<Slices<T>>& slices) {
+  OnLoop([this, slices] {
+    const Controller* term = candidate_->term();
+    if (term == nullptr || !active_here_ || slices->term.value_or(term->epoch()) != term->epoch()) {
+      slices->caller.Take()(NotActive());
+      return;
+    }
+    slices->term = term->epoch();
+    if (std::optional<Result<T>> answer = slices->step(*term)) {
+      slices->caller.Take()(*std::move(answer));
+    } else {
+      NextSlice(slices);  // Behind what has come in meanwhile.
+    }
+  });
+}
+
 void CandidateRunner::Topics(QueryDone<std::vector<TopicSummary>> done) {
-  Query<std::vector<TopicSummary>>(std::move(done),
-                                   [](const Controller& term) { return term.Topics(); });
+  using Answer = std::optional<Result<std::vector<TopicSummary>>>;
+  QueryInSlices<std::vector<TopicSummary>>(
+      std::move(done), [walk = ListTopicsWalk{}](const Controller& term) mutable -> Answer {
+        if (!term.ListTopics(walk, kPartitionsCountedPerSlice)) {
+          return std::nullopt;
+        }
+        return std::move(walk.summaries);
+      });
 }
 
 void CandidateRunner::Describe(DescribeSpec spec, QueryDone<std::vector<TopicDescription>> done) {
-  Query<std::vector<TopicDescription>>(std::move(done),
-                                       [this, spec = std::move(spec)](const Controller& term) {
-                                         return term.Describe(spec, executor_.Now());
-                                       });
+  using Answer = std::optional<Result<std::vector<TopicDescription>>>;
+  QueryInSlices<std::vector<TopicDescription>>(
+      std::move(done),
+      [this, spec = std::move(spec),
+       walk = std::optional<DescribeWalk>()](const Controller& term) mutable -> Answer {
+        if (!walk) {
+          Result<DescribeWalk> begun = term.BeginDescription(std::move(spec));
+          if (!begun.ok()) {
+            return begun.error();
+          }
+          walk = *std::move(begun);
+        }
+        if (!term.Describe(*walk, executor_.Now(), kPartitionsDescribedPerSlice)) {
+          return std::nullopt;
+        }
+        return std::move(walk->described);
+      });
 }
 
 // --- Departures and figures ---
@@ -471,19 +587,22 @@ void CandidateRunner::SampleMetrics() {
       sample.unacknowledged[broker.endpoint.id] = broker.unacknowledged;
     }
   }
-  sample.queue_wait_max = std::exchange(queue_wait_max_, Duration(0));
   sample.session = client_ ? client_->state() : zk::SessionState::kDisconnected;
   if (store_) {
     sample.writes_fenced = store_->counters().writes_fenced;
     sample.zookeeper_latency_max = store_->TakeLatencyMax();
   }
   const MutexLock lock(metrics_mutex_);
+  sample.zookeeper_latency_max =
+      std::max(sample.zookeeper_latency_max, metrics_.zookeeper_latency_max);
   metrics_ = std::move(sample);
 }
 
-ControllerMetrics CandidateRunner::metrics() const {
+ControllerMetrics CandidateRunner::metrics() {
   const MutexLock lock(metrics_mutex_);
-  return metrics_;
+  ControllerMetrics sample = metrics_;
+  metrics_.zookeeper_latency_max = Duration(0);
+  return sample;
 }
 
 }  // namespace regent::controller

@@ -32,14 +32,18 @@ struct CandidateRunnerOptions {
   CandidateOptions candidate;
   uint64_t seed = 0;                 ///< Of the ids it draws.
   std::function<int64_t()> wall_ms;  ///< For timestamps that people read.
-  /// Called once, when the candidate has found its cluster and before it looks at the office: the
-  /// place to remember the cluster (R10). False keeps it away from the office.
-  std::function<bool(const std::string& cluster_id)> on_cluster;
+  /// Called on the loop when the candidate has found its cluster and before it looks at the office:
+  /// the place to remember the cluster (R10), without keeping the loop waiting. `done` is called
+  /// once, within the call or later, on any thread; false keeps the candidate away from the office,
+  /// and it asks again.
+  std::function<void(const std::string& cluster_id, std::function<void(bool taken)> done)>
+      on_cluster;
   /// Called on the loop when ZooKeeper is found to hold another cluster than the one that the
   /// process belongs to: the candidate stays away from the office as long as that is so.
   std::function<void(const std::string& cluster_id)> on_other_cluster;
-  /// Called on the loop whenever the session's state changes.
-  std::function<void(zk::SessionState)> on_session;
+  /// Called on the loop whenever that changes: what the candidate waits for, for people; empty:
+  /// nothing, it follows the office or serves it.
+  std::function<void(const std::string&)> on_waiting;
   /// Called on the loop when the office has been left after RequestStop.
   std::function<void()> on_left;
   ReadBackoff backoff;
@@ -74,8 +78,9 @@ class CandidateRunner final : public ControllerCalls, private zk::SessionListene
   /// Ends the session without any further step; answers who still waits. Idempotent.
   void Close();
 
-  OfficeSource& office() { return office_; }
-  ControllerMetrics metrics() const EXCLUDES(metrics_mutex_);
+  OfficeBoard& office() { return office_; }
+  /// What is a longest time is the longest since the last call.
+  ControllerMetrics metrics() EXCLUDES(metrics_mutex_);
   /// Calls `gone` on the loop as soon as the term knows `broker` no more, or there is no term.
   void WhenDeparted(BrokerId broker, std::function<void()> gone);
 
@@ -104,6 +109,15 @@ class CandidateRunner final : public ControllerCalls, private zk::SessionListene
   void Submit(Ask ask, Done done);
   template <class T>
   void Query(QueryDone<T> done, std::function<Result<T>(const Controller&)> ask);
+  /// A question that takes several tasks of the loop: `step` is asked again, in the term that it
+  /// began in, until it has an answer.
+  template <class T>
+  void QueryInSlices(QueryDone<T> done,
+                     std::function<std::optional<Result<T>>(const Controller&)> step);
+  template <class T>
+  struct Slices;
+  template <class T>
+  void NextSlice(const std::shared_ptr<Slices<T>>& slices);
 
   void Open(const std::optional<Endpoint>& endpoint);
   void Tick();
@@ -114,6 +128,7 @@ class CandidateRunner final : public ControllerCalls, private zk::SessionListene
   void Note(const Event& event);
   void Perform(Action action);
   void Perform(const ReadOffice& action);
+  void ClusterAnswered(const ReadOffice& action, bool taken);
   void Perform(const BeginTerm& action);
   void Perform(const EndTerm& action);
   void Perform(const PublishOffice& action);
@@ -122,6 +137,10 @@ class CandidateRunner final : public ControllerCalls, private zk::SessionListene
   void SendTo(BrokerId broker, CallId call, Send send);
   void CheckDepartures();
   void ComplainOfSilence();
+  /// What is waited for, as it is now.
+  std::string WaitingFor() const;
+  /// Tells those who want to know, if it has changed.
+  void TellWaiting();
   void SampleMetrics();
   void CountTerm();
 
@@ -139,9 +158,11 @@ class CandidateRunner final : public ControllerCalls, private zk::SessionListene
   bool digesting_ = false;
   bool closed_ = false;
   bool cluster_taken_ = false;
+  bool cluster_refused_ = false;  ///< By on_cluster, when last asked.
   bool active_here_ = false;
   bool lease_told_ = false;
-  std::string cluster_id_;  ///< As last read from the root.
+  std::string cluster_id_;   ///< As last read from the root.
+  std::string waiting_for_;  ///< As last told.
   Callers callers_;
   std::vector<std::pair<BrokerId, std::function<void()>>> departures_;
   FailoverClock failover_;
@@ -152,11 +173,13 @@ class CandidateRunner final : public ControllerCalls, private zk::SessionListene
   TermCounters earlier_terms_;
   TermCounters this_term_;
   bool had_term_ = false;
-  Duration queue_wait_max_{0};
   mutable Mutex metrics_mutex_;
   ControllerMetrics metrics_ GUARDED_BY(metrics_mutex_);
 
-  std::shared_ptr<int> alive_;
+  class WayBack;
+  std::shared_ptr<WayBack> way_back_;
+  /// The pointer is for any thread, what it points to for the loop's: false once closed.
+  const std::shared_ptr<bool> alive_;
 };
 
 }  // namespace regent::controller

@@ -19,7 +19,7 @@ class ControllerCalls {
   using AlterPartitionDone = std::function<void(const AlterPartitionResponse&)>;
   using ControlledShutdownDone = std::function<void(const ControlledShutdownResponse&)>;
   using CreateTopicDone = std::function<void(const CreateTopicResult&)>;
-  using ElectLeadersDone = std::function<void(const ElectLeadersResult&)>;
+  using ElectLeadersDone = std::function<void(ElectLeadersResult)>;  ///< May be large: moved.
 
   virtual void AlterPartition(AlterPartitionRequest request, AlterPartitionDone done) = 0;
   virtual void ControlledShutdown(ControlledShutdownRequest request,
@@ -28,8 +28,9 @@ class ControllerCalls {
   virtual void CreateTopic(CreateTopicSpec spec, CreateTopicDone done) = 0;
   virtual void ElectLeaders(ElectLeadersSpec spec, ElectLeadersDone done) = 0;
 
+  /// What is asked may be large: it is gathered in slices, and moved.
   template <class T>
-  using QueryDone = std::function<void(const Result<T>&)>;
+  using QueryDone = std::function<void(Result<T>)>;
 
   virtual void Status(QueryDone<ClusterStatus> done) = 0;
   virtual void Brokers(QueryDone<std::vector<BrokerStatus>> done) = 0;

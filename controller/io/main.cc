@@ -160,12 +160,13 @@ int Run(const Flags& flags, const Settings& settings, ShutdownSignals& signals) 
   options.candidate.never_fence = flags.never_fence;
   options.candidate.term.default_min_insync_replicas = flags.default_min_insync_replicas;
   options.make_client = RealClients(zookeeper, settings.zookeeper);
-  options.on_cluster = [&directory](const std::string& cluster_id) {
+  options.on_cluster = [&directory](const std::string& cluster_id,
+                                    const std::function<void(bool)>& done) {
     const Status remembered = (*directory)->Remember(cluster_id);
     if (!remembered.ok()) {
       LOG(ERROR) << remembered.error().message;
     }
-    return remembered.ok();
+    done(remembered.ok());
   };
   options.on_other_cluster = [&](const std::string& cluster_id) {
     if (!other_cluster.exchange(true)) {
@@ -175,10 +176,9 @@ int Run(const Flags& flags, const Settings& settings, ShutdownSignals& signals) 
       ::kill(::getpid(), SIGTERM);
     }
   };
-  options.on_session = [&server_for_health](zk::SessionState state) {
+  options.on_waiting = [&server_for_health](const std::string& waiting_for) {
     if (GrpcServer* server = server_for_health) {
-      server->SetHealthy(v1::Controller::service_full_name(),
-                         state == zk::SessionState::kConnected);
+      server->SetHealthy(v1::Controller::service_full_name(), waiting_for.empty());
     }
   };
   CandidateHost host(std::move(options));

@@ -85,7 +85,7 @@ constexpr Single kGauges[] = {
      [](const ControllerMetrics& m) { return Seconds(m.queue_wait_max); }},
     {"zookeeper_session", "1 connected, 0 not, -1 lease ended, -2 expired, -3 not authorised",
      [](const ControllerMetrics& m) { return Count(SessionNumber(m.session)); }},
-    {"zookeeper_latency_seconds", "Slowest write in the last second",
+    {"zookeeper_latency_seconds", "Slowest read or write since the last scrape",
      [](const ControllerMetrics& m) { return Seconds(m.zookeeper_latency_max); }},
 };
 

@@ -22,9 +22,10 @@ struct ControllerMetrics {
   std::map<BrokerId, int64_t> unacknowledged;  ///< Partitions, by broker.
   int64_t terms = 0;                           ///< How often this process has become active.
   int64_t writes_fenced = 0;                   ///< Writes refused because of a newer controller.
-  Duration queue_wait_max{0};                  ///< Longest wait of an event since the last reading.
+  /// Longest wait of an event since the last reading, from whoever owns the loop.
+  Duration queue_wait_max{0};
   zk::SessionState session = zk::SessionState::kDisconnected;
-  Duration zookeeper_latency_max{0};  ///< Slowest write in the last second.
+  Duration zookeeper_latency_max{0};  ///< Slowest request since the last reading.
 };
 
 /// Shows the figures to Prometheus under regent_controller_…. `read` may be called from any thread

@@ -9,9 +9,23 @@ namespace regent::controller {
 
 void OfficeBoard::Publish(OfficeView view) {
   const MutexLock lock(mutex_);
+  view.waiting_for = std::move(view_.waiting_for);
   view_ = std::move(view);
   for (const auto& entry : listeners_) {
     entry.second(view_);
+  }
+}
+
+void OfficeBoard::SetWaiting(const std::string& part, const std::string& what) {
+  const MutexLock lock(mutex_);
+  if (what.empty()) {
+    waiting_.erase(part);
+  } else {
+    waiting_[part] = what;
+  }
+  view_.waiting_for.clear();
+  for (const auto& [who, for_what] : waiting_) {
+    view_.waiting_for += (view_.waiting_for.empty() ? "" : "; ") + who + ": " + for_what;
   }
 }
 

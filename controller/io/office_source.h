@@ -22,6 +22,8 @@ struct OfficeView {
   std::string reason;        ///< Of the last change, for people.
   Duration failover{-1};     ///< From the predecessor's disappearance to active; −1: not known.
   int64_t timestamp_ms = 0;  ///< Wall clock of the change.
+  /// What this process waits for, part by part and for people; empty: nothing.
+  std::string waiting_for;
 };
 
 /// Tells who the controller is: to redirect callers, and to those who watch. Any thread.
@@ -42,7 +44,11 @@ class OfficeSource {
 /// The office as it was last published in this process.
 class OfficeBoard final : public OfficeSource {
  public:
+  /// What is waited for stays as it is.
   void Publish(OfficeView view) EXCLUDES(mutex_);
+  /// What a part of this process, "candidate" say, waits for; empty: nothing. No listener hears of
+  /// it: the office is the same.
+  void SetWaiting(const std::string& part, const std::string& what) EXCLUDES(mutex_);
 
   OfficeView Current() const override EXCLUDES(mutex_);
   ListenerId Listen(Listener listener) override EXCLUDES(mutex_);
@@ -51,6 +57,7 @@ class OfficeBoard final : public OfficeSource {
  private:
   mutable Mutex mutex_;
   OfficeView view_ GUARDED_BY(mutex_);
+  std::map<std::string, std::string> waiting_ GUARDED_BY(mutex_);
   std::map<ListenerId, Listener> listeners_ GUARDED_BY(mutex_);
   ListenerId next_id_ GUARDED_BY(mutex_) = 1;
 };

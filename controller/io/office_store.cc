@@ -11,22 +11,30 @@ namespace regent::controller {
 
 namespace {
 
+constexpr const char* kAccess = "; see to the node's ACL and to --zookeeper-auth";
+
 void TakeHolder(const zk::Outcome<zk::Node>& node, OfficeRead& read) {
   if (node.Is(zk::ErrorKind::kNoNode)) {
     return;  // Gone since it was seen: the watch has fired.
   }
+  read.taken = true;
   if (!node.ok()) {
     read.readable = false;
-    read.problem = node.ToText();
+    read.problem = node.ToText() + kAccess;
     return;
   }
-  read.taken = true;
   read.holder_session = node.value().stat.ephemeral_owner;
   Result<ControllerRegistration> holder = wire::DecodeControllerRegistration(node.value().data);
+  if (read.holder_session == 0) {
+    read.problem = zk::ControllerPath() +
+                   ": it belongs to no session, so it keeps everybody from the office for ever; "
+                   "delete it";
+  }
   if (holder.ok()) {
     read.holder = *std::move(holder);
   } else {
-    read.problem = zk::ControllerPath() + ": " + holder.error().message;
+    read.problem = zk::ControllerPath() + ": " + holder.error().message +
+                   "; find out who wrote it, and delete it if that is no controller";
   }
 }
 
@@ -36,7 +44,7 @@ void TakeEpoch(const zk::Outcome<zk::Node>& node, OfficeRead& read) {
   }
   if (!node.ok()) {
     read.readable = false;
-    read.problem = node.ToText();
+    read.problem = node.ToText() + kAccess;
     return;
   }
   const Result<ControllerEpoch> epoch = wire::DecodeControllerEpoch(node.value().data);
@@ -45,8 +53,21 @@ void TakeEpoch(const zk::Outcome<zk::Node>& node, OfficeRead& read) {
     read.epoch_version = ControllerEpochVersion(node.value().stat.version);
   } else {
     read.readable = false;
-    read.problem = zk::ControllerEpochPath() + ": " + epoch.error().message;
+    read.problem = zk::ControllerEpochPath() + ": " + epoch.error().message +
+                   "; set it to the highest controller epoch that the logs speak of";
   }
+}
+
+}  // namespace
+
+namespace {
+
+/// Why a claim was refused that nobody else's claim stood in the way of; empty otherwise.
+template <class T>
+std::string RefusalOfClaim(const zk::Outcome<T>& outcome) {
+  const bool others =
+      outcome.Is(zk::ErrorKind::kNodeExists) || outcome.Is(zk::ErrorKind::kBadVersion);
+  return outcome.ok() || outcome.unknown() || others ? std::string() : outcome.ToText() + kAccess;
 }
 
 }  // namespace
@@ -55,7 +76,7 @@ void TakeEpoch(const zk::Outcome<zk::Node>& node, OfficeRead& read) {
 
 OfficeReader::OfficeReader(const StoreTools& tools, Done done)
     : client_(tools.client),
-      reader_(tools.client, tools.executor, tools.backoff),
+      reader_(tools.client, tools.executor, tools.backoff, tools.slowest),
       done_(std::move(done)) {}
 
 void OfficeReader::Reset() {
@@ -107,7 +128,7 @@ void OfficeReader::ReadHolder(Done done) {
         read.generation = client_.generation().value();
         read.readable = exists.ok();
         if (!exists.ok()) {
-          read.problem = exists.ToText();
+          read.problem = exists.ToText() + kAccess;
           done(std::move(read));
           return;
         }
@@ -170,7 +191,7 @@ void OfficeStore::CreateEpochNode(ControllerEpoch epoch) {
           return;
         }
         // Somebody else has made it, or the answer was lost: the next reading tells.
-        EmitClaim(ClaimDone::Outcome::kLost, epoch, ControllerEpochVersion(0));
+        EmitLost(RefusalOfClaim(outcome));
       });
 }
 
@@ -193,13 +214,13 @@ void OfficeStore::SendClaim(ControllerEpoch epoch, ControllerEpochVersion versio
     if (outcome.ok()) {
       EmitClaim(ClaimDone::Outcome::kWon, claimed, version.Next());
     } else {
-      SettleClaim(claimed);
+      SettleClaim(claimed, RefusalOfClaim(outcome));
     }
   });
 }
 
-void OfficeStore::SettleClaim(ControllerEpoch claimed) {
-  office_.ReadFor([this, claimed](const OfficeRead& office) {
+void OfficeStore::SettleClaim(ControllerEpoch claimed, const std::string& refusal) {
+  office_.ReadFor([this, claimed, refusal](const OfficeRead& office) {
     // Our id alone may be that of an earlier life.
     const bool ours = office.taken && office.holder && office.holder->life == self_.life &&
                       office.holder_session == client_.session_id();
@@ -208,9 +229,15 @@ void OfficeStore::SettleClaim(ControllerEpoch claimed) {
     } else if (ours && office.epoch == claimed && office.epoch_version) {
       EmitClaim(ClaimDone::Outcome::kWon, claimed, *office.epoch_version);
     } else {
-      EmitClaim(ClaimDone::Outcome::kLost, claimed, ControllerEpochVersion(0));
+      EmitLost(office.taken ? std::string() : refusal);
     }
   });
+}
+
+void OfficeStore::EmitLost(std::string problem) {
+  emit_(ClaimDone{.generation = client_.generation().value(),
+                  .outcome = ClaimDone::Outcome::kLost,
+                  .problem = std::move(problem)});
 }
 
 void OfficeStore::EmitClaim(ClaimDone::Outcome outcome,

@@ -75,8 +75,10 @@ class OfficeStore {
   void CreateEpochNode(ControllerEpoch epoch);
   void SendClaim(ControllerEpoch epoch, ControllerEpochVersion version);
   /// The claim's answer was lost, or it lost to somebody, perhaps to itself (R3).
-  void SettleClaim(ControllerEpoch claimed);
+  /// `refusal`: ZooKeeper's, if it was not because of somebody else's claim.
+  void SettleClaim(ControllerEpoch claimed, const std::string& refusal);
   void EmitClaim(ClaimDone::Outcome outcome, ControllerEpoch epoch, ControllerEpochVersion version);
+  void EmitLost(std::string problem);
   void SendResignation(Resigning resigning);
   void SettleResignation(Resigning resigning);
   void EmitResigned();

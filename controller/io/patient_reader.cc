@@ -5,10 +5,14 @@
 
 namespace regent::controller {
 
-PatientReader::PatientReader(zk::Client& client, Executor& executor, ReadBackoff backoff)
+PatientReader::PatientReader(zk::Client& client,
+                             Executor& executor,
+                             ReadBackoff backoff,
+                             SlowestRequest& slowest)
     : client_(client),
       executor_(executor),
       backoff_(backoff),
+      slowest_(slowest),
       next_wait_(backoff.min),
       alive_(std::make_shared<int>()) {}
 
@@ -55,11 +59,12 @@ void PatientReader::Forget() {
 template <class T>
 void PatientReader::Try(Ask<T> ask, zk::Callback<T> done, zk::Generation generation) {
   // The copy that is kept for another try shares nothing that the first one consumes.
-  ask([this, alive = std::weak_ptr<int>(alive_), ask, done = std::move(done),
-       generation](zk::Outcome<T> outcome) mutable {
+  ask([this, alive = std::weak_ptr<int>(alive_), ask, done = std::move(done), generation,
+       asked = executor_.Now()](zk::Outcome<T> outcome) mutable {
     if (alive.expired() || outcome.Is(zk::ErrorKind::kSessionExpired)) {
       return;
     }
+    slowest_.Note(executor_.Now() - asked);
     if (!outcome.unknown()) {
       next_wait_ = backoff_.min;
       done(std::move(outcome));

@@ -1,9 +1,11 @@
 #pragma once
 
+#include <algorithm>
 #include <functional>
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "common/base/instant.h"
@@ -17,6 +19,16 @@ struct ReadBackoff {
   Duration max = std::chrono::seconds(2);
 };
 
+/// How long the slowest request to ZooKeeper took, since somebody asked last.
+class SlowestRequest {
+ public:
+  void Note(Duration took) { longest_ = std::max(longest_, took); }
+  Duration Take() { return std::exchange(longest_, Duration(0)); }
+
+ private:
+  Duration longest_{0};
+};
+
 /// Reads ZooKeeper until there is a definite answer: a read whose answer was lost is asked again,
 /// with a growing back-off, while the session that it was asked in lives.
 ///
@@ -25,7 +37,11 @@ struct ReadBackoff {
 class PatientReader {
  public:
   /// `client` and `executor` outlive the reader.
-  PatientReader(zk::Client& client, Executor& executor, ReadBackoff backoff);
+  /// All but `backoff` outlive the reader.
+  PatientReader(zk::Client& client,
+                Executor& executor,
+                ReadBackoff backoff,
+                SlowestRequest& slowest);
   PatientReader(const PatientReader&) = delete;
   PatientReader& operator=(const PatientReader&) = delete;
 
@@ -49,6 +65,7 @@ class PatientReader {
   zk::Client& client_;
   Executor& executor_;
   ReadBackoff backoff_;
+  SlowestRequest& slowest_;
   Duration next_wait_;
   std::vector<std::function<void()>> retries_;
   std::shared_ptr<int> alive_;  ///< Replaced by Forget; callbacks hold it weakly.

@@ -23,7 +23,7 @@ struct RootStore::Reading {
 RootStore::RootStore(const StoreTools& tools, Emit emit)
     : client_(tools.client),
       rng_(tools.rng),
-      reader_(tools.client, tools.executor, tools.backoff),
+      reader_(tools.client, tools.executor, tools.backoff, tools.slowest),
       emit_(std::move(emit)),
       alive_(std::make_shared<int>()) {}
 

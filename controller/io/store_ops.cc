@@ -1,5 +1,6 @@
 #include "controller/io/store_ops.h"
 
+#include <optional>
 #include <utility>
 
 #include "common/base/overloaded.h"
@@ -157,10 +158,13 @@ WriteOutcome FencedMulti::Refused(const zk::ZkError& error) const {
     // The licence: another version, or no node at all (then the root has been wiped).
     return WriteFenced{};
   }
-  Origin origin;
-  if (error.failed_op > 0 && static_cast<size_t>(error.failed_op) < origins_.size()) {
-    origin = origins_[static_cast<size_t>(error.failed_op)];
+  if (error.failed_op <= 0 || static_cast<size_t>(error.failed_op) >= origins_.size()) {
+    // No operation of the term's is to blame: they are too many or too large together.
+    return WriteRefused{.failed_op = std::nullopt,
+                        .reason = WriteRefused::Reason::kOther,
+                        .message = error.message};
   }
+  const Origin& origin = origins_[static_cast<size_t>(error.failed_op)];
   return WriteRefused{.failed_op = origin.op,
                       .reason = ReasonOf(error.kind, origin.directory),
                       .message = error.message};

@@ -13,6 +13,7 @@ struct StoreTools {
   Executor& executor;
   Rng& rng;
   ReadBackoff backoff;
+  SlowestRequest& slowest;
 };
 
 }  // namespace regent::controller

@@ -51,6 +51,7 @@ BrokerRead BrokerOf(BrokerId id, const zk::Node& node) {
 PreferredElectionRead ElectionOf(const zk::Node& node) {
   PreferredElectionRead read;
   read.version = node.stat.version;
+  read.czxid = Zxid(node.stat.czxid);
   Result<std::vector<wire::PartitionName>> names = wire::DecodePreferredElection(node.data);
   if (!names.ok()) {
     read.problem = zk::PreferredElectionPath() + ": " + names.error().message;
@@ -91,7 +92,8 @@ TermStore::TermStore(BeginTerm term, const StoreTools& tools, Counters& counters
       client_(tools.client),
       executor_(tools.executor),
       rng_(tools.rng),
-      reader_(tools.client, tools.executor, tools.backoff),
+      slowest_(tools.slowest),
+      reader_(tools.client, tools.executor, tools.backoff, tools.slowest),
       counters_(counters),
       emit_(std::move(emit)),
       alive_(std::make_shared<int>()) {}
@@ -161,13 +163,23 @@ void TermStore::FetchPreferredElection(
   reader_.Exists(
       zk::PreferredElectionPath(), zk::Watch::kArm,
       [this, done = std::move(done)](const zk::Outcome<std::optional<zk::Stat>>& exists) mutable {
-        if (!exists.ok() || !exists.value()) {
+        if (!exists.ok()) {
           done(std::nullopt);
+          return;
+        }
+        if (!exists.value()) {
+          done(PreferredElectionRead{.exists = false});
           return;
         }
         reader_.Get(zk::PreferredElectionPath(), zk::Watch::kNone,
                     [done = std::move(done)](const zk::Outcome<zk::Node>& node) {
-                      done(node.ok() ? std::optional(ElectionOf(node.value())) : std::nullopt);
+                      if (node.ok()) {
+                        done(ElectionOf(node.value()));
+                      } else if (node.Is(zk::ErrorKind::kNoNode)) {
+                        done(PreferredElectionRead{.exists = false});
+                      } else {
+                        done(std::nullopt);
+                      }
                     });
       });
 }
@@ -195,7 +207,9 @@ void TermStore::LoadBehindSync() {
     Loaded();
   });
   FetchPreferredElection([this](std::optional<PreferredElectionRead> election) {
-    loading_->snapshot.preferred_election = std::move(election);
+    if (election && election->exists) {
+      loading_->snapshot.preferred_election = std::move(election);
+    }
     Loaded();
   });
   LoadMarks(zk::RegentStoppingsPath(), [this](const std::string& data) -> Status {
@@ -339,6 +353,10 @@ void TermStore::OnReconnected() {
   CheckPreferredElection();
 }
 
+void TermStore::Do(const ReadPreferredElection&) {
+  CheckPreferredElection();
+}
+
 void TermStore::Do(const ReadBrokers&) {
   RereadBrokers();
 }
@@ -409,14 +427,17 @@ void TermStore::CheckPreferredElection() {
     return;
   }
   election_reading_ = true;
-  FetchPreferredElection([this](std::optional<PreferredElectionRead> election) {
-    election_reading_ = false;
-    if (std::exchange(election_again_, false)) {
-      CheckPreferredElection();
-    }
-    if (election) {
-      emit_(PreferredElectionFound{.term = term_.epoch, .election = *std::move(election)});
-    }
+  reader_.Sync([this](const zk::Outcome<std::monostate>&) {
+    election_again_ = false;  // What was asked until now is answered by what follows.
+    FetchPreferredElection([this](std::optional<PreferredElectionRead> election) {
+      election_reading_ = false;
+      if (std::exchange(election_again_, false)) {
+        CheckPreferredElection();
+      }
+      if (election) {
+        emit_(PreferredElectionFound{.term = term_.epoch, .election = *std::move(election)});
+      }
+    });
   });
 }
 
@@ -474,7 +495,7 @@ void TermStore::Do(const Write& write) {
     if (alive.expired()) {
       return;
     }
-    counters_.latency_max = std::max(counters_.latency_max, executor_.Now() - sent);
+    slowest_.Note(executor_.Now() - sent);
     FinishWrite(id, multi->Translate(outcome), multi->created_path());
   });
 }

@@ -34,7 +34,6 @@ class TermStore {
     int64_t multis = 0;
     int64_t operations = 0;  ///< Inside the multis, licences included.
     int64_t writes_fenced = 0;
-    Duration latency_max{0};  ///< Slowest multi.
   };
 
   /// `counters` outlives the store.
@@ -45,6 +44,7 @@ class TermStore {
 
   void Do(const LoadCluster& action);
   void Do(const ReadBrokers& action);
+  void Do(const ReadPreferredElection& action);
   void Do(const ReadTopics& ask);
   void Do(const ReadPartitions& ask);
   void Do(const Write& write);
@@ -66,6 +66,7 @@ class TermStore {
   /// Reads the children of /brokers/ids and what stands in them, arming the watches. A list that
   /// cannot be read is an error, never an empty list: absence is a death (R4).
   void FetchBrokers(std::function<void(BrokersOrError)> done);
+  /// Nothing if ZooKeeper refuses to show it.
   void FetchPreferredElection(std::function<void(std::optional<PreferredElectionRead>)> done);
 
   void LoadBehindSync();
@@ -89,6 +90,7 @@ class TermStore {
   zk::Client& client_;
   Executor& executor_;
   Rng& rng_;
+  SlowestRequest& slowest_;
   PatientReader reader_;
   Counters& counters_;
   Emit emit_;

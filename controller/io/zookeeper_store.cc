@@ -6,7 +6,11 @@ namespace regent::controller {
 
 ZooKeeperStore::ZooKeeperStore(
     ZooKeeperStoreOptions options, zk::Client& client, Executor& executor, Rng& rng, Emit emit)
-    : tools_{.client = client, .executor = executor, .rng = rng, .backoff = options.backoff},
+    : tools_{.client = client,
+             .executor = executor,
+             .rng = rng,
+             .backoff = options.backoff,
+             .slowest = slowest_},
       emit_(std::move(emit)),
       root_(tools_, emit_),
       office_(tools_, std::move(options.self), std::move(options.wall_ms), emit_) {}

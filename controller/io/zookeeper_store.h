@@ -49,6 +49,7 @@ class ZooKeeperStore {
   // Of the term begun; without one they are ignored, as is what they would have led to.
   void Do(const LoadCluster& action) { InTerm(action); }
   void Do(const ReadBrokers& action) { InTerm(action); }
+  void Do(const ReadPreferredElection& action) { InTerm(action); }
   void Do(const ReadTopics& action) { InTerm(action); }
   void Do(const ReadPartitions& action) { InTerm(action); }
   void Do(const Write& action) { InTerm(action); }
@@ -59,8 +60,8 @@ class ZooKeeperStore {
 
   /// Figures over all terms.
   const TermStore::Counters& counters() const { return counters_; }
-  /// The slowest write since the last call.
-  Duration TakeLatencyMax() { return std::exchange(counters_.latency_max, Duration(0)); }
+  /// The slowest read or write since the last call.
+  Duration TakeLatencyMax() { return slowest_.Take(); }
 
  private:
   template <class Action>
@@ -70,6 +71,7 @@ class ZooKeeperStore {
     }
   }
 
+  SlowestRequest slowest_;
   const StoreTools tools_;
   Emit emit_;
   RootStore root_;

@@ -20,7 +20,7 @@ LAYERS = {
     "controller/io": COMMON + ["proto", "controller/core"],
     "broker-agent/core": ["common/base", "common/model"],
     "broker-agent/log": ["common/base", "common/model", "broker-agent/core"],
-    "broker-agent/kafka": ["common/base", "common/model", "broker-agent/core"],
+    "broker-agent/kafka": ["common/base", "common/model", "broker-agent/core", "broker-agent/log"],
     "broker-agent/io": COMMON
     + ["proto", "broker-agent/core", "broker-agent/kafka", "broker-agent/log"],
     # The broker's main runs a candidate.

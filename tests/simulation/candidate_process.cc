@@ -42,9 +42,10 @@ controller::CandidateRunnerOptions CandidateProcess::Options() {
   options.candidate.term.part_partitions_max = 3;
   options.seed = around_.world.rng().Next();
   options.wall_ms = [this] { return around_.world.now().since_origin().count() / 1000; };
-  options.on_cluster = [this](const std::string& cluster_id) {
+  options.on_cluster = [this](const std::string& cluster_id,
+                              const std::function<void(bool)>& done) {
     known_cluster_id_ = cluster_id;
-    return true;
+    done(true);
   };
   options.tick = milliseconds(100);
   return options;

@@ -27,6 +27,9 @@ AgentState Disk::Recover() const {
     recovered.leader_epoch = std::max(replica.leader_epoch, replica.log.epochs.latest());
     recovered.partition_epoch = replica.partition_epoch;
     recovered.log = replica.log;
+    for (const RecordBatch& batch : replica.batches) {
+      recovered.producers.Append(batch, replica.log.high_watermark, Instant());
+    }
     recovered.stray = replica.stray;
     recovered.suspect = replica.suspect;
     state.replicas.push_back(std::move(recovered));
@@ -199,6 +202,10 @@ std::optional<AgentEvent> SimReplicaStore::On(const RestartLog& restart) {
                       .op = restart.op,
                       .end = std::nullopt,
                       .error = std::nullopt};
+}
+
+std::optional<AgentEvent> SimReplicaStore::On(const FindInLog& find) {
+  return OffsetFound{.op = find.op};  // Nobody asks for times here.
 }
 
 std::optional<AgentEvent> SimReplicaStore::On(const ReadFromLog& read) {

@@ -87,6 +87,7 @@ class SimReplicaStore final : public ReplicaStore {
   std::optional<AgentEvent> On(const TruncateLog& truncate);
   std::optional<AgentEvent> On(const RestartLog& restart);
   std::optional<AgentEvent> On(const ReadFromLog& read);
+  static std::optional<AgentEvent> On(const FindInLog& find);
   std::optional<AgentEvent> On(const RecordMarks& record);
   std::optional<AgentEvent> On(const RecordEpochs& record);
   std::optional<AgentEvent> On(const RecordFirstRegistration& record);

@@ -106,8 +106,10 @@ std::string ToText(const WriteOutcome& outcome) {
   return std::visit(Overloaded{
                         [](const WriteApplied&) { return std::string("applied"); },
                         [](const WriteRefused& o) {
-                          return "refused for operation " + std::to_string(o.failed_op) + ": " +
-                                 NameOf(o.reason);
+                          return "refused for " +
+                                 (o.failed_op ? "operation " + std::to_string(*o.failed_op)
+                                              : std::string("no one operation")) +
+                                 ": " + NameOf(o.reason);
                         },
                         [](const WriteFenced&) { return std::string("fenced"); },
                         [](const WriteUnknown&) { return std::string("unknown outcome"); },
@@ -238,6 +240,7 @@ std::string ToText(const Action& action) {
           [](const OfficeLeft&) { return std::string("office left"); },
           [](const LoadCluster&) { return std::string("load cluster"); },
           [](const ReadBrokers&) { return std::string("read brokers"); },
+          [](const ReadPreferredElection&) { return std::string("read preferred election"); },
           [](const ReadTopics& a) { return "read topics " + Joined(a.names, ","); },
           [](const ReadPartitions& a) {
             std::vector<std::string> names;

@@ -262,17 +262,19 @@ void ControllerWorld::Do(Seat& at, const PrepareRoot& action, Fate fate) {
 void ControllerWorld::Do(Seat& at, const ReadOffice& /*action*/, Fate fate) {
   at.office_watched = true;
   OfficeRead read = store.ReadOffice(at.generation);
-  read.readable = fate == Fate::kDo;
+  read.readable = read.readable && fate == Fate::kDo;
   Post(at.options.self.id, std::move(read));
 }
 
 void ControllerWorld::Do(Seat& at, const ClaimOffice& action, Fate fate) {
   ClaimDone done{.generation = at.generation, .outcome = ClaimDone::Outcome::kLost};
   const bool version_fits = store.epoch_version == action.epoch_version;
+  if (fate != Fate::kDrop && at.has_session && !store.epoch_version && !action.epoch_version) {
+    store.WriteEpoch(action.epoch);  // By itself: it stays, whatever becomes of the claim.
+  }
   if (fate != Fate::kDrop && at.has_session && !store.office && version_fits) {
     store.NextZxid();
-    store.epoch = action.epoch.Next();
-    store.epoch_version = store.epoch_version.value_or(ControllerEpochVersion(0)).Next();
+    store.WriteEpoch(action.epoch.Next());
     store.office = {.holder = at.options.self, .session = at.session};
     done = {.generation = at.generation,
             .outcome = ClaimDone::Outcome::kWon,
@@ -421,6 +423,14 @@ void ControllerWorld::Do(Seat& at, const ReadBrokers& action, Fate /*fate*/) {
   Post(at.options.self.id, BrokersRead{action.term, store.ReadBrokers()});
 }
 
+void ControllerWorld::Do(Seat& at, const ReadPreferredElection& action, Fate fate) {
+  if (fate == Fate::kDo) {
+    Post(at.options.self.id,
+         PreferredElectionFound{action.term, store.preferred_election.value_or(
+                                                 PreferredElectionRead{.exists = false})});
+  }
+}
+
 void ControllerWorld::Do(Seat& at, const ReadTopics& action, Fate fate) {
   std::vector<TopicRead> topics;
   for (const std::string& name : action.names) {
@@ -493,10 +503,10 @@ void ControllerWorld::ChangeStore(const std::function<void(ToyStore&)>& change) 
   if (had_office != store.office.has_value()) {
     OfficeChanged();
   }
-  if (store.preferred_election && !had_election) {
+  if (store.preferred_election.has_value() != had_election) {
     for (const auto& [id, at] : seats_) {
       if (!at->gone && at->watching) {
-        Post(id, PreferredElectionFound{at->term, *store.preferred_election});
+        Do(*at, ReadPreferredElection{at->term}, Fate::kDo);
       }
     }
   }

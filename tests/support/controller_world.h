@@ -198,6 +198,7 @@ class ControllerWorld {
   void Do(Seat& seat, const OfficeLeft& action, Fate fate);
   void Do(Seat& seat, const LoadCluster& action, Fate fate);
   void Do(Seat& seat, const ReadBrokers& action, Fate fate);
+  void Do(Seat& seat, const ReadPreferredElection& action, Fate fate);
   void Do(Seat& seat, const ReadTopics& action, Fate fate);
   void Do(Seat& seat, const ReadPartitions& action, Fate fate);
   void Do(Seat& seat, const Write& action, Fate fate);

@@ -103,12 +103,18 @@ ControlResponse ToyAgent::Take(const StopReplicaRequest& request) {
   if (auto refused = Admit(request.header, control_lane_)) {
     return *refused;
   }
+  ControlResponse response = Answer(ControlAnswer::kDone);
   for (const StopReplicaPartition& p : request.partitions) {
     const PartitionName name{p.partition.topic->name, p.partition.index};
+    if (const auto refusal = stop_refusals.find(name); refusal != stop_refusals.end()) {
+      response.partitions.push_back(
+          {.topic = p.partition.topic->id, .index = p.partition.index, .answer = refusal->second});
+      continue;
+    }
     roles.erase(name);
     stopped.insert(name);
   }
-  return Answer(ControlAnswer::kDone);
+  return response;
 }
 
 ControlResponse ToyAgent::Take(const UpdateMetadataRequest& request) {

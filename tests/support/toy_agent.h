@@ -45,6 +45,7 @@ class ToyAgent {
   /// Answered for the partition until taken out, where an agent answers so: what only a leader
   /// refuses (other life, suspect) as a leader, a missing replica within the ISR.
   std::map<PartitionName, PartitionAnswer> refusals;
+  std::map<PartitionName, PartitionAnswer> stop_refusals;  ///< The same for StopReplica.
   bool unguarded = false;  ///< A planted fault: it obeys what it should refuse.
   /// Answered to every request until taken out.
   std::optional<ControlAnswer> whole;

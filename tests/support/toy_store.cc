@@ -247,12 +247,27 @@ OfficeRead ToyStore::ReadOffice(uint64_t generation) const {
   read.readable = true;
   read.taken = office.has_value();
   if (office) {
-    read.holder = office->holder;
     read.holder_session = office->session;
+    read.problem = office->problem;
+    if (office->problem.empty()) {
+      read.holder = office->holder;
+    }
+  }
+  if (!epoch_problem.empty()) {
+    read.readable = false;
+    read.problem = epoch_problem;
+    return read;
   }
   read.epoch = epoch;
   read.epoch_version = epoch_version;
   return read;
+}
+
+void ToyStore::WriteEpoch(ControllerEpoch written, const std::string& problem) {
+  NextZxid();
+  epoch = written;
+  epoch_problem = problem;
+  epoch_version = epoch_version ? epoch_version->Next() : ControllerEpochVersion(0);
 }
 
 void ToyStore::WriteTopicByTool(const std::string& name,

@@ -39,6 +39,7 @@ class ToyStore {
   struct Office {
     ControllerRegistration holder;
     int64_t session = 0;
+    std::string problem;  ///< Not empty: what stands there cannot be read.
   };
 
   /// Carries a write out, or nothing of it.
@@ -51,6 +52,9 @@ class ToyStore {
   OfficeRead ReadOffice(uint64_t generation) const;
 
   // --- What others do to ZooKeeper ---
+
+  /// Writes into /controller_epoch: an epoch, or (with a problem) what is none.
+  void WriteEpoch(ControllerEpoch written, const std::string& problem = {});
 
   Zxid NextZxid() { return zxid = zxid.Next(); }
   /// Writes a topic's node as a Kafka tool does: without an id unless one is given.
@@ -77,6 +81,7 @@ class ToyStore {
   std::optional<Office> office;
   ControllerEpoch epoch{0};
   std::optional<ControllerEpochVersion> epoch_version;
+  std::string epoch_problem;  ///< Not empty: what stands there is no epoch.
   Zxid zxid{100};
   uint64_t topics_changed = 0;  ///< Rises with the children of /brokers/topics.
 

@@ -269,6 +269,27 @@ TEST_F(Isr, NotRegisteredStepsDownAndTheNextLeaderAndIsrBringsTheRoleBack) {
   EXPECT_EQ(net[0].Status().role, Role::kLeader);
 }
 
+TEST_F(Isr, AnAdditionThatMayBeInForceOutlivesTheLeadershipInItsEpochs) {
+  const AlterPartitionRequest asked = AskToAdd2();
+  net.Hold(2, 0);
+  AnswerWhole(asked, AlterAnswer::kNotRegistered);
+  net[0].Start(700);
+  net[0].Tell(StateOf{.leader = 0, .epoch = 1, .version = 1, .isr = {0, 1}});
+  ASSERT_EQ(net[0].Status().role, Role::kLeader);
+  EXPECT_THAT(net[0].Status().maximal_isr, UnorderedElementsAreArray(Ids({0, 1, 2})))
+      << "S17: the controller may have written it";
+  EXPECT_GT(Asked().number, asked.number) << "and only a later number settles it";
+}
+
+TEST_F(Isr, AnAdditionOfEarlierEpochsIsOver) {
+  const AlterPartitionRequest asked = AskToAdd2();
+  net.Hold(2, 0);
+  AnswerWhole(asked, AlterAnswer::kNotRegistered);
+  net[0].Start(700);
+  net[0].Tell(StateOf{.leader = 0, .epoch = 1, .version = 2, .isr = {0, 1}});
+  EXPECT_THAT(net[0].Status().maximal_isr, UnorderedElementsAreArray(Ids({0, 1})));
+}
+
 TEST_F(Isr, NotRegisteredOfAnEarlierRegistrationStepsNobodyDown) {
   const AlterPartitionRequest asked = AskToAdd2();
   net[0].Start(700);

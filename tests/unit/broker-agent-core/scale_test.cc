@@ -81,5 +81,20 @@ TEST(Scale, IdlePartitionsCostNothingPerTick) {
   EXPECT_LT(ticks, kLimit);
 }
 
+TEST(Scale, WritesThatReturnUnderAChangeOfEveryRoleAreSmallSteps) {
+  TestBroker broker(0);
+  broker.Start(100);
+  broker.Send(broker.Request(Many(0)));
+  broker.HoldDisk();
+  for (int32_t index = 0; index < kPartitions; index += 2) {
+    broker.Produce(K(index), 1);
+  }
+  const CallId call = broker.Send(broker.Request(Many(1)));
+  const auto drained = Took([&] { broker.ReleaseDisk(); });
+  RecordProperty("drained_ms", static_cast<int>(drained.count()));
+  EXPECT_TRUE(broker.AnswerTo(call));
+  EXPECT_LT(drained, kLimit);
+}
+
 }  // namespace
 }  // namespace regent::testing

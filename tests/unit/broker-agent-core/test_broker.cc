@@ -237,7 +237,8 @@ bool TestBroker::IsDiskWork(const AgentAction& action) const {
   return std::holds_alternative<ChangeLogs>(action) ||
          std::holds_alternative<AppendToLog>(action) ||
          std::holds_alternative<TruncateLog>(action) ||
-         std::holds_alternative<RestartLog>(action) || std::holds_alternative<ReadFromLog>(action);
+         std::holds_alternative<RestartLog>(action) ||
+         std::holds_alternative<ReadFromLog>(action) || std::holds_alternative<FindInLog>(action);
 }
 
 std::optional<AgentEvent> TestBroker::Work(const AgentAction& action) {
@@ -274,12 +275,22 @@ std::optional<AgentEvent> TestBroker::Work(const AgentAction& action) {
     logs[key].start = restart->at;
     return LogTruncated{.partition = key, .op = restart->op, .end = {}, .error = {}};
   }
+  if (const auto* find = std::get_if<FindInLog>(&action)) {
+    // Records are as old as their offsets.
+    const Offset offset(find->timestamp_ms);
+    return OffsetFound{
+        .op = find->op,
+        .found = offset < find->below
+                     ? OffsetAndTime{.offset = offset, .timestamp_ms = find->timestamp_ms}
+                     : OffsetAndTime{}};
+  }
   const auto& read = std::get<ReadFromLog>(action);
+  const bool containing = read.alignment == ReadFromLog::Alignment::kContaining;
   LogRead result{.partition = KeyOf(read.partition), .op = read.op};
   int64_t bytes = 0;
   for (const RecordBatch& batch : logs[result.partition].batches) {
-    if (batch.base >= read.from && batch.base < read.below &&
-        (bytes == 0 || bytes + batch.bytes() <= read.max_bytes)) {
+    if ((containing ? batch.next > read.from : batch.base >= read.from) &&
+        batch.base < read.below && (bytes == 0 || bytes + batch.bytes() <= read.max_bytes)) {
       bytes += batch.bytes();
       result.batches->push_back(batch);
     }

@@ -95,6 +95,20 @@ TEST_F(AgentHostTest, LosesItsSessionWhenItsThreadIsStuck) {
   EXPECT_EQ(host_->metrics().sessions, 2U);
 }
 
+TEST_F(AgentHostTest, CountsItsReplicasOnceASecondAndNotWithEveryTick) {
+  host_->Start();
+  Pass(milliseconds(1500));
+  ASSERT_EQ(host_->metrics().counters.refused_cluster, 0U);
+  // A request of another cluster; the agent counts it at once.
+  host_->runner().Control(std::make_shared<const StopReplicaRequest>(),
+                          [](const ControlResponse&) {});
+  Pass(milliseconds(100));
+  ASSERT_EQ(host_->runner().agent().counters().refused_cluster, 1U);
+  EXPECT_EQ(host_->metrics().counters.refused_cluster, 0U);
+  Pass(seconds(1));
+  EXPECT_EQ(host_->metrics().counters.refused_cluster, 1U);
+}
+
 TEST_F(AgentHostTest, LeavesInOrder) {
   host_->Start();
   Pass(seconds(1));

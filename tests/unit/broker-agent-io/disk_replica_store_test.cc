@@ -8,6 +8,9 @@
 #include <gtest/gtest.h>
 
 #include "broker-agent/log/memory_file_system.h"
+#include "broker-agent/log/record_batch_view.h"
+#include "broker-agent/log/replica_logs.h"
+#include "tests/unit/broker-agent-log/test_batches.h"
 #include "tests/unit/zk/manual_executor.h"
 
 namespace regent {
@@ -41,8 +44,13 @@ class DiskReplicaStoreTest : public ::testing::Test {
     auto directory = storage::DataDirectory::Open(
         files_, {.path = "/data", .broker = BrokerId(1), .fresh_directory_id = "d"});
     ASSERT_TRUE(directory.ok()) << directory.error();
-    recovered_ = RecoverState(**directory);
-    store_ = std::make_unique<DiskReplicaStore>(std::move(directory).value(), disk_);
+    auto logs = storage::ReplicaLogs::Open(files_, std::move(directory).value(), {});
+    ASSERT_TRUE(logs.ok()) << logs.error();
+    notes_ = logs->notes;
+    recovered_ = RecoverState(logs->logs->directory(), logs->replicas);
+    store_ = std::make_unique<DiskReplicaStore>(
+        std::move(logs->logs), disk_,
+        DiskReplicaStore::Options{.wall_clock_ms = []() { return int64_t{1000}; }});
     store_->Start([this](AgentEvent event) { events_.push_back(std::move(event)); });
     disk_.Run();
   }
@@ -69,8 +77,189 @@ class DiskReplicaStoreTest : public ::testing::Test {
   zk::ManualExecutor disk_;
   std::unique_ptr<DiskReplicaStore> store_;
   AgentState recovered_;
+  std::vector<std::string> notes_;
   std::vector<AgentEvent> events_;
 };
+
+// --- Records ---
+
+RecordBatch Produced(int64_t base, int32_t count, int32_t epoch, int64_t producer = -1) {
+  storage::TestBatch batch{.records = std::vector<storage::TestRecord>(static_cast<size_t>(count))};
+  ProducerMark mark;
+  if (producer >= 0) {
+    batch.producer_id = producer;
+    batch.producer_epoch = 0;
+    batch.base_sequence = 0;
+    mark = {.id = producer, .epoch = 0, .first = 0, .last = count - 1};
+  }
+  return {.base = Offset(base),
+          .next = Offset(base + count),
+          .epoch = LeaderEpoch(epoch),
+          .payload = std::make_shared<const std::string>(storage::EncodeBatch(batch)),
+          .producer = mark};
+}
+
+/// The store with one open replica, and what the core would ask of it.
+class StoredRecords : public DiskReplicaStoreTest {
+ protected:
+  void SetUp() override {
+    DiskReplicaStoreTest::SetUp();
+    Bind();
+    store_->Do(ChangeLogs{.op = OpId(1), .changes = {Create(0, 3)}});
+    Next<LogsChanged>();
+  }
+  std::optional<Error> Append(std::vector<RecordBatch> batches,
+                              AppendToLog::Source source = AppendToLog::Source::kProducer) {
+    store_->Do(AppendToLog{
+        .source = source, .partition = Partition(0), .op = OpId(2), .batches = std::move(batches)});
+    return Next<LogAppended>().error;
+  }
+  Result<std::vector<RecordBatch>> Read(
+      int64_t from,
+      int64_t below,
+      ReadFromLog::Alignment alignment = ReadFromLog::Alignment::kExact) {
+    store_->Do(ReadFromLog{.partition = Partition(0),
+                           .op = OpId(3),
+                           .from = Offset(from),
+                           .below = Offset(below),
+                           .max_bytes = 1'000'000,
+                           .alignment = alignment});
+    return Next<LogRead>().batches;
+  }
+  /// As the process would end: without a close, unless Close() was called before.
+  void Kill() { Restart(); }
+  const LogView& Recovered() { return recovered_.replicas.at(0).log.value(); }
+};
+
+TEST_F(StoredRecords, GetTheirLeadersOffsetAndEpoch) {
+  ASSERT_FALSE(Append({Produced(0, 2, 3), Produced(2, 1, 3)}));
+  const auto read = Read(0, 3);
+  ASSERT_TRUE(read.ok()) << read.error();
+  ASSERT_THAT(*read, SizeIs(2));
+  EXPECT_EQ((*read)[1].base, Offset(2));
+  EXPECT_EQ((*read)[1].epoch, LeaderEpoch(3));
+  const storage::BatchHeader header = storage::DecodeBatchHeader(*(*read)[1].payload);
+  EXPECT_EQ(header.base, Offset(2));
+  EXPECT_EQ(header.epoch, LeaderEpoch(3));
+}
+
+TEST_F(StoredRecords, OfALeaderGoInAsTheyAre) {
+  ASSERT_FALSE(Append({Produced(0, 1, 3)}));
+  const std::vector<RecordBatch> sent = Read(0, 1).value();
+  store_->Do(TruncateLog{.partition = Partition(0), .op = OpId(4), .to = Offset(0)});
+  ASSERT_FALSE(Next<LogTruncated>().error);
+  ASSERT_FALSE(Append(sent, AppendToLog::Source::kLeader));
+  EXPECT_EQ(Read(0, 1).value(), sent) << "byte for byte";
+}
+
+TEST_F(StoredRecords, ThatAreNotWhatWasSaidOfThemAreRefused) {
+  RecordBatch other = Produced(0, 2, 3);
+  other.next = Offset(1);
+  EXPECT_TRUE(Append({other}));
+  EXPECT_TRUE(Append({Produced(0, 1, 3)}, AppendToLog::Source::kLeader)) << "never stamped";
+  EXPECT_TRUE(Append({{.base = Offset(0), .next = Offset(1), .payload = nullptr}}));
+  EXPECT_FALSE(Append({Produced(0, 1, 3)})) << "the log is as it was";
+}
+
+TEST_F(StoredRecords, AreReadFromTheMiddleOfABatchOnlyByThoseWhoSkip) {
+  ASSERT_FALSE(Append({Produced(0, 5, 3)}));
+  EXPECT_FALSE(Read(2, 5).ok());
+  const auto containing = Read(2, 5, ReadFromLog::Alignment::kContaining);
+  ASSERT_TRUE(containing.ok());
+  EXPECT_EQ((*containing)[0].base, Offset(0));
+}
+
+TEST_F(StoredRecords, SurviveTheDeathOfTheProcess) {
+  ASSERT_FALSE(Append({Produced(0, 2, 3, 9), Produced(2, 1, 4)}));
+  store_->Do(RecordMarks{.marks = {{.partition = Partition(0), .high_watermark = Offset(2)}}});
+  Kill();
+  EXPECT_EQ(Recovered().end, Offset(3));
+  EXPECT_EQ(Recovered().high_watermark, Offset(2));
+  EXPECT_EQ(Recovered().epochs.entries(),
+            (std::vector<EpochStart>{{.epoch = LeaderEpoch(3), .start = Offset(0)},
+                                     {.epoch = LeaderEpoch(4), .start = Offset(2)}}));
+  EXPECT_EQ(
+      recovered_.replicas[0].producers.Judge({.id = 9, .epoch = 0, .first = 0, .last = 1}).verdict,
+      ProducerStates::Verdict::kDuplicate);
+}
+
+TEST_F(StoredRecords, ATornTailIsCutAndTold) {
+  ASSERT_FALSE(Append({Produced(0, 2, 3)}));
+  ASSERT_FALSE(Append({Produced(2, 2, 3)}));
+  const std::string file = "/data/test1-0/00000000000000000000.log";
+  const uint64_t size = files_.SizeOf(file).value();
+  store_.reset();
+  disk_.Run();
+  ASSERT_TRUE(files_.OpenAppend(file, size - 5).ok());
+  Restart();
+  EXPECT_EQ(Recovered().end, Offset(2));
+  ASSERT_THAT(notes_, SizeIs(1));
+  EXPECT_THAT(notes_[0], ::testing::HasSubstr("test1-0"));
+}
+
+TEST_F(StoredRecords, ACleanStopIsBelievedOnce) {
+  ASSERT_FALSE(Append({Produced(0, 2, 3)}));
+  Close();
+  EXPECT_TRUE(files_.Exists("/data/.kafka_cleanshutdown").value());
+  Restart();
+  EXPECT_FALSE(files_.Exists("/data/.kafka_cleanshutdown").value());
+  EXPECT_EQ(Recovered().end, Offset(2));
+}
+
+TEST_F(StoredRecords, ThatAreGoneAreNotTakenForAnEmptyLog) {
+  ASSERT_FALSE(Append({Produced(0, 2, 3)}));
+  store_->Do(RecordMarks{.marks = {{.partition = Partition(0), .high_watermark = Offset(2)}}});
+  store_.reset();
+  disk_.Run();
+  ASSERT_TRUE(files_.RemoveTree("/data/test1-0/00000000000000000000.log").ok());
+  Restart();
+  ASSERT_TRUE(recovered_.replicas.at(0).failure) << "R10";
+  EXPECT_THAT(recovered_.replicas[0].failure->message, ::testing::HasSubstr("no segment"));
+}
+
+TEST_F(StoredRecords, OfAStrayComeBackWithIt) {
+  ASSERT_FALSE(Append({Produced(0, 2, 3)}));
+  const auto change = [&](LogChange::Kind kind) {
+    store_->Do(ChangeLogs{.op = OpId(5),
+                          .changes = {{.kind = kind,
+                                       .partition = Partition(0),
+                                       .leader_epoch = LeaderEpoch(3),
+                                       .partition_epoch = PartitionEpoch(3)}}});
+    EXPECT_THAT(Next<LogsChanged>().failures, IsEmpty());
+  };
+  change(LogChange::Kind::kSetAside);
+  Kill();
+  EXPECT_TRUE(recovered_.replicas.at(0).stray);
+  EXPECT_EQ(Recovered().end, Offset(2));
+  change(LogChange::Kind::kTakeBack);
+  EXPECT_THAT(Read(0, 2).value(), SizeIs(1));
+}
+
+TEST_F(StoredRecords, ARestartedLogBeginsWhereItWasTold) {
+  ASSERT_FALSE(Append({Produced(0, 2, 3)}));
+  store_->Do(RestartLog{.partition = Partition(0), .op = OpId(6), .at = Offset(40)});
+  ASSERT_FALSE(Next<LogTruncated>().error);
+  ASSERT_FALSE(Append({Produced(40, 1, 3)}));
+  Kill();
+  EXPECT_EQ(Recovered().start, Offset(40));
+  EXPECT_EQ(Recovered().end, Offset(41));
+}
+
+TEST_F(StoredRecords, AreFoundByTheirTime) {
+  RecordBatch batch = Produced(0, 1, 3);
+  batch.payload = std::make_shared<const std::string>(storage::Encode({.timestamp = 500}));
+  ASSERT_FALSE(Append({batch}));
+  const auto find = [&](int64_t timestamp, int64_t below) {
+    store_->Do(FindInLog{.partition = Partition(0),
+                         .op = OpId(7),
+                         .timestamp_ms = timestamp,
+                         .below = Offset(below)});
+    return Next<OffsetFound>().found.value();
+  };
+  EXPECT_EQ(find(400, 1), (OffsetAndTime{.offset = Offset(0), .timestamp_ms = 500}));
+  EXPECT_EQ(find(501, 1), OffsetAndTime{});
+  EXPECT_EQ(find(400, 0), OffsetAndTime{}) << "not committed";
+}
 
 TEST_F(DiskReplicaStoreTest, WorksOnItsOwnThreadAndAnswersByEvent) {
   Bind();

@@ -302,6 +302,26 @@ TEST_F(RegistrationTest, UnregistersWhenStopped) {
   EXPECT_EQ(Shown(1), std::nullopt);
 }
 
+TEST_F(RegistrationTest, ReadsAgainAControllerEpochThatCannotBeRead) {
+  MakeCluster();
+  ASSERT_TRUE(
+      server_.Apply({zk::CreateOp{.path = zk::ControllerEpochPath(), .data = "what is this"}})
+          .ok());
+  const auto broker = Start(1, 7);
+  live_ = {broker.get()};
+  Pass(seconds(10));
+  EXPECT_THAT(broker->controllers, IsEmpty());
+  // Whoever puts it right does not touch /controller, whose watch would tell.
+  ASSERT_TRUE(server_
+                  .Apply({zk::SetOp{.path = zk::ControllerEpochPath(),
+                                    .data = wire::EncodeControllerEpoch(ControllerEpoch(5)),
+                                    .expected = zk::AnyVersion{}}})
+                  .ok());
+  Pass(seconds(6));
+  ASSERT_THAT(broker->controllers, SizeIs(1));
+  EXPECT_EQ(broker->controllers[0].epoch, ControllerEpoch(5));
+}
+
 TEST_F(RegistrationTest, TellsWhoTheControllerIsWithItsEpoch) {
   MakeCluster();
   const auto broker = Start(1, 7);

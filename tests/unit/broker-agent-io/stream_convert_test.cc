@@ -6,6 +6,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "tests/unit/broker-agent-log/test_batches.h"
+
 namespace regent {
 namespace {
 
@@ -16,11 +18,11 @@ PartitionKey Key(int32_t index) {
   return {.topic = TopicId::Random(rng), .index = index};
 }
 
-RecordBatch Batch(int64_t base, int64_t next, int32_t epoch, const std::string& payload) {
-  return {.base = Offset(base),
-          .next = Offset(next),
-          .epoch = LeaderEpoch(epoch),
-          .payload = payload.empty() ? nullptr : std::make_shared<const std::string>(payload)};
+RecordBatch Batch(storage::PlainBatch batch) {
+  return {.base = Offset(batch.base),
+          .next = Offset(batch.base + batch.count),
+          .epoch = LeaderEpoch(batch.epoch),
+          .payload = std::make_shared<const std::string>(storage::Encode(batch))};
 }
 
 TEST(StreamConvert, AFollowersMessageComesBackAsItWas) {
@@ -53,16 +55,17 @@ TEST(StreamConvert, ALeadersMessageComesBackAsItWas) {
                                       .attempt = Attempt(1),
                                       .leader_epoch = LeaderEpoch(4),
                                       .end = {.epoch = LeaderEpoch(2), .end = Offset(17)}});
-  message.items.emplace_back(
-      Batches{.partition = Key(1),
-              .attempt = Attempt(2),
-              .leader_epoch = LeaderEpoch(4),
-              .base_offset = Offset(10),
-              .next_offset = Offset(15),
-              .batches = {Batch(10, 12, 3, "abc"), Batch(12, 13, 4, ""), Batch(13, 15, 4, "defg")},
-              .high_watermark = Offset(11),
-              .log_start = Offset(0),
-              .leader_end = Offset(20)});
+  message.items.emplace_back(Batches{.partition = Key(1),
+                                     .attempt = Attempt(2),
+                                     .leader_epoch = LeaderEpoch(4),
+                                     .base_offset = Offset(10),
+                                     .next_offset = Offset(15),
+                                     .batches = {Batch({.base = 10, .count = 2, .epoch = 3}),
+                                                 Batch({.base = 12, .count = 1, .epoch = 4}),
+                                                 Batch({.base = 13, .count = 2, .epoch = 4})},
+                                     .high_watermark = Offset(11),
+                                     .log_start = Offset(0),
+                                     .leader_end = Offset(20)});
   message.items.emplace_back(Refused{.partition = Key(2),
                                      .attempt = Attempt(3),
                                      .reason = RefusedReason::kStorage,
@@ -76,14 +79,14 @@ TEST(StreamConvert, ALeadersMessageComesBackAsItWas) {
 
 TEST(StreamConvert, ALargeMessageGoesInParts) {
   LeaderMessage message;
-  const std::string mebibyte(1 << 20, 'x');
+  const RecordBatch mebibyte = Batch({.value_bytes = 1 << 20});
   for (int32_t i = 0; i < 10; ++i) {
     message.items.emplace_back(Batches{.partition = Key(i),
                                        .attempt = Attempt(1),
                                        .leader_epoch = LeaderEpoch(0),
                                        .base_offset = Offset(0),
                                        .next_offset = Offset(1),
-                                       .batches = {Batch(0, 1, 0, mebibyte)}});
+                                       .batches = {mebibyte}});
   }
   LeaderMessage back;
   for (const v1::LeaderMessage& part : ToProto(message)) {
@@ -125,7 +128,37 @@ TEST(StreamConvert, ABadFieldIsNamed) {
   head->set_bytes(4'000'000'000U);
   EXPECT_THAT(complaint(leader), HasSubstr("batches.heads.bytes"));
   head->set_bytes(3);
-  EXPECT_TRUE(FromProto(leader).ok());
+  EXPECT_THAT(complaint(leader), HasSubstr("batches.data is no record batch"));
+}
+
+TEST(StreamConvert, RecordsThatAreDamagedOrNotWhatTheirHeadSaysAreNotTaken) {
+  const std::string good = storage::Encode({.base = 5, .count = 2, .epoch = 3});
+  v1::LeaderMessage message;
+  v1::Batches* const batches = message.add_batches();
+  batches->mutable_partition()->set_topic_id(Key(0).topic.ToBytes());
+  batches->set_base_offset(5);
+  batches->set_next_offset(7);
+  batches->set_data(good);
+  v1::BatchHead* const head = batches->add_heads();
+  head->set_base(5);
+  head->set_next(7);
+  head->set_epoch(3);
+  head->set_bytes(static_cast<uint32_t>(good.size()));
+  ASSERT_TRUE(FromProto(message).ok()) << FromProto(message).error();
+
+  v1::LeaderMessage damaged = message;
+  damaged.mutable_batches(0)->mutable_data()->back() ^= 1;
+  EXPECT_FALSE(FromProto(damaged).ok()) << "CRC";
+  v1::LeaderMessage other = message;
+  other.mutable_batches(0)->mutable_heads(0)->set_epoch(4);
+  EXPECT_FALSE(FromProto(other).ok());
+  other = message;
+  other.mutable_batches(0)->mutable_heads(0)->set_next(8);
+  EXPECT_FALSE(FromProto(other).ok());
+  other = message;
+  other.mutable_batches(0)->mutable_data()->append(good);
+  other.mutable_batches(0)->mutable_heads(0)->set_bytes(static_cast<uint32_t>(2 * good.size()));
+  EXPECT_FALSE(FromProto(other).ok()) << "two batches under one head";
 }
 
 }  // namespace

@@ -4,6 +4,8 @@
 #include <filesystem>
 #include <memory>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include <gtest/gtest.h>
 
@@ -50,6 +52,38 @@ TEST_F(PosixFileSystemTest, DoesWhatItsInterfaceSays) {
   ASSERT_TRUE(files_->RemoveTree(JoinPath(path_, "e")).ok());
   ASSERT_TRUE(files_->RemoveTree(JoinPath(path_, "e")).ok());
   EXPECT_EQ(files_->List(directory).error().code, ErrorCode::kNotFound);
+}
+
+TEST_F(PosixFileSystemTest, GathersPiecesHoweverManyThereAre) {
+  const std::string file = JoinPath(path_, "f");
+  ASSERT_TRUE(files_->Create(file, "").ok());
+  auto append = files_->OpenAppend(file, 0);
+  ASSERT_TRUE(append.ok());
+  std::string expected;
+  std::vector<std::string_view> pieces;
+  for (int i = 0; i < 3000; ++i) {  // more than writev takes at once
+    pieces.emplace_back(i % 3 == 0 ? "" : i % 3 == 1 ? "a" : "bcd");
+    expected += pieces.back();
+  }
+  ASSERT_TRUE((*append)->AppendAll(pieces).ok());
+  EXPECT_EQ((*append)->size(), expected.size());
+  EXPECT_EQ(*files_->Read(file, 10000), expected);
+  ASSERT_TRUE((*append)->AppendAll({}).ok());
+  EXPECT_EQ((*append)->size(), expected.size());
+}
+
+TEST_F(PosixFileSystemTest, ReadsAnywhereAlsoWhenTheNameIsGone) {
+  const std::string file = JoinPath(path_, "f");
+  EXPECT_EQ(files_->OpenRead(file).error().code, ErrorCode::kNotFound);
+  ASSERT_TRUE(files_->Create(file, "0123456789").ok());
+  const auto read = files_->OpenRead(file);
+  ASSERT_TRUE(read.ok());
+  EXPECT_GE((*read)->descriptor(), 0);
+  EXPECT_EQ(*(*read)->ReadAt(3, 4), "3456");
+  EXPECT_EQ(*(*read)->ReadAt(8, 4), "89");
+  EXPECT_EQ(*(*read)->ReadAt(20, 4), "");
+  ASSERT_TRUE(files_->RemoveTree(file).ok());
+  EXPECT_EQ(*(*read)->ReadAt(0, 2), "01");
 }
 
 TEST_F(PosixFileSystemTest, LocksOncePerMachine) {

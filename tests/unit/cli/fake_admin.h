@@ -68,9 +68,10 @@ class FakeAdmin final : public v1::Admin::Service {
     office.set_active_here(false);
     SetOffice(std::move(office));
   }
-  void Vacant() {
+  void Vacant(const std::string& waiting_for = "") {
     v1::ControllerInfo office;
     office.set_id(-1);
+    office.set_waiting_for(waiting_for);
     SetOffice(std::move(office));
   }
 

@@ -1,5 +1,6 @@
 #include "cli/regentctl.h"
 
+#include <future>
 #include <sstream>
 
 #include <gmock/gmock.h>
@@ -84,6 +85,23 @@ TEST_F(Regentctl, ClusterStatusIsUnhealthyWithoutAController) {
   EXPECT_TRUE(json()["controller"].is_null());
 }
 
+TEST_F(Regentctl, SaysWhatAProcessWithoutAControllerWaitsFor) {
+  admin_.Vacant("broker: ZooKeeper: no connection");
+  EXPECT_EQ(Run({"--timeout", "200ms", "cluster", "status"}), ExitCode::kUnhealthy);
+  EXPECT_THAT(err(), HasSubstr("nobody holds the office (broker: ZooKeeper: no connection)"));
+  EXPECT_EQ(Run({"--timeout", "200ms", "cluster", "status", "-o", "json"}), ExitCode::kUnhealthy);
+  EXPECT_THAT(json()["problems"][0], HasSubstr("broker: ZooKeeper: no connection"));
+  EXPECT_EQ(Run({"--timeout", "200ms", "controller", "status"}), ExitCode::kUnreachable);
+  EXPECT_THAT(err(), HasSubstr("broker: ZooKeeper: no connection"));
+
+  v1::ControllerInfo fenced = admin_.OfficeHere(1, 5);
+  fenced.set_active_here(false);
+  fenced.set_waiting_for("candidate: no ZooKeeper session");
+  admin_.SetOffice(fenced);
+  EXPECT_EQ(Run({"--timeout", "200ms", "topic", "list"}), ExitCode::kUnreachable);
+  EXPECT_THAT(err(), HasSubstr("(candidate: no ZooKeeper session)"));
+}
+
 TEST_F(Regentctl, ExitsWithFiveWhenNobodyIsReachable) {
   admin_.Stop();
   EXPECT_EQ(Run({"--timeout", "200ms", "cluster", "status"}), ExitCode::kUnreachable);
@@ -131,6 +149,41 @@ TEST_F(Regentctl, ExitsWithSixWhenTheControllerRefuses) {
       ExitCode::kRefused);
   EXPECT_EQ(json()["code"], "REFUSED");
   EXPECT_THAT(err(), HasSubstr("3 replicas need 3 live brokers"));
+}
+
+TEST_F(Regentctl, ExitsWithSevenWhenTheOutcomeIsUnknown) {
+  admin_.on_create_topic = [](const auto&, auto&) {
+    return grpc::Status(grpc::StatusCode::UNAVAILABLE, "gone");
+  };
+  EXPECT_EQ(
+      Run({"topic", "create", "t", "--partitions", "1", "--replication-factor", "1", "-o", "json"}),
+      ExitCode::kTimedOut);
+  EXPECT_EQ(json()["code"], "UNKNOWN_OUTCOME");
+  EXPECT_EQ(json()["exitCode"], 7);
+  EXPECT_THAT(err(), HasSubstr("look whether it was done before asking again"));
+  EXPECT_EQ(admin_.calls("CreateTopic"), 1);
+}
+
+TEST_F(Regentctl, ExitsWithSevenWhenTheControllerRunsOutOfTime) {
+  admin_.on_create_topic = [](const auto&, v1::CreateTopicResponse& response) {
+    response.mutable_header()->mutable_error()->set_code(v1::TIMED_OUT);
+    response.mutable_header()->mutable_error()->set_message("topic 't' is not complete yet");
+    return grpc::Status::OK;
+  };
+  EXPECT_EQ(Run({"topic", "create", "t", "--partitions", "1", "--replication-factor", "1"}),
+            ExitCode::kTimedOut);
+  EXPECT_THAT(err(), HasSubstr("topic 't' is not complete yet"));
+}
+
+TEST_F(Regentctl, ExitsWithSevenWhenTheControllerDoesNotAnswer) {
+  std::promise<void> release;
+  admin_.on_elect = [&](const auto&, auto&) {
+    release.get_future().wait();
+    return grpc::Status::OK;
+  };
+  EXPECT_EQ(Run({"--timeout", "300ms", "leader", "elect", "--preferred", "--all"}),
+            ExitCode::kTimedOut);
+  release.set_value();
 }
 
 TEST_F(Regentctl, ListsOnlyTheTopicsThatPassTheFilter) {

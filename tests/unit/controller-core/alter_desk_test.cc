@@ -185,5 +185,52 @@ TEST_F(Alters, TwoItemsOfOnePartitionAreJudgedOneAfterTheOther) {
   EXPECT_EQ(response.results[1].answer, AlterAnswer::kStalePartitionEpoch);
 }
 
+// --- Bounds (R8) ---
+
+TEST_F(Alters, AreAnsweredInTimeWhileZooKeeperRefusesTheirWrite) {
+  world.CreateTopic("u", {{1, 2}});
+  world.on_write = [](const Write&) -> std::optional<WriteOutcome> {
+    return WriteRefused{.failed_op = 0, .reason = WriteRefused::Reason::kOther, .message = "no"};
+  };
+  AlterPartitionRequest ask = world.AlterFrom(1, {"t", 0}, {1, 2, 3});
+  ask.items.push_back(world.AlterFrom(1, {"u", 0}, {1}).items.front());
+  const RequestId request = world.AskAlter(ask);
+  world.Pass(seconds(10));
+  ASSERT_TRUE(world.alters.contains(request));
+  const AlterPartitionResponse& response = world.alters.at(request);
+  EXPECT_EQ(response.answer, AlterAnswer::kDone);
+  ASSERT_EQ(response.results.size(), 2U);
+  EXPECT_EQ(response.results[0].answer, AlterAnswer::kDone) << "what is settled is told";
+  EXPECT_EQ(response.results[1].answer, AlterAnswer::kUnknownOutcome);
+  EXPECT_EQ(world.term().requests_open(), 0U);
+  world.on_write = nullptr;
+  world.Pass(seconds(3));
+  EXPECT_EQ(world.Partition("u", 0), "1/[1,2]/0") << "its wish has gone with the answer";
+  EXPECT_TRUE(world.term().Status().problems.empty());
+  EXPECT_TRUE(world.term().quiet());
+}
+
+TEST_F(Alters, AreAnsweredInTimeWhileTheirWriteIsOutAndItsOutcomeIsTakenNoteOf) {
+  world.Once(Any<Write>(), Fate::kHold);
+  const RequestId request = world.Alter(1, {"t", 0}, {1, 2});
+  world.Pass(seconds(10));
+  EXPECT_EQ(world.alters.at(request).results.front().answer, AlterAnswer::kUnknownOutcome);
+  world.Release();
+  EXPECT_EQ(world.Partition("t", 0), "1/[1,2]/0");
+  EXPECT_EQ(world.agent(2).roles.at({"t", 0}).isr, toy::Bs({1, 2}));
+}
+
+TEST_F(Alters, AreNotTriedAgainOnceTheyHaveBeenAnswered) {
+  world.Once(Any<Write>(), Fate::kDrop);
+  world.Always(Any<ReadPartitions>(), Fate::kDrop);
+  const RequestId unread = world.Alter(1, {"t", 0}, {1, 2});
+  world.Pass(seconds(10));
+  EXPECT_EQ(world.alters.at(unread).results.front().answer, AlterAnswer::kUnknownOutcome);
+  world.Heal();
+  world.Pass(seconds(1));
+  EXPECT_EQ(world.Partition("t", 0), "1/[1,2,3]/0");
+  EXPECT_EQ(First(world.AlterFrom(1, {"t", 0}, {1, 3})), AlterAnswer::kDone);
+}
+
 }  // namespace
 }  // namespace regent::controller

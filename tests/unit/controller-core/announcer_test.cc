@@ -171,6 +171,44 @@ TEST_F(Announcing, AnAgentOfAnotherBrokerEpochMakesTheBrokersBeReadAgain) {
   EXPECT_EQ(world.agent(3).roles.at({"t", 0}).isr, toy::Bs({1, 3}));
 }
 
+// --- A broker that leaves ---
+
+TEST_F(Announcing, ARefusedStopIsTriedAgainAsAStop) {
+  world.CreateTopic("t", {{1, 3}});
+  world.agent(3).stop_refusals[{"t", 0}] = PartitionAnswer::kStorageError;
+  world.AskShutdown(3);
+  EXPECT_EQ(world.CountOf(To<SendStopReplica>(3)), 1);
+  roles_sent.clear();
+  world.agent(3).stop_refusals.clear();
+  world.Pass(seconds(6));
+  EXPECT_TRUE(world.agent(3).stopped.contains({"t", 0}));
+  EXPECT_EQ(std::ranges::count(roles_sent, B(3), &SendLeaderAndIsr::broker), 0);
+}
+
+TEST_F(Announcing, ABrokerThatHasHandedOverGetsNoRoleForWhatItFollows) {
+  world.CreateTopic("t", {{1, 2, 3}});
+  world.AskShutdown(3);
+  ASSERT_TRUE(world.agent(3).stopped.contains({"t", 0}));
+  roles_sent.clear();
+  world.Alter(1, {"t", 0}, {1});
+  world.BounceBroker(2);
+  EXPECT_EQ(std::ranges::count(roles_sent, B(3), &SendLeaderAndIsr::broker), 0);
+  EXPECT_FALSE(world.agent(3).roles.contains({"t", 0}));
+}
+
+TEST_F(SmallParts, StopsGoOutInBoundedRequestsToo) {
+  world.CreateTopic("t", Assignment(25));
+  size_t most = 0;
+  world.on_action = [&](const Action& action) {
+    if (const auto* stop = std::get_if<SendStopReplica>(&action)) {
+      most = std::max(most, stop->request->partitions.size());
+    }
+  };
+  world.AskShutdown(3);
+  EXPECT_EQ(most, 10U);
+  EXPECT_EQ(world.agent(3).stopped.size(), 25U);
+}
+
 // --- R1: what clients hear ---
 
 TEST_F(Announcing, ANewLeaderIsShownToClientsOnlyOnceItHasAcknowledged) {

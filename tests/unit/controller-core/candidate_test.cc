@@ -410,6 +410,33 @@ TEST_F(BrokenPromise, EndsTheTermAndPutsTheItemUnderQuarantine) {
   EXPECT_EQ(world.Partition("bad", 0), "1/[1,2]/0") << "the decision was not written";
 }
 
+TEST_F(BrokenPromise, EndsTheTermAlsoWhenItBreaksAsTheFenceIsLifted) {
+  world.LoseContact(101);
+  world.KillBroker(1);  // Decided when the fence is lifted.
+  EXPECT_TRUE(world.store.quarantine.empty());
+  world.RegainContact(101);
+  EXPECT_FALSE(world.has_active());
+  EXPECT_FALSE(world.store.office.has_value()) << "resigned";
+  ASSERT_EQ(world.store.quarantine.size(), 1U);
+  EXPECT_EQ(world.store.quarantine.begin()->first, "/brokers/topics/bad/partitions/0/state");
+  tamper = false;
+  world.Pass(seconds(2));
+  EXPECT_TRUE(world.has_active());
+}
+
+TEST_F(BrokenPromise, AnotherVersionOfTheItemIsServedAgainInTheSameTerm) {
+  world.KillBroker(1);
+  tamper = false;
+  world.Pass(seconds(8));
+  ASSERT_TRUE(world.has_active());
+  EXPECT_FALSE(world.term().Status().problems.empty()) << "as long as its version is that one";
+  world.store.WriteState("bad", 0, toy::State(1, {1, 2}, 4));
+  world.Pass(seconds(7));
+  EXPECT_EQ(world.store.epoch, ControllerEpoch(3)) << "the same term";
+  EXPECT_EQ(world.Partition("bad", 0), "2/[2]/5");
+  EXPECT_TRUE(world.term().Status().problems.empty());
+}
+
 TEST_F(BrokenPromise, LeavesTheItemAloneInTheNextTermAndServesTheOthers) {
   world.KillBroker(1);
   tamper = false;

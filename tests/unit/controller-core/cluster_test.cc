@@ -63,6 +63,16 @@ TEST_F(Memory, AnIsrWithoutALeaderIsNotInSync) {
   EXPECT_EQ(cluster.counts().under_replicated, 2);
 }
 
+TEST_F(Memory, FindsTheTopicWhoseMetricsWouldBearTheSameName) {
+  const uint32_t dotted = cluster.AddTopic(Identity("a.b_c", 7), Read({Bs({1})}), 1);
+  cluster.AddTopic(Identity("abc", 8), Read({Bs({1})}), 1);
+  EXPECT_EQ(cluster.FindCollision("a_b.c"), "a.b_c");
+  EXPECT_EQ(cluster.FindCollision("a.b_c"), std::nullopt) << "itself";
+  EXPECT_EQ(cluster.FindCollision("a.bc"), std::nullopt);
+  cluster.SetTopicGone(dotted);
+  EXPECT_EQ(cluster.FindCollision("a_b.c"), std::nullopt);
+}
+
 TEST_F(Memory, KnowsSinceWhenAReplicaIsOut) {
   const Instant then{std::chrono::seconds(5)};
   cluster.SetState({topic, 0}, State(1, {1, 2, 3}, 0), PartitionEpoch(0), Instant());

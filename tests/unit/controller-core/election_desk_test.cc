@@ -42,8 +42,8 @@ class Elections : public ::testing::Test {
 
   void AskByNode(int32_t version, std::vector<std::pair<std::string, int32_t>> partitions) {
     world.ChangeStore([&](toy::ToyStore& store) {
-      store.preferred_election =
-          PreferredElectionRead{.version = version, .partitions = partitions, .problem = {}};
+      store.preferred_election = PreferredElectionRead{
+          .version = version, .czxid = store.NextZxid(), .partitions = partitions, .problem = {}};
     });
   }
 
@@ -193,6 +193,42 @@ TEST_F(Elections, AskedForByANodeThatCannotBeReadAreAProblemAndNothingElse) {
   });
   EXPECT_THAT(world.term().Status().problems, ElementsAre(HasSubstr("it is no JSON")));
   EXPECT_TRUE(world.store.preferred_election);
+}
+
+TEST_F(Elections, AskedForByANodeThatIsDeletedAreNoProblemAnyMore) {
+  world.ChangeStore([](toy::ToyStore& store) {
+    store.preferred_election =
+        PreferredElectionRead{.version = 0, .partitions = {}, .problem = "it is no JSON"};
+  });
+  world.ChangeStore([](toy::ToyStore& store) { store.preferred_election.reset(); });
+  EXPECT_TRUE(world.term().Status().problems.empty());
+}
+
+TEST_F(Elections, AskedForByANodeMadeAnewBehindALostAnswerAreObeyedNotDeletedUnseen) {
+  bool lost = false;
+  world.on_write = [&](const Write& write) -> std::optional<WriteOutcome> {
+    if (!Writing<DeletePreferredElection>()(write) || std::exchange(lost, true)) {
+      return std::nullopt;
+    }
+    // It happened; the tool has made the node anew, in version 0; nobody has heard of either.
+    world.store.preferred_election = PreferredElectionRead{
+        .version = 0, .czxid = world.store.NextZxid(), .partitions = {{"t", 1}}, .problem = {}};
+    return WriteUnknown{};
+  };
+  AskByNode(0, {{"t", 0}});
+  world.Pass(seconds(1));
+  EXPECT_THAT(world.Topic("t"), ElementsAre("1/[2,1]/2", "1/[3,1]/2", "2/[2,3]/0"));
+  EXPECT_FALSE(world.store.preferred_election);
+}
+
+TEST_F(Elections, AskedForByANodeMadeAnewInTheSameVersionAreObeyedToo) {
+  world.Once(Writing<DeletePreferredElection>(), Fate::kHold);
+  AskByNode(0, {{"t", 0}});
+  world.store.preferred_election.reset();  // By hand.
+  AskByNode(0, {{"t", 1}});
+  world.store.preferred_election.reset();
+  world.Release();
+  EXPECT_THAT(world.Topic("t"), ElementsAre("1/[2,1]/2", "1/[3,1]/2", "2/[2,3]/0"));
 }
 
 TEST_F(Elections, AskedForByANodeThatWasReplacedMeanwhileAreObeyedToo) {

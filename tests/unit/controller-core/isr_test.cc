@@ -120,11 +120,20 @@ TEST_F(Judge, AsksNothingOfWhoIsInAlready) {
   EXPECT_EQ(Verdict(Item({1, 2})), "1/[1,2]/4");
 }
 
-TEST_F(Judge, ARecoveringLeaderStaysAlone) {
+TEST_F(Judge, TheFirstAlterOfARecoveringLeaderEndsTheRecovery) {
   state = State(1, {1}, 4);
   state.recovery = LeaderRecovery::kRecovering;
-  EXPECT_EQ(Verdict(Item({1, 3})), "invalid request");
-  EXPECT_EQ(Verdict(Item({1})), "done");
+  for (const std::vector<int32_t>& isr : {std::vector<int32_t>{1, 3}, std::vector<int32_t>{1}}) {
+    const AlterContext context{.state = state,
+                               .epoch = PartitionEpoch(10),
+                               .replicas = replicas,
+                               .sender = B(1),
+                               .term = ControllerEpoch(7),
+                               .may_join = [](const IsrMember&) { return true; }};
+    PartitionState expected = State(1, isr, 4);
+    expected.controller_epoch = ControllerEpoch(7);
+    EXPECT_EQ(std::get<PartitionState>(JudgeAlter(context, Item(isr))), expected);
+  }
 }
 
 TEST_F(Judge, ALeaderlessPartitionHasNobodyToObey) {

@@ -86,20 +86,43 @@ TEST_F(SmallWriter, KeepsToTheSizeOfAMultiAndToTheNumberInFlight) {
   EXPECT_THAT(world.Topic("t"), Each(std::string("2/[2,3]/1")));
 }
 
-TEST_F(SmallWriter, WritesPartitionsWithoutALeaderBeforeThoseThatMerelyShrink) {
-  std::vector<std::vector<int32_t>> assignment(20, {2, 1, 3});  // Led by 2: they shrink.
-  assignment.resize(40, {1, 2, 3});                             // Led by 1: they need a leader.
-  world.CreateTopic("t", assignment);
-  auto& recorded = Recorded();
-  world.KillBroker(1);
-  std::vector<int> leaders;
+/// Forty partitions that have to be written when broker 1 dies: those up to 19, led by 2, shrink;
+/// the others need a leader.
+std::vector<std::vector<int32_t>> ShrinkingAndLeaderless() {
+  std::vector<std::vector<int32_t>> assignment(20, {2, 1, 3});
+  assignment.resize(40, {1, 2, 3});
+  return assignment;
+}
+
+/// For each state written, in order: 1 if its partition was leaderless.
+std::vector<int> LeaderlessWritten(const std::vector<Action>& recorded) {
+  std::vector<int> leaderless;
   for (const Write* write : WritesOf(recorded)) {
     for (const StoreOp& op : write->ops) {
-      leaders.push_back(std::get<SetPartitionState>(op).partition.index >= 20 ? 1 : 0);
+      leaderless.push_back(std::get<SetPartitionState>(op).partition.index >= 20 ? 1 : 0);
     }
   }
-  ASSERT_EQ(leaders.size(), 40U);
-  EXPECT_TRUE(std::ranges::is_sorted(leaders, std::greater<>())) << "leaders first (R6)";
+  return leaderless;
+}
+
+TEST_F(SmallWriter, WritesPartitionsWithoutALeaderBeforeThoseThatMerelyShrink) {
+  world.CreateTopic("t", ShrinkingAndLeaderless());
+  auto& recorded = Recorded();
+  world.KillBroker(1);
+  const std::vector<int> leaderless = LeaderlessWritten(recorded);
+  ASSERT_EQ(leaderless.size(), 40U);
+  EXPECT_TRUE(std::ranges::is_sorted(leaderless, std::greater<>())) << "leaders first (R6)";
+}
+
+TEST_F(SmallWriter, WritesPartitionsWithoutALeaderFirstWhenTheControllerDiedWithTheBroker) {
+  world.CreateTopic("t", ShrinkingAndLeaderless());
+  world.KillCandidate(100);
+  world.KillBroker(1);
+  auto& recorded = Recorded();
+  world.StartCandidate(101);
+  const std::vector<int> leaderless = LeaderlessWritten(recorded);
+  ASSERT_EQ(leaderless.size(), 40U);
+  EXPECT_TRUE(std::ranges::is_sorted(leaderless, std::greater<>())) << "leaders first (R6)";
 }
 
 class TightWriter : public Writer {
@@ -183,9 +206,38 @@ TEST_F(Writer, TriesAgainAfterAWhileWhenZooKeeperRefusesForAReasonOfItsOwn) {
   world.KillBroker(1);
   world.Pass(milliseconds(2500));
   EXPECT_LE(world.CountOf(Any<Write>()), before + 8) << "with a pause in between (R8)";
+  EXPECT_THAT(world.term().Status().problems, Each(::testing::HasSubstr("refuses")));
+  EXPECT_THAT(world.term().Status().problems, ::testing::SizeIs(2)) << "people can see it";
   world.on_write = nullptr;
   world.Pass(seconds(2));
   EXPECT_THAT(world.Topic("t"), Each(std::string("2/[2,3]/1")));
+  EXPECT_THAT(world.term().Status().problems, ::testing::IsEmpty());
+}
+
+// --- Counted ---
+
+TEST_F(Writer, CountsALeadersElectionAndNotItsLoss) {
+  world.CreateTopic("t", {{1, 2}});
+  world.KillBroker(1);
+  EXPECT_EQ(world.term().counters().elections_offline, 1);
+  world.KillBroker(2);
+  EXPECT_EQ(world.Partition("t", 0), "-1/[2]/2");
+  EXPECT_EQ(world.term().counters().elections_offline, 1);
+  world.StartBroker(2);
+  EXPECT_EQ(world.Partition("t", 0), "2/[2]/3");
+  EXPECT_EQ(world.term().counters().elections_offline, 2);
+}
+
+TEST_F(Writer, ServesAPartitionThatAKafkaControllerLeftRecovering) {
+  world.CreateTopic("t", {{1, 2, 3}});
+  world.KillCandidate(100);
+  PartitionState recovering = State(3, {3}, 5);
+  recovering.recovery = LeaderRecovery::kRecovering;
+  world.store.WriteState("t", 0, recovering);
+  world.StartCandidate(101);
+  world.CatchUp(1);
+  EXPECT_EQ(world.Partition("t", 0), "3/[3,1]/5");
+  EXPECT_EQ(world.store.Partition("t", 0).state->recovery, LeaderRecovery::kRecovered);
 }
 
 // --- Unknown (R3) ---
@@ -259,6 +311,102 @@ TEST_F(Writer, AnAlterOfUnknownOutcomeHearsSoWhenTheTermEndsBeforeItIsRead) {
   const RequestId request = world.Alter(1, {"t", 0}, {1, 2});
   world.ExpireCandidate(100);
   EXPECT_EQ(world.alters.at(request).results.front().answer, AlterAnswer::kUnknownOutcome);
+}
+
+TEST_F(Writer, AnAlterOfUnknownOutcomeHearsSoWhenWhatIsReadCannotBeObeyed) {
+  world.CreateTopic("t", {{1, 2, 3}});
+  world.Once(Any<Write>(), Fate::kLoseAnswer);
+  world.Always(Any<ReadPartitions>(), Fate::kHold);
+  const RequestId request = world.Alter(1, {"t", 0}, {1, 2});
+  const RequestId behind = world.Alter(1, {"t", 0}, {1, 3});
+  toy::ToyStore::PartitionNode& node = world.store.Partition("t", 0);
+  node.problem = "it is no JSON";
+  node.version = node.version.Next();
+  world.Heal();
+  world.Release();
+  EXPECT_EQ(world.alters.at(request).results.front().answer, AlterAnswer::kUnknownOutcome)
+      << "it may stand under what cannot be read: no refusal (R3)";
+  EXPECT_EQ(world.alters.at(behind).results.front().answer, AlterAnswer::kUnknownOutcome);
+  const RequestId again = world.Alter(1, {"t", 0}, {1, 2});
+  EXPECT_EQ(world.alters.at(again).results.front().answer, AlterAnswer::kUnknownOutcome)
+      << "nor while it stays unreadable";
+  EXPECT_EQ(world.term().counters().alters_refused, 0);
+}
+
+// --- What is left alone, and taken up again (R12) ---
+
+TEST_F(Writer, TakesAStateUpAgainThatWasMended) {
+  world.CreateTopic("t", Assignment(2));
+  toy::ToyStore::PartitionNode& node = world.store.Partition("t", 0);
+  node.problem = "it is no JSON";
+  node.version = node.version.Next();
+  world.KillBroker(1);
+  world.Pass(seconds(7));
+  EXPECT_EQ(world.Partition("t", 1), "2/[2,3]/1");
+  EXPECT_EQ(world.term().Status().problems.size(), 1U);
+  world.store.WriteState("t", 0, State(1, {1, 2, 3}, 0));
+  world.Pass(seconds(7));
+  EXPECT_EQ(world.Partition("t", 0), "2/[2,3]/1");
+  EXPECT_TRUE(world.term().Status().problems.empty());
+  EXPECT_EQ(world.agent(2).roles.at({"t", 0}).leader, B(2));
+}
+
+TEST_F(Writer, TakesAStateUpThatWasUnreadableWhenTheTermBegan) {
+  world.CreateTopic("t", Assignment(2));
+  world.KillCandidate(100);
+  world.store.Partition("t", 0).problem = "it is no JSON";
+  world.StartCandidate(101);
+  EXPECT_EQ(world.term().Status().problems.size(), 1U);
+  world.store.WriteState("t", 0, State(2, {2, 3}, 4));
+  world.Pass(seconds(7));
+  EXPECT_TRUE(world.term().Status().problems.empty());
+  EXPECT_EQ(world.agent(3).roles.at({"t", 0}).leader_epoch, LeaderEpoch(4));
+  EXPECT_EQ(world.agent(1).LeaderForClients({"t", 0}), B(2));
+}
+
+TEST_F(Writer, TakesAStateUpThatWasPutBackInALaterLeaderEpochOnly) {
+  world.CreateTopic("t", Assignment(1));
+  world.store.topics.at("t").partitions.erase(0);
+  world.KillBroker(1);
+  world.store.WriteState("t", 0, State(1, {1, 2, 3}, 0));
+  world.Pass(seconds(7));
+  EXPECT_EQ(world.term().Status().problems.size(), 1U) << "agents know that epoch already";
+  world.store.WriteState("t", 0, State(1, {1, 2, 3}, 1));
+  world.Pass(seconds(7));
+  EXPECT_TRUE(world.term().Status().problems.empty());
+  EXPECT_EQ(world.Partition("t", 0), "2/[2,3]/2");
+}
+
+TEST_F(Writer, SaysNothingNewOfAStateThatStaysTheSame) {
+  world.CreateTopic("t", Assignment(1));
+  PartitionState other = State(2, {2}, 5);
+  other.controller_epoch = ControllerEpoch(9);
+  world.store.WriteState("t", 0, other);
+  world.KillBroker(1);
+  const int64_t reads = world.CountOf(Any<ReadOffice>());
+  world.Pass(seconds(21));
+  EXPECT_EQ(world.term().Status().problems.size(), 1U);
+  EXPECT_EQ(world.CountOf(Any<ReadOffice>()), reads) << "it makes nobody doubt the office anew";
+}
+
+TEST_F(Writer, LooksAgainAtABoundedNumberOfWhatItLeavesAlone) {
+  world.CreateTopic("t", Assignment(250));
+  world.KillCandidate(100);
+  for (int32_t i = 0; i < 250; ++i) {
+    world.store.Partition("t", i).problem = "it is no JSON";
+  }
+  world.StartCandidate(101);
+  auto& recorded = Recorded();
+  for (int32_t i = 0; i < 250; ++i) {
+    world.store.WriteState("t", i, State(2, {2, 3}, 4));
+  }
+  world.Pass(seconds(20));
+  EXPECT_TRUE(world.term().Status().problems.empty()) << "all of them, in turn";
+  for (const Action& action : recorded) {
+    if (const auto* reading = std::get_if<ReadPartitions>(&action)) {
+      EXPECT_LE(reading->partitions.size(), 100U);
+    }
+  }
 }
 
 // --- The behind controller ---

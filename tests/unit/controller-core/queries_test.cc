@@ -113,5 +113,56 @@ TEST_F(Queries, CountBrokersThatStopApart) {
   EXPECT_TRUE(world.term().KnowsBroker(B(3)));
 }
 
+// --- In slices ---
+
+std::string Outline(const std::vector<TopicDescription>& topics) {
+  std::string text;
+  for (const TopicDescription& topic : topics) {
+    text += topic.topic->name + ":";
+    for (const PartitionDescription& p : topic.partitions) {
+      text += " " + std::to_string(p.index);
+    }
+    text += "\n";
+  }
+  return text;
+}
+
+TEST_F(Queries, AreTheSameInSlicesOfAnySize) {
+  world.CreateTopic("a", {{1, 2}, {2, 3}, {3, 1}});
+  world.CreateTopic("b", {{2, 3}});
+  world.KillBroker(1);
+  for (const PartitionFilter filter : {PartitionFilter::kAll, PartitionFilter::kUnderReplicated}) {
+    const DescribeSpec spec{.topics = {}, .partition = std::nullopt, .filter = filter};
+    const std::string whole = Outline(*world.term().Describe(spec, world.now()));
+    for (size_t size = 1; size <= 7; ++size) {
+      DescribeWalk walk = *world.term().BeginDescription(spec);
+      int slices = 1;
+      while (!world.term().Describe(walk, world.now(), size)) {
+        ++slices;
+      }
+      EXPECT_EQ(Outline(walk.described), whole);
+      EXPECT_EQ(slices, static_cast<int>((6 + size - 1) / size));
+    }
+  }
+  ListTopicsWalk list;
+  int slices = 1;
+  while (!world.term().ListTopics(list, 1)) {
+    ++slices;
+  }
+  EXPECT_EQ(slices, 3) << "by whole topics";
+  EXPECT_EQ(list.summaries.size(), 3U);
+}
+
+TEST_F(Queries, LeaveOutATopicThatGoesBetweenTwoSlices) {
+  world.CreateTopic("a", {{1, 2}, {2, 3}, {3, 1}});
+  DescribeWalk walk = *world.term().BeginDescription({});
+  EXPECT_FALSE(world.term().Describe(walk, world.now(), 1));
+  world.ChangeStore([](toy::ToyStore& store) { store.RemoveTopic("a"); });
+  world.CreateTopic("u", {{1}});
+  while (!world.term().Describe(walk, world.now(), 1)) {
+  }
+  EXPECT_EQ(Outline(walk.described), "t: 0 1\n");
+}
+
 }  // namespace
 }  // namespace regent::controller

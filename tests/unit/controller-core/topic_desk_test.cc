@@ -217,7 +217,7 @@ TEST_F(Topics, BegunAndNotFinishedAreCompletedByTheNextController) {
   CreateTopicSpec spec = Spec("big");
   spec.assignment.assign(3'000, Bs({1, 2, 3}));
   world.AskCreateTopic(spec);
-  EXPECT_EQ(world.Partition("big", 0), "none");
+  EXPECT_EQ(world.Partition("big", 2'999), "none") << "not all states fit beside the node";
   world.KillCandidate(100);
   world.Heal();
   world.StartCandidate(101);
@@ -299,6 +299,36 @@ TEST_F(Topics, ThatCannotBeUsedAreNamedAndLeftAlone) {
   EXPECT_EQ(problems.size(), 5U);
   EXPECT_THAT(problems, ::testing::Contains(HasSubstr("it is no JSON")));
   EXPECT_THAT(problems, ::testing::Contains(HasSubstr("topic id is that of topic 'first'")));
+}
+
+TEST_F(Topics, ThatWereMendedAreTakenUp) {
+  world.ChangeStore([](toy::ToyStore& store) {
+    store.WriteTopicByTool("t", {Bs({1})}, Id(5));
+    store.topics.at("t").problem = "it is no JSON";
+  });
+  EXPECT_EQ(world.term().Status().problems.size(), 1U);
+  world.store.topics.at("t").problem.clear();  // The list of topics is the same: no watch fires.
+  world.Pass(seconds(7));
+  EXPECT_EQ(world.Partition("t", 0), "1/[1]/0");
+  EXPECT_TRUE(world.term().Status().problems.empty());
+}
+
+TEST_F(Topics, InQuarantineAreLeftAloneWhateverTheListingSaysUntilTheyChange) {
+  world.KillCandidate(100);
+  world.store.WriteTopicByTool("t", {Bs({1})}, Id(5));
+  world.store.quarantine["/brokers/topics/t"] = {.path = "/brokers/topics/t",
+                                                 .node_version = 0,
+                                                 .reason = "it broke something",
+                                                 .controller_epoch = ControllerEpoch(1)};
+  world.StartCandidate(101);
+  world.ChangeStore([](toy::ToyStore& store) { store.WriteTopicByTool("u", {Bs({1})}, Id(6)); });
+  world.Pass(seconds(7));
+  EXPECT_EQ(world.Partition("u", 0), "1/[1]/0");
+  EXPECT_EQ(world.Partition("t", 0), "none") << "its version is still that one (R12)";
+  ++world.store.topics.at("t").version;
+  world.Pass(seconds(7));
+  EXPECT_EQ(world.Partition("t", 0), "1/[1]/0");
+  EXPECT_TRUE(world.term().Status().problems.empty());
 }
 
 TEST_F(Topics, WithAHostileStateAreServedInTheOtherPartitions) {

@@ -1,8 +1,10 @@
 #include "controller/io/candidate_host.h"
 
 #include <chrono>
+#include <future>
 #include <memory>
 #include <string>
+#include <thread>
 #include <utility>
 
 #include <grpcpp/grpcpp.h>
@@ -10,12 +12,14 @@
 
 #include "regent/v1/admin.grpc.pb.h"
 
+#include "common/runtime/loop.h"
 #include "common/zk/in_memory.h"
 #include "controller/io/grpc_server.h"
 
 namespace regent::controller {
 namespace {
 
+using std::chrono::milliseconds;
 using std::chrono::seconds;
 
 /// A controller process without main: host and server, on the ZooKeeper inside the process.
@@ -84,6 +88,44 @@ TEST(CandidateHost, ASecondHostTakesOverFromTheFirst) {
   first->Stop();
   ASSERT_TRUE(AwaitActive(second));
   EXPECT_EQ(second.host->office().Current().epoch, ControllerEpoch(2));
+}
+
+TEST(CandidateHost, SaysThatItHasNoZooKeeperUntilItHas) {
+  zk::InMemoryZooKeeper zookeeper;
+  zookeeper.BeginOutage();
+  Process process(zookeeper, 7);
+  const auto waiting_for = [&] {
+    grpc::ClientContext context;
+    v1::GetControllerResponse response;
+    EXPECT_TRUE(process.admin->GetController(&context, {}, &response).ok());
+    return response.header().controller().waiting_for();
+  };
+  EXPECT_EQ(waiting_for().find("candidate: "), 0U) << waiting_for();
+  zookeeper.EndOutage();
+  ASSERT_TRUE(AwaitActive(process));
+  EXPECT_EQ(waiting_for(), "");
+}
+
+TEST(CandidateHost, MeasuresHowLongEventsWaitUntilSomebodyAsks) {
+  zk::InMemoryZooKeeper zookeeper;
+  Process process(zookeeper, 7);
+  ASSERT_TRUE(AwaitActive(process));
+  std::promise<void> stuck;
+  std::promise<void> release;
+  process.host->calls().Status([&](const Result<ClusterStatus>&) {
+    stuck.set_value();
+    release.get_future().wait();
+  });
+  stuck.get_future().wait();
+  std::promise<void> waited;
+  process.host->calls().Status([&](const Result<ClusterStatus>&) { waited.set_value(); });
+  const Instant posted = MonotonicNow();
+  while (MonotonicNow() - posted < milliseconds(5)) {  // The event behind the stuck one waits.
+    std::this_thread::yield();
+  }
+  release.set_value();
+  waited.get_future().wait();
+  EXPECT_GE(process.host->metrics().queue_wait_max, milliseconds(5));
 }
 
 TEST(CandidateHost, StopsWithoutEverHavingStarted) {

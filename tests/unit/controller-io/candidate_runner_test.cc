@@ -1,5 +1,6 @@
 #include "controller/io/candidate_runner.h"
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -60,6 +61,8 @@ class CandidateRunnerTest : public testing::Test {
     bool left = false;
     std::string cluster;
     bool cluster_taken = true;
+    bool answers_later = false;
+    std::function<void(bool taken)> cluster_asked;  ///< If it answers later.
     std::unique_ptr<CandidateRunner> runner;
 
     explicit Process(Executor& executor) : transport(executor) {}
@@ -74,9 +77,13 @@ class CandidateRunnerTest : public testing::Test {
     options.seed = rng_.Next();
     options.wall_ms = [this] { return executor_.Now().since_origin().count() / 1000 + 1; };
     options.on_left = [&p] { p.left = true; };
-    options.on_cluster = [&p](const std::string& cluster) {
+    options.on_cluster = [&p](const std::string& cluster, std::function<void(bool)> done) {
       p.cluster = cluster;
-      return p.cluster_taken;
+      if (p.answers_later) {
+        p.cluster_asked = std::move(done);
+      } else {
+        done(p.cluster_taken);
+      }
     };
     p.runner = std::make_unique<CandidateRunner>(
         options, executor_,
@@ -136,6 +143,30 @@ TEST_F(CandidateRunnerTest, StaysAwayFromTheOfficeUntilTheClusterIsRemembered) {
   EXPECT_FALSE(server_.Find("/controller"));
   process->cluster_taken = true;
   EXPECT_TRUE(AwaitActive(*process));
+}
+
+TEST_F(CandidateRunnerTest, DoesNotStandStillWhileTheClusterIsBeingRemembered) {
+  auto process = MakeProcess(7);
+  process->answers_later = true;
+  process->runner->Start();
+  executor_.Advance(seconds(20));
+  ASSERT_TRUE(process->cluster_asked);
+  EXPECT_FALSE(server_.Find("/controller"));
+  EXPECT_EQ(process->client->state(), zk::SessionState::kConnected) << "it ticks all the while";
+  process->cluster_asked(true);
+  EXPECT_TRUE(AwaitActive(*process));
+}
+
+TEST_F(CandidateRunnerTest, AnAnswerAboutTheClusterMayComeAfterItsEnd) {
+  auto process = MakeProcess(7);
+  process->answers_later = true;
+  process->runner->Start();
+  executor_.Advance(seconds(1));
+  ASSERT_TRUE(process->cluster_asked);
+  process->runner = nullptr;
+  process->cluster_asked(true);
+  executor_.Advance(seconds(1));
+  EXPECT_FALSE(server_.Find("/controller"));
 }
 
 TEST_F(CandidateRunnerTest, CreatesATopicWritesItsStatesAndTellsTheAgents) {
@@ -307,6 +338,47 @@ TEST_F(CandidateRunnerTest, ListenersHearThePresentViewAndEachChangeOnce) {
   executor_.Advance(seconds(1));
   EXPECT_EQ(heard.size(), before);
   process->runner->office().Unlisten(id);
+}
+
+TEST_F(CandidateRunnerTest, ALargeDescriptionLeavesTheLoopToOthersInBetween) {
+  auto process = StartProcess(7);
+  auto broker = StartBroker(0);
+  ASSERT_TRUE(AwaitActive(*process));
+  CreateTopic(*process, {.name = "t", .assignment = {3500, {BrokerId(0)}}});
+  std::optional<size_t> described;
+  std::optional<size_t> listed;
+  process->runner->Describe({}, [&](Result<std::vector<TopicDescription>> topics) {
+    described = topics->front().partitions.size();
+  });
+  process->runner->Topics(
+      [&](Result<std::vector<TopicSummary>> topics) { listed = topics->size(); });
+  int between = 0;
+  std::function<void()> count = [&] {
+    if (!described) {
+      ++between;
+      executor_.Post(count);
+    }
+  };
+  executor_.Post(count);
+  executor_.RunDue();
+  EXPECT_EQ(described, 3500U);
+  EXPECT_EQ(listed, 1U);
+  EXPECT_GE(between, 3) << "a thousand partitions at a time";
+}
+
+TEST_F(CandidateRunnerTest, ADescriptionThatTheTermDoesNotOutliveIsAnsweredAllTheSame) {
+  auto process = StartProcess(7);
+  auto broker = StartBroker(0);
+  ASSERT_TRUE(AwaitActive(*process));
+  CreateTopic(*process, {.name = "t", .assignment = {3500, {BrokerId(0)}}});
+  std::optional<ErrorCode> refused;
+  process->runner->Describe({}, [&](Result<std::vector<TopicDescription>> topics) {
+    refused = topics.ok() ? ErrorCode::kNotFound : topics.error().code;
+  });
+  executor_.RunSome(1);
+  process->runner->RequestResignation("a test");
+  EXPECT_TRUE(executor_.AdvanceUntil([&] { return refused.has_value(); }));
+  EXPECT_EQ(refused, ErrorCode::kNotController);
 }
 
 }  // namespace

@@ -1,6 +1,10 @@
+#include <atomic>
 #include <chrono>
+#include <condition_variable>
 #include <functional>
 #include <memory>
+#include <mutex>
+#include <optional>
 #include <string>
 #include <thread>
 #include <utility>
@@ -42,7 +46,19 @@ class FakeCalls final : public ControllerCalls {
     done(Error{ErrorCode::kNotController, "x"});
   }
   void Describe(DescribeSpec, QueryDone<std::vector<TopicDescription>> done) override {
-    done(describe);
+    if (describe) {
+      done(*describe);
+      return;
+    }
+    const std::lock_guard lock(mutex);
+    waiting.push_back(std::move(done));
+    asked.notify_all();
+  }
+  /// Waits until so many descriptions have been asked for, and takes them.
+  std::vector<QueryDone<std::vector<TopicDescription>>> TakeWaiting(size_t count) {
+    std::unique_lock lock(mutex);
+    asked.wait(lock, [&] { return waiting.size() >= count; });
+    return std::exchange(waiting, {});
   }
 
   AlterPartitionRequest asked_alter;
@@ -51,7 +67,11 @@ class FakeCalls final : public ControllerCalls {
   CreateTopicResult create;
   ElectLeadersResult elect;
   Result<ClusterStatus> status{ClusterStatus{}};
-  Result<std::vector<TopicDescription>> describe{std::vector<TopicDescription>{}};
+  /// Nothing: descriptions wait to be answered.
+  std::optional<Result<std::vector<TopicDescription>>> describe{std::vector<TopicDescription>{}};
+  std::mutex mutex;
+  std::condition_variable asked;
+  std::vector<QueryDone<std::vector<TopicDescription>>> waiting;
 };
 
 OfficeView HeldBy(int id, int epoch) {
@@ -65,7 +85,10 @@ class ServicesTest : public testing::Test {
  protected:
   explicit ServicesTest(bool candidate = true)
       : controller_service_(candidate ? &calls_ : nullptr),
-        admin_service_(office_, candidate ? &calls_ : nullptr, [] { return int64_t{10'000}; }) {
+        admin_service_(office_, candidate ? &calls_ : nullptr, [this] {
+          converted_on_ = std::this_thread::get_id();
+          return int64_t{10'000};
+        }) {
     auto server = GrpcServer::Start(
         {.listen = {"127.0.0.1", 0}, .services = {&controller_service_, &admin_service_}});
     CHECK(server.ok()) << server.error();
@@ -80,6 +103,7 @@ class ServicesTest : public testing::Test {
   }
 
   FakeCalls calls_;
+  std::thread::id converted_on_;  ///< The last description.
   OfficeBoard office_;
   ControllerService controller_service_;
   AdminService admin_service_;
@@ -129,6 +153,33 @@ TEST_F(ServicesTest, AnInactiveCandidateNamesTheControllerToo) {
   ASSERT_TRUE(admin_->ListTopics(&context_, {}, &response).ok());
   EXPECT_EQ(response.header().error().code(), v1::NOT_CONTROLLER);
   EXPECT_EQ(response.header().controller().id(), 3);
+}
+
+TEST_F(RedirectorTest, SaysWhatItsProcessWaitsForWhenItKnowsNoController) {
+  office_.SetWaiting("candidate", "no ZooKeeper session (disconnected)");
+  office_.SetWaiting("broker", "ZooKeeper: no connection");
+  v1::GetControllerResponse who;
+  ASSERT_TRUE(admin_->GetController(&context_, {}, &who).ok());
+  EXPECT_EQ(who.header().controller().id(), -1);
+  EXPECT_EQ(who.header().controller().waiting_for(),
+            "broker: ZooKeeper: no connection; candidate: no ZooKeeper session (disconnected)");
+  grpc::ClientContext context;
+  v1::GetClusterStatusResponse status;
+  ASSERT_TRUE(admin_->GetClusterStatus(&context, {}, &status).ok());
+  EXPECT_NE(status.header().error().message().find("ZooKeeper: no connection"), std::string::npos);
+}
+
+TEST_F(ServicesTest, WhatIsWaitedForOutlastsNewsOfTheOfficeAndIsNoneItself) {
+  std::vector<OfficeView> heard;
+  const auto id = office_.Listen([&](const OfficeView& view) { heard.push_back(view); });
+  office_.SetWaiting("broker", "a disk");
+  office_.Publish(HeldBy(3, 8));
+  EXPECT_EQ(heard.size(), 2U);
+  EXPECT_EQ(office_.Current().waiting_for, "broker: a disk");
+  office_.SetWaiting("broker", "");
+  EXPECT_EQ(office_.Current().waiting_for, "");
+  EXPECT_EQ(heard.size(), 2U);
+  office_.Unlisten(id);
 }
 
 TEST_F(ServicesTest, CarriesStatusAndBrokers) {
@@ -191,6 +242,52 @@ TEST_F(ServicesTest, TurnsHowLongAgoIntoAPointInTime) {
   const auto& described = response.topics(0).partitions(0);
   EXPECT_EQ(described.out_of_sync(0).since_ms(), 6000);
   EXPECT_EQ(described.out_of_sync(1).since_ms(), 0);
+}
+
+TEST_F(ServicesTest, ConvertsADescriptionOnNeitherTheLoopsNorTheCallersThread) {
+  calls_.describe.reset();
+  std::thread::id loop;
+  std::jthread answers([&] {
+    loop = std::this_thread::get_id();
+    for (const auto& done : calls_.TakeWaiting(1)) {
+      done(std::vector<TopicDescription>{});
+    }
+  });
+  v1::DescribeTopicsResponse response;
+  ASSERT_TRUE(admin_->DescribeTopics(&context_, {}, &response).ok());
+  answers.join();
+  EXPECT_FALSE(response.header().has_error());
+  EXPECT_NE(converted_on_, std::thread::id());
+  EXPECT_NE(converted_on_, loop);
+}
+
+TEST_F(ServicesTest, SendsAwayWhoAsksForEverythingWhileManyDo) {
+  calls_.describe.reset();
+  std::vector<std::jthread> callers;
+  std::atomic<int> answered = 0;
+  for (int i = 0; i < 4; ++i) {
+    callers.emplace_back([&] {
+      grpc::ClientContext context;
+      v1::DescribeTopicsResponse response;
+      answered += admin_->DescribeTopics(&context, {}, &response).ok() ? 1 : 0;
+    });
+  }
+  const auto waiting = calls_.TakeWaiting(4);
+  v1::DescribeTopicsResponse refused;
+  ASSERT_TRUE(admin_->DescribeTopics(&context_, {}, &refused).ok());
+  EXPECT_EQ(refused.header().error().code(), v1::UNAVAILABLE);
+  calls_.describe = std::vector<TopicDescription>{};
+  grpc::ClientContext context;
+  v1::DescribeTopicsRequest one;
+  one.add_names("t");
+  v1::DescribeTopicsResponse response;
+  ASSERT_TRUE(admin_->DescribeTopics(&context, one, &response).ok());
+  EXPECT_FALSE(response.header().has_error()) << "one topic is always described";
+  for (const auto& done : waiting) {
+    done(std::vector<TopicDescription>{});
+  }
+  callers.clear();
+  EXPECT_EQ(answered, 4);
 }
 
 TEST_F(ServicesTest, AMalformedAlterPartitionIsAnErrorNotACrash) {

@@ -1,6 +1,8 @@
 #include "controller/io/store_ops.h"
 
+#include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
@@ -8,6 +10,7 @@
 #include <gtest/gtest.h>
 
 #include "common/wire/znode_json.h"
+#include "common/zk/limits.h"
 #include "common/zk/paths.h"
 
 namespace regent::controller {
@@ -66,6 +69,17 @@ TEST(FencedMulti, BlamesTheTermsOperationForAZooKeeperOperation) {
   EXPECT_EQ(refused.reason, WriteRefused::Reason::kMissing);
 }
 
+TEST(FencedMulti, BlamesNobodyWhereZooKeeperDoesNot) {
+  const FencedMulti multi(kLicence, {DeletePreferredElection{.expected = 2}});
+  for (const int op : {-1, 0, 99}) {  // No operation, the licence itself, one that is not there.
+    const auto refused =
+        std::get<WriteRefused>(multi.Translate(Failed(zk::ErrorKind::kTooLarge, op)));
+    EXPECT_EQ(refused.failed_op, std::nullopt);
+    EXPECT_EQ(refused.reason, WriteRefused::Reason::kOther);
+    EXPECT_EQ(refused.message, "m");
+  }
+}
+
 TEST(FencedMulti, IsFencedByAnotherVersionOfTheEpochOrByItsAbsence) {
   const FencedMulti multi(kLicence, {DeletePreferredElection{.expected = 2}});
   EXPECT_TRUE(
@@ -117,6 +131,53 @@ TEST(FencedMulti, CountsOperationsAsTheCoreDoes) {
     counted += ZooKeeperOps(op);
   }
   EXPECT_EQ(FencedMulti(kLicence, ops).ops().size(), static_cast<size_t>(counted));
+}
+
+TEST(FencedMulti, TakesNoMoreBytesThanTheCoreCounts) {
+  Rng rng(7);
+  const auto topic = std::make_shared<TopicIdentity>(
+      TopicIdentity{.name = std::string(249, 't'), .id = Uuid::Random(rng)});
+  constexpr int32_t kLargest = 2147483647;
+  BrokerList many;
+  for (int32_t i = 0; i < 64; ++i) {
+    many.emplace_back(kLargest - i);
+  }
+  const PartitionState state{.leader = BrokerId(kLargest),
+                             .leader_epoch = kLeaderEpochMax,
+                             .isr = many,
+                             .controller_epoch = kControllerEpochMax,
+                             .recovery = LeaderRecovery::kRecovering,
+                             .elr = many,
+                             .last_known_elr = many,
+                             .extra = "{\"x\":\"" + std::string(10'000, 'x') + "\"}"};
+  const std::vector<BrokerList> assignment(1000, many);
+  const std::string as_read =
+      R"({"version":2,"partitions":{"0":[1]},"theirs":")" + std::string(5000, 'x') + "\"}";
+  const std::vector<StoreOp> ops = {
+      SetPartitionState{.partition = {topic, 9999}, .state = state},
+      CreatePartitionState{.partition = {topic, 9999}, .state = state},
+      CreatePartitionState{.partition = {topic, 9999}, .state = State(), .with_directory = false},
+      CreatePartitionsDirectory{.topic = topic},
+      CreateTopicNode{.topic = topic, .assignment = assignment},
+      SetTopicId{.topic = topic, .assignment = assignment, .node_extra = as_read},
+      WriteTopicConfig{.topic = topic->name,
+                       .overrides = {{"a\"b\n", std::string(1000, '\x01')}, {"c", "d"}}},
+      CreateStoppingMark{.mark = {.broker = BrokerId(kLargest),
+                                  .broker_epoch = BrokerEpoch(INT64_MAX),
+                                  .life = topic->id}},
+      DeleteStoppingMark{.life = topic->id},
+      DeletePreferredElection{}};
+  for (const StoreOp& op : ops) {
+    const FencedMulti multi(kLicence, {op});
+    size_t bytes = 0;
+    for (size_t i = 1; i < multi.ops().size(); ++i) {
+      bytes += zk::BytesOf(multi.ops()[i]);
+    }
+    EXPECT_LE(bytes, StoreBytes(op)) << op.index();
+    EXPECT_LE(StoreBytes(op), 2 * bytes + 1000) << "nor far fewer: " << op.index();
+  }
+  EXPECT_LE(kWriteBytesMax + zk::BytesOf(FencedMulti(kLicence, {}).ops().front()),
+            static_cast<size_t>(zk::kMultiBytesMax));
 }
 
 }  // namespace

@@ -147,6 +147,30 @@ TEST_F(StoreTest, AHolderThatCannotBeReadHoldsTheOfficeAllTheSame) {
   EXPECT_NE(office->problem, "");
 }
 
+TEST_F(StoreTest, AnEpochThatCannotBeReadIsNamedWithTheRemedy) {
+  PrepareRoot();
+  for (const char* text : {"abc", "2147483647"}) {
+    Put(zk::ControllerEpochPath(), text);
+    store_->Do(ReadOffice{});
+    const auto office = Await<OfficeRead>();
+    ASSERT_TRUE(office);
+    EXPECT_FALSE(office->readable);
+    EXPECT_EQ(office->problem.find("/controller_epoch: "), 0U) << office->problem;
+    EXPECT_NE(office->problem.find(text), std::string::npos) << office->problem;
+    EXPECT_NE(office->problem.find("set it to"), std::string::npos) << office->problem;
+  }
+}
+
+TEST_F(StoreTest, AnOfficeThatNoSessionHoldsIsNamedAsAProblem) {
+  PrepareRoot();
+  Put(zk::ControllerPath(), wire::EncodeControllerRegistration(self_));  // Not ephemeral.
+  store_->Do(ReadOffice{});
+  const auto office = Await<OfficeRead>();
+  ASSERT_TRUE(office);
+  EXPECT_TRUE(office->taken);
+  EXPECT_NE(office->problem.find("delete it"), std::string::npos) << office->problem;
+}
+
 TEST_F(StoreTest, ResignsInAFencedWrite) {
   Win();
   store_->Do(EndTerm{.epoch = term_.epoch});

@@ -325,7 +325,12 @@ TEST(Convert, RefusesALeaderAndIsrWithAnyFieldOutOfRange) {
        {[](R& r) { r.mutable_leaders(0)->mutable_listeners(0)->set_name(""); },
         "listener name is \"\""},
        {[](R& r) { r.mutable_leaders(0)->mutable_listeners(0)->mutable_endpoint()->set_port(-1); },
-        "listener is at port -1"}});
+        "listener is at port -1"},
+       {[](R& r) {
+          r.mutable_leaders(0)->mutable_listeners(0)->mutable_endpoint()->set_host("a/b");
+        },
+        "listener is at host \"a/b\", a host has"},
+       {[](R& r) { r.mutable_leaders(0)->set_rack("a\nb"); }, "rack is \"a?b\", a rack has"}});
 }
 
 TEST(Convert, RefusesAnUpdateMetadataWithoutAnUpdateInIt) {

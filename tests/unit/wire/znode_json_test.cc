@@ -5,6 +5,8 @@
 #include <nlohmann/json.hpp>
 
 #include "common/base/rng.h"
+#include "common/model/broker_names.h"
+#include "common/model/endpoint_text.h"
 
 namespace regent::wire {
 namespace {
@@ -81,6 +83,25 @@ TEST(PartitionStateJson, KeepsWhatSomebodyElseWrote) {
   ASSERT_TRUE(state.ok()) << state.error();
   EXPECT_EQ(json::parse(state->extra), json::parse(R"({"notes":{"why":["a","é"]},"weight":2.5})"));
   EXPECT_EQ(json::parse(EncodePartitionState(*state)), json::parse(text));
+}
+
+TEST(PartitionStateJson, HasEpochsThatCanBeFollowed) {
+  PartitionState state = TestState();
+  state.leader_epoch = kLeaderEpochMax;
+  state.controller_epoch = kControllerEpochMax;
+  EXPECT_EQ(*DecodePartitionState(EncodePartitionState(state)), state);
+  for (const char* bad :
+       {R"({"controller_epoch":5,"leader":1,"version":1,"leader_epoch":2147483647,"isr":[1]})",
+        R"({"version":1,"leader":1,"leader_epoch":2147483647,"isr":[1],"controller_epoch":5})"}) {
+    const auto refused = DecodePartitionState(bad);
+    ASSERT_FALSE(refused.ok()) << bad;
+    EXPECT_THAT(refused.error().message,
+                HasSubstr("leader_epoch is 2147483647, must be an integer from 0 to 2147483646"));
+  }
+  const auto refused = DecodePartitionState(
+      R"({"controller_epoch":2147483647,"leader":1,"version":1,"leader_epoch":2,"isr":[1]})");
+  ASSERT_FALSE(refused.ok());
+  EXPECT_THAT(refused.error().message, HasSubstr("controller_epoch is 2147483647"));
 }
 
 TEST(PartitionStateJson, SaysTheSameAsTheJsonLibraryForRandomStates) {
@@ -218,10 +239,42 @@ TEST(ControllerJson, OfKafkaIsReadAndIsNotOurs) {
   EXPECT_EQ(*theirs, (ControllerRegistration{.id = BrokerId(7), .timestamp_ms = 1620000000000}));
 }
 
+TEST(BrokerJson, OfAnyHostAndRackThatFlagsTakeIsRead) {
+  for (int byte = 1; byte < 256; ++byte) {
+    const std::string text = std::string("a") + static_cast<char>(byte);
+    BrokerRegistration broker = TestBroker();
+    if (const auto endpoint = ParseEndpoint("--advertise", text + ":9192"); endpoint.ok()) {
+      broker.listeners.back().endpoint = *endpoint;
+      const ControllerRegistration office{.id = BrokerId(1), .endpoint = *endpoint};
+      EXPECT_EQ(*DecodeControllerRegistration(EncodeControllerRegistration(office)), office);
+    }
+    if (IsRack(text)) {
+      broker.rack = text;
+    }
+    EXPECT_EQ(*DecodeBrokerRegistration(broker.id, EncodeBrokerRegistration(broker)), broker);
+  }
+  BrokerRegistration longest = TestBroker();
+  longest.listeners.back().endpoint.host = std::string(kHostBytesMax, 'h');
+  longest.rack = std::string(kRackBytesMax, 'r');
+  EXPECT_EQ(*DecodeBrokerRegistration(longest.id, EncodeBrokerRegistration(longest)), longest);
+}
+
+TEST(BrokerJson, NamesTheRuleThatAHostBreaks) {
+  const auto first = DecodeBrokerRegistration(
+      BrokerId(0), R"({"version":1,"host":"a b","port":9092,"timestamp":"1"})");
+  ASSERT_FALSE(first.ok());
+  EXPECT_THAT(first.error().message, HasSubstr(kHostRule));
+  const auto office = DecodeControllerRegistration(
+      R"({"version":2,"brokerid":1,"timestamp":"1","regent_endpoint":"bröker:9192"})");
+  ASSERT_FALSE(office.ok());
+  EXPECT_THAT(office.error().message, HasSubstr(kHostRule));
+}
+
 TEST(ControllerEpochText, IsADecimalNumber) {
   EXPECT_EQ(EncodeControllerEpoch(ControllerEpoch(12)), "12");
   EXPECT_EQ(DecodeControllerEpoch("12")->value(), 12);
-  for (const char* bad : {"", " 1", "1 ", "-1", "0x1", "2147483648", "1.0", "\xff"}) {
+  EXPECT_EQ(*DecodeControllerEpoch("2147483646"), kControllerEpochMax);
+  for (const char* bad : {"", " 1", "1 ", "-1", "0x1", "2147483647", "2147483648", "1.0", "\xff"}) {
     EXPECT_EQ(DecodeControllerEpoch(bad).error().code, ErrorCode::kCorrupt) << bad;
   }
 }

@@ -283,6 +283,40 @@ TEST_F(RealClientTest, NameThatMovesToAnotherAddressIsFollowed) {
   owner.reset();
 }
 
+TEST_F(RealClientTest, NameThatMovesUnderCallsInFlightIsFollowed) {
+  auto original = ZooKeeperServer::Start({.tick = milliseconds(500)});
+  ASSERT_TRUE(original.ok()) << original.error();
+  Mutex mutex;
+  std::string address = (*original)->hosts();
+  const auto resolve = [&](const HostList& /*hosts*/) {
+    const MutexLock lock(mutex);
+    return address;
+  };
+  std::promise<bool> lost;
+  auto owner =
+      NewOwner({.hosts = "zk.example", .session_timeout = milliseconds(8000), .resolve = resolve});
+  ASSERT_TRUE(owner->AwaitSession(kConnected));
+  owner->ForgetEvents();
+  (*original)->Pause();
+  owner->OnLoop([&] {
+    owner->client().Get("/", Watch::kNone,
+                        [&](const Outcome<Node>& got) { lost.set_value(got.unknown()); });
+  });
+  ASSERT_TRUE(Eventually([&] { return StatsOf(*owner).outstanding > 0; }));
+  (*original)->Kill();  // Nobody listens at the old address any more.
+  auto moved = ZooKeeperServer::Start(
+      {.tick = milliseconds(500), .directory = (*original)->directory(), .address = "127.0.0.2"});
+  ASSERT_TRUE(moved.ok()) << moved.error();
+  {
+    const MutexLock lock(mutex);
+    address = (*moved)->hosts();
+  }
+  ASSERT_TRUE(owner->AwaitSession([](const auto& event) { return event.state == kConnected; }));
+  EXPECT_TRUE(lost.get_future().get());
+  EXPECT_TRUE(Eventually([&] { return owner->Exists("/").ok(); }));
+  owner.reset();
+}
+
 TEST_F(RealClientTest, ServerThatIsGoneIsWaitedForWithItsSessions) {
   auto owner = NewOwner({.session_timeout = milliseconds(4000)});
   const auto first = owner->AwaitSession(kConnected);

@@ -1,0 +1,203 @@
+#include <algorithm>
+#include <string>
+#include <utility>
+
+#include "broker-agent/core/leader_side.h"
+
+// The half of LeaderSide that speaks with producers.
+
+namespace regent {
+namespace {
+
+using Kind = AgentDeadline::Kind;
+using Verdict = ProducerStates::Verdict;
+
+AgentDeadline TimeoutOf(const PartitionKey& partition) {
+  return {.kind = Kind::kAppendTimeout, .partition = partition, .number = 0};
+}
+
+std::string LeaderOf(const Replica* replica) {
+  return replica == nullptr ? "unknown here" : std::to_string(replica->leader.value());
+}
+
+std::string Text(const ProducerMark& mark) {
+  return "producer " + std::to_string(mark.id) + " epoch " + std::to_string(mark.epoch) +
+         " sequence " + std::to_string(mark.first);
+}
+
+}  // namespace
+
+void LeaderSide::Append(const AppendRequested& append) {
+  Replica* replica = replicas_.Find(append.partition);
+  const int64_t bytes =
+      append.payload == nullptr ? 0 : static_cast<int64_t>(append.payload->size());
+  const auto refuse = [&](ErrorCode code, std::string message) {
+    context_.Do(AnswerAppend{.ticket = append.ticket,
+                             .base = Error{.code = code, .message = std::move(message)}});
+  };
+  if (replica == nullptr || !replica->leads() || replica->frozen) {
+    refuse(ErrorCode::kNotLeader, "not the leader; the leader is " + LeaderOf(replica));
+    return;
+  }
+  if (append.record_count <= 0) {
+    refuse(ErrorCode::kInvalidArgument, "a batch holds at least one record");
+    return;
+  }
+  if (append.acks == Acks::kAll && replica->leading->in_sync.BelowMinIsr(replica->min_isr())) {
+    refuse(ErrorCode::kRefused,
+           "fewer replicas in sync than min.insync.replicas: nothing was appended");
+    return;
+  }
+  if (appends_waiting_ >= context_.options.appends_waiting_max ||
+      (append_bytes_ > 0 && append_bytes_ + bytes > context_.options.append_bytes_max)) {
+    refuse(ErrorCode::kUnavailable, "too many appends wait: retry later");
+    return;
+  }
+  const ProducerStates::Judgement judged = replica->producers.Judge(append.producer);
+  switch (judged.verdict) {
+    case Verdict::kNew: break;
+    case Verdict::kDuplicate:
+      ++appends_waiting_;
+      AwaitCommit(*replica, {.ticket = append.ticket,
+                             .base = judged.base,
+                             .next = judged.next,
+                             .deadline = append.deadline});
+      AnswerWaiting(*replica);
+      return;
+    case Verdict::kOutOfOrder:
+      refuse(ErrorCode::kConflict, Text(append.producer) + " does not follow its last batch");
+      return;
+    case Verdict::kStaleProducer:
+      refuse(ErrorCode::kStaleEpoch, Text(append.producer) + ": a later instance has written");
+      return;
+  }
+  const Offset base = replica->written_end;
+  const Offset next(base.value() + append.record_count);
+  LogWrite write{.kind = LogWrite::Kind::kAppend,
+                 .op = context_.NextOp(),
+                 .batches = {{.base = base,
+                              .next = next,
+                              .epoch = replica->leader_epoch,
+                              .payload = append.payload,
+                              .producer = append.producer}},
+                 .to = {},
+                 .received = {},
+                 .produced = LogWrite::Produced{
+                     .ticket = append.ticket, .acks = append.acks, .deadline = append.deadline}};
+  replica->written_end = next;
+  replica->producers.Append(write.batches.front(), replica->log->high_watermark, context_.now);
+  if (append.producer.idempotent()) {
+    context_.WatchProducers();
+  }
+  ++appends_waiting_;
+  append_bytes_ += bytes;
+  WatchAppend(*replica, append.deadline);
+  context_.Do(AppendToLog{.source = AppendToLog::Source::kProducer,
+                          .partition = replica->partition,
+                          .op = write.op,
+                          .batches = write.batches});
+  replica->writes.push_back(std::move(write));
+}
+
+void LeaderSide::Appended(Replica& replica, const LogWrite& write) {
+  append_bytes_ -= BytesOf(write.batches);
+  LogView& log = *replica.log;
+  if (!replica.leads()) {
+    log.Appended(write.batches);
+    return;
+  }
+  replica.leading->in_sync.NoteGrowth(log.end, context_.now);
+  log.Appended(write.batches);
+  if (write.produced) {
+    const LogWrite::Produced& produced = *write.produced;
+    const Offset base = write.batches.front().base;
+    switch (produced.acks) {
+      case Acks::kLeader: Answer(produced.ticket, base); break;
+      case Acks::kAll:
+        AwaitCommit(replica, {.ticket = produced.ticket,
+                              .base = base,
+                              .next = log.end,
+                              .deadline = produced.deadline});
+        break;
+    }
+  }
+  ServeAll(replica);
+  Progressed(replica);
+}
+
+void LeaderSide::WriteFailed(const LogWrite& write) {
+  if (write.kind == LogWrite::Kind::kAppend && !write.received) {
+    append_bytes_ -= BytesOf(write.batches);
+  }
+}
+
+void LeaderSide::Answer(AppendTicket ticket, Result<Offset> base) {
+  --appends_waiting_;
+  context_.Do(AnswerAppend{.ticket = ticket, .base = std::move(base)});
+}
+
+void LeaderSide::AwaitCommit(Replica& replica, WaitingAppend append) {
+  std::deque<WaitingAppend>& waiting = replica.leading->waiting;
+  WatchAppend(replica, append.deadline);
+  const auto behind = std::ranges::upper_bound(waiting, append.next, {}, &WaitingAppend::next);
+  waiting.insert(behind, append);
+}
+
+void LeaderSide::AnswerWaiting(Replica& replica) {
+  std::deque<WaitingAppend>& waiting = replica.leading->waiting;
+  while (!waiting.empty() && waiting.front().next <= replica.log->high_watermark) {
+    Answer(waiting.front().ticket, waiting.front().base);
+    waiting.pop_front();
+  }
+}
+
+void LeaderSide::WatchAppend(const Replica& replica, Instant deadline) {
+  if (deadline != Instant::Max()) {
+    context_.deadlines.SetIfEarlier(TimeoutOf(replica.key()), deadline);
+  }
+}
+
+void LeaderSide::TimeOutAppends(const PartitionKey& partition) {
+  Replica* replica = replicas_.Find(partition);
+  if (replica == nullptr || !replica->leads()) {
+    return;
+  }
+  Instant earliest = Instant::Max();
+  const auto late = [&](AppendTicket ticket, Instant deadline) {
+    if (deadline > context_.now) {
+      earliest = std::min(earliest, deadline);
+      return false;
+    }
+    Answer(ticket, Error{.code = ErrorCode::kTimedOut,
+                         .message = "not every replica in sync has confirmed the batch in time: it "
+                                    "may become committed"});
+    return true;
+  };
+  std::erase_if(replica->leading->waiting,
+                [&](const WaitingAppend& append) { return late(append.ticket, append.deadline); });
+  for (LogWrite& write : replica->writes) {
+    if (write.produced && late(write.produced->ticket, write.produced->deadline)) {
+      write.produced.reset();
+    }
+  }
+  WatchAppend(*replica, earliest);
+}
+
+void LeaderSide::EndAppends(Replica& replica) {
+  context_.deadlines.Cancel(TimeoutOf(replica.key()));
+  const Error unknown{.code = ErrorCode::kUnknownOutcome,
+                      .message =
+                          "the leadership ended before the batch was committed: it may "
+                          "become committed later"};
+  for (const WaitingAppend& waiting : replica.leading->waiting) {
+    Answer(waiting.ticket, unknown);
+  }
+  for (LogWrite& write : replica.writes) {
+    if (write.produced) {
+      Answer(write.produced->ticket, unknown);
+      write.produced.reset();
+    }
+  }
+}
+
+}  // namespace regent

@@ -1,0 +1,529 @@
+#include "broker-agent/io/client_server.h"
+
+#include <array>
+#include <atomic>
+#include <deque>
+#include <list>
+#include <map>
+#include <optional>
+#include <string>
+#include <system_error>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include <asio.hpp>
+#include <glog/logging.h>
+
+#include "broker-agent/kafka/frame.h"
+#include "broker-agent/kafka/pieces.h"
+#include "common/base/mutex.h"
+#include "common/runtime/loop.h"
+
+namespace regent {
+namespace {
+
+using asio::ip::tcp;
+using kafka::Pieces;
+using kafka::Slice;
+
+constexpr Duration kComplaintInterval = std::chrono::seconds(1);
+constexpr Duration kAcceptPause = std::chrono::milliseconds(100);
+constexpr int kSweepsPerIdle = 10;
+
+/// One line a second at the most: who sends rubbish must not fill the log.
+class Complaints {
+ public:
+  /// Returns how many came since the last that was logged, this one included; 0: keep quiet.
+  uint64_t Add(Instant now) {
+    ++quiet_;
+    if (now < next_) {
+      return 0;
+    }
+    next_ = now + kComplaintInterval;
+    return std::exchange(quiet_, 0);
+  }
+
+ private:
+  Instant next_;
+  uint64_t quiet_ = 0;
+};
+
+}  // namespace
+
+class ClientServer::Impl : public std::enable_shared_from_this<Impl> {
+ public:
+  class Connection;
+
+  explicit Impl(const Options& options)
+      : options_(options), acceptor_(io_), pause_(io_), sweep_(io_) {}
+
+  Status Bind();
+  void Start(Serve serve);
+  void Stop();
+
+  int port() const { return port_; }
+  ClientServerCounters counters() const {
+    return {.connections = connections_count_.load(),
+            .held_bytes = held_bytes_.load(),
+            .requests = requests_.load(),
+            .refused_connections = refused_.load(),
+            .broken_connections = broken_.load()};
+  }
+
+ private:
+  friend class Connection;
+
+  void Accept();
+  void Accepted(tcp::socket socket);
+  void Sweep();
+  /// What a connection has read, or has answered, changes what all of them hold.
+  void Charge(int64_t bytes);
+  bool Full() const { return held_bytes_ >= options_.total_bytes_max; }
+  void AwaitRoom(const std::shared_ptr<Connection>& connection) { waiting_.push_back(connection); }
+  void Broken(const std::string& peer, const std::string& why);
+  void Remove(const Connection* connection);
+
+  const Options options_;
+  asio::io_context io_{1};
+  tcp::acceptor acceptor_;
+  asio::steady_timer pause_;
+  asio::steady_timer sweep_;
+  int port_ = 0;
+  Serve serve_;
+  // The thread's alone:
+  std::map<const Connection*, std::shared_ptr<Connection>> connections_;
+  std::vector<std::weak_ptr<Connection>> waiting_;  ///< For room in what all may hold.
+  Complaints complaints_;
+  // Read by others:
+  std::atomic<int64_t> connections_count_ = 0;
+  std::atomic<int64_t> held_bytes_ = 0;
+  std::atomic<uint64_t> requests_ = 0;
+  std::atomic<uint64_t> refused_ = 0;
+  std::atomic<uint64_t> broken_ = 0;
+  std::thread thread_;
+};
+
+/// One client. Everything happens on the server's thread.
+class ClientServer::Impl::Connection : public std::enable_shared_from_this<Connection> {
+ public:
+  Connection(std::shared_ptr<Impl> server, tcp::socket socket)
+      : server_(std::move(server)), socket_(std::move(socket)) {
+    std::error_code error;
+    const tcp::endpoint peer = socket_.remote_endpoint(error);
+    peer_ = error ? "?" : peer.address().to_string() + ':' + std::to_string(peer.port());
+    socket_.set_option(tcp::no_delay(true), error);
+  }
+
+  void Start() {
+    used_ = MonotonicNow();
+    Read();
+  }
+  /// There is room again.
+  void Resume() {
+    if (std::exchange(paused_, false)) {
+      Read();
+    }
+  }
+  void CloseIfIdleSince(Instant since) {
+    if (slots_.empty() && used_ < since) {
+      Close();
+    }
+  }
+  void Close();
+
+ private:
+  class Ticket;
+  /// A request in flight, in the order of arrival.
+  struct Slot {
+    enum class State { kOpen, kAnswered, kSilent };
+    State state = State::kOpen;
+    Pieces answer;
+    int64_t bytes = 0;
+    std::function<void()> gone;
+  };
+
+  void Read();
+  void ReadFrame(size_t length);
+  void Dispatch(std::string frame);
+  void Answered(uint64_t number, std::optional<Pieces> answer);
+  void Write();
+  void Break(const std::string& why);
+  /// The connection holds so many bytes more, or less.
+  void Hold(int64_t bytes);
+  Slot* Find(uint64_t number);
+
+  std::shared_ptr<Impl> server_;
+  tcp::socket socket_;
+  std::string peer_;
+  std::array<char, kafka::kFrameLengthBytes> length_{};
+  std::string frame_;
+  std::deque<Slot> slots_;
+  uint64_t first_ = 0;  ///< The number of slots_.front().
+  int64_t bytes_ = 0;
+  bool reading_ = false;
+  bool paused_ = false;
+  bool writing_ = false;
+  bool closed_ = false;
+  Instant used_;
+};
+
+/// What the service holds of a request. May outlive the connection, and the server's thread.
+class ClientServer::Impl::Connection::Ticket final : public kafka::Call {
+ public:
+  Ticket(const std::shared_ptr<Connection>& connection, uint64_t number)
+      : server_(connection->server_), connection_(connection), number_(number) {}
+  ~Ticket() override = default;
+
+  void Answer(Pieces response) override {
+    Post([response = std::move(response)](Connection& connection, uint64_t number) mutable {
+      connection.Answered(number, std::move(response));
+    });
+  }
+  void AnswerNothing() override {
+    Post(
+        [](Connection& connection, uint64_t number) { connection.Answered(number, std::nullopt); });
+  }
+  void HangUp(const std::string& why) override {
+    Post([why](Connection& connection, uint64_t) { connection.Break(why); });
+  }
+  void OnGone(std::function<void()> gone) override {
+    const std::shared_ptr<Impl> server = server_.lock();
+    if (server == nullptr) {
+      gone();
+      return;
+    }
+    asio::post(server->io_, [connection = connection_, number = number_, gone = std::move(gone)]() {
+      const std::shared_ptr<Connection> there = connection.lock();
+      if (there == nullptr || there->closed_) {
+        gone();
+      } else if (Slot* slot = there->Find(number); slot != nullptr) {
+        slot->gone = gone;
+      }
+    });
+  }
+
+ private:
+  template <class Work>
+  void Post(Work work) {
+    const std::shared_ptr<Impl> server = server_.lock();
+    if (server == nullptr) {
+      return;
+    }
+    asio::post(server->io_,
+               [connection = connection_, number = number_, work = std::move(work)]() mutable {
+                 const std::shared_ptr<Connection> there = connection.lock();
+                 if (there != nullptr && !there->closed_) {
+                   work(*there, number);
+                 }
+               });
+  }
+
+  std::weak_ptr<Impl> server_;
+  std::weak_ptr<Connection> connection_;
+  uint64_t number_;
+};
+
+// --- A connection ---
+
+void ClientServer::Impl::Connection::Read() {
+  const Options& options = server_->options_;
+  if (closed_ || reading_ || paused_) {
+    return;
+  }
+  if (slots_.size() >= options.in_flight_max || bytes_ >= options.connection_bytes_max) {
+    return;  // The next answer reads on.
+  }
+  if (server_->Full()) {
+    paused_ = true;
+    server_->AwaitRoom(shared_from_this());
+    return;
+  }
+  reading_ = true;
+  asio::async_read(socket_, asio::buffer(length_),
+                   [self = shared_from_this()](std::error_code error, size_t) {
+                     self->reading_ = false;
+                     if (error || self->closed_) {
+                       self->Close();
+                       return;
+                     }
+                     const Result<size_t> length =
+                         kafka::DecodeFrameLength({self->length_.data(), self->length_.size()},
+                                                  self->server_->options_.request_bytes_max);
+                     if (!length.ok()) {
+                       self->Break(length.error().message);
+                       return;
+                     }
+                     self->ReadFrame(*length);
+                   });
+}
+
+void ClientServer::Impl::Connection::ReadFrame(size_t length) {
+  reading_ = true;
+  // Grows as the bytes come: a length alone costs a client nothing, so it takes no memory here.
+  frame_.clear();
+  asio::async_read(socket_, asio::dynamic_buffer(frame_, length), asio::transfer_exactly(length),
+                   [self = shared_from_this()](std::error_code error, size_t) {
+                     self->reading_ = false;
+                     if (error || self->closed_) {
+                       self->Close();
+                       return;
+                     }
+                     self->Dispatch(std::exchange(self->frame_, {}));
+                     self->Read();
+                   });
+}
+
+void ClientServer::Impl::Connection::Dispatch(std::string frame) {
+  used_ = MonotonicNow();
+  const auto bytes = static_cast<int64_t>(frame.size());
+  const uint64_t number = first_ + slots_.size();
+  slots_.emplace_back().bytes = bytes;
+  Hold(bytes);
+  ++server_->requests_;
+  server_->serve_(Slice(std::move(frame)), std::make_shared<Ticket>(shared_from_this(), number));
+}
+
+ClientServer::Impl::Connection::Slot* ClientServer::Impl::Connection::Find(uint64_t number) {
+  return number < first_ || number - first_ >= slots_.size() ? nullptr : &slots_[number - first_];
+}
+
+void ClientServer::Impl::Connection::Answered(uint64_t number, std::optional<Pieces> answer) {
+  Slot* const slot = Find(number);
+  CHECK(slot != nullptr && slot->state == Slot::State::kOpen) << "a request was answered twice";
+  slot->gone = nullptr;
+  slot->state = answer ? Slot::State::kAnswered : Slot::State::kSilent;
+  if (answer) {
+    const auto bytes = static_cast<int64_t>(answer->size());
+    slot->answer = *std::move(answer);
+    slot->bytes += bytes;
+    Hold(bytes);
+  }
+  Write();
+}
+
+void ClientServer::Impl::Connection::Hold(int64_t bytes) {
+  bytes_ += bytes;
+  server_->Charge(bytes);
+}
+
+void ClientServer::Impl::Connection::Write() {
+  if (writing_ || closed_) {
+    return;
+  }
+  std::vector<asio::const_buffer> buffers;
+  size_t ready = 0;
+  while (ready < slots_.size() && slots_[ready].state != Slot::State::kOpen) {
+    for (const std::string_view view : slots_[ready].answer.Views()) {
+      buffers.emplace_back(view.data(), view.size());
+    }
+    ++ready;
+  }
+  if (ready == 0) {
+    return;
+  }
+  writing_ = true;
+  asio::async_write(socket_, buffers,
+                    [self = shared_from_this(), ready](std::error_code error, size_t) {
+                      self->writing_ = false;
+                      if (error || self->closed_) {
+                        self->Close();
+                        return;
+                      }
+                      self->used_ = MonotonicNow();
+                      for (size_t i = 0; i < ready; ++i) {
+                        const int64_t bytes = self->slots_.front().bytes;
+                        self->slots_.pop_front();
+                        ++self->first_;
+                        self->Hold(-bytes);
+                      }
+                      self->Read();
+                      self->Write();
+                    });
+}
+
+void ClientServer::Impl::Connection::Break(const std::string& why) {
+  if (!closed_) {
+    server_->Broken(peer_, why);
+    Close();
+  }
+}
+
+void ClientServer::Impl::Connection::Close() {
+  if (std::exchange(closed_, true)) {
+    return;
+  }
+  const std::shared_ptr<Connection> self = shared_from_this();
+  std::error_code ignored;
+  socket_.close(ignored);
+  Hold(-bytes_);
+  for (Slot& slot : slots_) {
+    if (slot.gone) {
+      slot.gone();
+    }
+  }
+  server_->Remove(this);
+}
+
+// --- The server ---
+
+Status ClientServer::Impl::Bind() {
+  const Endpoint& listen = options_.listen;
+  const auto failed = [&](const std::error_code& error) {
+    return Error{ErrorCode::kUnavailable,
+                 "cannot listen on " + listen.ToText() + " for clients: " + error.message() +
+                     "; end whoever holds the port, or choose another one with --listen"};
+  };
+  std::error_code error;
+  tcp::resolver resolver(io_);
+  const auto found = resolver.resolve(
+      listen.host, std::to_string(listen.port),
+      asio::ip::resolver_base::passive | asio::ip::resolver_base::numeric_service, error);
+  if (error || found.empty()) {
+    return failed(error ? error : std::make_error_code(std::errc::address_not_available));
+  }
+  const tcp::endpoint endpoint = found.begin()->endpoint();
+  acceptor_.open(endpoint.protocol(), error);
+  if (!error) {
+    acceptor_.set_option(tcp::acceptor::reuse_address(true), error);
+  }
+  if (!error) {
+    acceptor_.bind(endpoint, error);
+  }
+  if (!error) {
+    acceptor_.listen(asio::socket_base::max_listen_connections, error);
+  }
+  if (error) {
+    return failed(error);
+  }
+  port_ = acceptor_.local_endpoint().port();
+  return Success{};
+}
+
+void ClientServer::Impl::Start(Serve serve) {
+  serve_ = std::move(serve);
+  Accept();
+  Sweep();
+  thread_ = std::thread([this]() { io_.run(); });
+}
+
+void ClientServer::Impl::Accept() {
+  acceptor_.async_accept([self = shared_from_this()](std::error_code error, tcp::socket socket) {
+    if (!self->acceptor_.is_open()) {
+      return;
+    }
+    if (!error) {
+      self->Accepted(std::move(socket));
+      self->Accept();
+      return;
+    }
+    // No descriptors, as a rule: do not spin.
+    self->pause_.expires_after(kAcceptPause);
+    self->pause_.async_wait([self](std::error_code stopped) {
+      if (!stopped) {
+        self->Accept();
+      }
+    });
+  });
+}
+
+void ClientServer::Impl::Accepted(tcp::socket socket) {
+  if (connections_.size() >= options_.connections_max) {
+    ++refused_;
+    Broken("a new one",
+           "there are " + std::to_string(options_.connections_max) + " connections already");
+    return;  // Closes it.
+  }
+  auto connection = std::make_shared<Connection>(shared_from_this(), std::move(socket));
+  connections_.emplace(connection.get(), connection);
+  connections_count_ = static_cast<int64_t>(connections_.size());
+  connection->Start();
+}
+
+void ClientServer::Impl::Sweep() {
+  sweep_.expires_after(options_.idle_max / kSweepsPerIdle);
+  sweep_.async_wait([self = shared_from_this()](std::error_code stopped) {
+    if (stopped) {
+      return;
+    }
+    const Instant since = MonotonicNow() - self->options_.idle_max;
+    for (const auto& [key, connection] : std::map(self->connections_)) {
+      connection->CloseIfIdleSince(since);
+    }
+    self->Sweep();
+  });
+}
+
+void ClientServer::Impl::Charge(int64_t bytes) {
+  held_bytes_ += bytes;
+  if (bytes >= 0 || Full() || waiting_.empty()) {
+    return;
+  }
+  for (const std::weak_ptr<Connection>& each : std::exchange(waiting_, {})) {
+    if (const std::shared_ptr<Connection> connection = each.lock()) {
+      connection->Resume();
+    }
+  }
+}
+
+void ClientServer::Impl::Broken(const std::string& peer, const std::string& why) {
+  ++broken_;
+  if (const uint64_t count = complaints_.Add(MonotonicNow()); count > 0) {
+    LOG(WARNING) << "client connection closed peer=" << peer << " closed=" << count << " reason=\""
+                 << why << '"';
+  }
+}
+
+void ClientServer::Impl::Remove(const Connection* connection) {
+  connections_.erase(connection);
+  connections_count_ = static_cast<int64_t>(connections_.size());
+}
+
+void ClientServer::Impl::Stop() {
+  if (!thread_.joinable()) {
+    return;
+  }
+  asio::post(io_, [self = shared_from_this()]() {
+    std::error_code ignored;
+    self->acceptor_.close(ignored);
+    self->pause_.cancel();
+    self->sweep_.cancel();
+    for (const auto& [key, connection] : std::map(self->connections_)) {
+      connection->Close();
+    }
+    self->waiting_.clear();
+  });
+  thread_.join();  // Nothing is left to wait for.
+}
+
+ClientServer::ClientServer(std::shared_ptr<Impl> impl) : impl_(std::move(impl)) {}
+
+ClientServer::~ClientServer() {
+  Stop();
+}
+
+Result<std::unique_ptr<ClientServer>> ClientServer::Bind(const Options& options) {
+  auto impl = std::make_shared<Impl>(options);
+  if (Status bound = impl->Bind(); !bound.ok()) {
+    return bound.error();
+  }
+  return std::unique_ptr<ClientServer>(new ClientServer(std::move(impl)));
+}
+
+int ClientServer::port() const {
+  return impl_->port();
+}
+
+void ClientServer::Start(Serve serve) {
+  impl_->Start(std::move(serve));
+}
+
+void ClientServer::Stop() {
+  impl_->Stop();
+}
+
+ClientServerCounters ClientServer::counters() const {
+  return impl_->counters();
+}
+
+}  // namespace regent

@@ -1,0 +1,138 @@
+#include "broker-agent/kafka/client_service.h"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "broker-agent/kafka/frame.h"
+#include "common/base/overloaded.h"
+
+namespace regent::kafka {
+namespace {
+
+/// Where the codec reads more than is served: Fetch 13 names topics by id alone, ListOffsets 7 asks
+/// for the greatest timestamp.
+constexpr int16_t kFetchMax = 12;
+constexpr int16_t kListOffsetsMax = 6;
+
+std::vector<ApiSpec> MakeOffered() {
+  constexpr std::array kServed = {
+      ApiKey::kProduce,        ApiKey::kFetch,           ApiKey::kListOffsets,
+      ApiKey::kMetadata,       ApiKey::kApiVersions,     ApiKey::kOffsetForLeaderEpoch,
+      ApiKey::kInitProducerId, ApiKey::kFindCoordinator, ApiKey::kDescribeCluster};
+  std::vector<ApiSpec> offered;
+  for (const ApiSpec& api : Apis()) {
+    if (std::ranges::find(kServed, api.key) == kServed.end()) {
+      continue;
+    }
+    offered.push_back(api);
+    if (api.key == ApiKey::kFetch) {
+      offered.back().versions.max = kFetchMax;
+    } else if (api.key == ApiKey::kListOffsets) {
+      offered.back().versions.max = kListOffsetsMax;
+    }
+  }
+  return offered;
+}
+
+ApiVersionsResponse OfferedAs(KafkaError error) {
+  ApiVersionsResponse response;
+  response.error = error;
+  for (const ApiSpec& api : ClientService::Offered()) {
+    response.apis.push_back({.key = static_cast<int16_t>(api.key),
+                             .min_version = api.versions.min,
+                             .max_version = api.versions.max});
+  }
+  return response;
+}
+
+bool IsOffered(const RequestHeader& header) {
+  const auto offered = ClientService::Offered();
+  const auto api = std::ranges::find(offered, header.api, &ApiSpec::key);
+  return api != offered.end() && api->versions.Contains(header.version);
+}
+
+}  // namespace
+
+std::span<const ApiSpec> ClientService::Offered() {
+  static const std::vector<ApiSpec> offered = MakeOffered();
+  return offered;
+}
+
+void ClientService::Serve(const Slice& frame, const std::shared_ptr<Call>& call) const {
+  std::visit(Overloaded{
+                 [&](const Request& request) {
+                   if (!IsOffered(request.header)) {
+                     call->HangUp(std::string(SpecOf(request.header.api).name) + " version " +
+                                  std::to_string(request.header.version) + " is not offered");
+                     return;
+                   }
+                   std::visit(
+                [&](const auto& ask) {
+                  // What the codec reads and nobody serves is not offered.
+                  if constexpr (requires { this->Do(request.header, ask, call); }) {
+                    Do(request.header, ask, call);
+                  }
+                },
+                request.body);
+          },
+          [&](const UnknownApi& unknown) {
+                   call->HangUp("api key " + std::to_string(unknown.key) + " is not known");
+                 },
+                 [&](const UnsupportedVersion& unsupported) {
+                   if (unsupported.api != ApiKey::kApiVersions) {
+                     call->HangUp(std::string(SpecOf(unsupported.api).name) + " version " +
+                                  std::to_string(unsupported.version) + " is not offered");
+                     return;
+                   }
+                   // In the oldest form, which every client reads; it asks again.
+                   call->Answer(EncodeResponse({.api = ApiKey::kApiVersions,
+                                                .version = 0,
+                                                .correlation_id = unsupported.correlation_id,
+                                                .client_id = std::nullopt},
+                                               OfferedAs(KafkaError::kUnsupportedVersion)));
+                 },
+                 [&](const MalformedRequest& malformed) { call->HangUp(malformed.problem); },
+             },
+             DecodeRequest(frame));
+}
+
+void ClientService::Do(const RequestHeader& header,
+                       const ApiVersionsRequest& /*ask*/,
+                       const CallRef& call) const {
+  call->Answer(EncodeResponse(header, OfferedAs(KafkaError::kNone)));
+}
+
+NamedPartition FindPartition(const MetadataView* view, std::string_view topic, int32_t index) {
+  const std::shared_ptr<const TopicView> found = view == nullptr ? nullptr : view->Find(topic);
+  if (found == nullptr) {
+    return {.error = KafkaError::kUnknownTopicOrPartition};
+  }
+  const auto partition = found->partitions.find(index);
+  if (partition == found->partitions.end()) {
+    return {.error = KafkaError::kUnknownTopicOrPartition};
+  }
+  return {.error = KafkaError::kNone,
+          .key = {.topic = found->topic->id, .index = index},
+          .leader = partition->second.leader,
+          .leader_epoch = partition->second.leader_epoch};
+}
+
+KafkaError ErrorOf(ReadProblem problem) {
+  switch (problem) {
+    case ReadProblem::kNone: return KafkaError::kNone;
+    // The topic is known: another broker leads it.
+    case ReadProblem::kUnknownPartition:
+    case ReadProblem::kNotLeader: return KafkaError::kNotLeaderOrFollower;
+    case ReadProblem::kFencedEpoch: return KafkaError::kFencedLeaderEpoch;
+    case ReadProblem::kUnknownEpoch: return KafkaError::kUnknownLeaderEpoch;
+    case ReadProblem::kOutOfRange: return KafkaError::kOffsetOutOfRange;
+    case ReadProblem::kNotAvailable: return KafkaError::kOffsetNotAvailable;
+    case ReadProblem::kStorage: return KafkaError::kKafkaStorageError;
+  }
+  return KafkaError::kUnknownServerError;
+}
+
+}  // namespace regent::kafka

@@ -1,0 +1,78 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "broker-agent/kafka/api.h"
+#include "broker-agent/kafka/backend.h"
+#include "broker-agent/kafka/call.h"
+#include "broker-agent/kafka/error_code.h"
+#include "broker-agent/kafka/request.h"
+#include "common/model/ids.h"
+
+namespace regent::kafka {
+
+struct ClientServiceOptions {
+  /// Largest batch that is taken (max.message.bytes): 1 MiB and the overhead of a batch.
+  uint64_t batch_bytes_max = 1'048'588;
+  /// What an answer to one fetch holds at the most, but for one larger batch.
+  int64_t fetch_bytes_max = int64_t{16} << 20U;
+  /// Clients may ask for longer waits.
+  Duration wait_max = std::chrono::minutes(5);
+};
+
+/// Answers the requests of Kafka clients. It decides nothing about logs: it translates.
+///
+/// Thread-safe, without state of its own. The backend outlives it, and every call.
+class ClientService {
+ public:
+  ClientService(Backend& backend, ClientServiceOptions options)
+      : backend_(backend), options_(options) {}
+
+  /// Takes a frame without its length.
+  void Serve(const Slice& frame, const std::shared_ptr<Call>& call) const;
+
+  /// What is offered to clients: less than the codec knows.
+  static std::span<const ApiSpec> Offered();
+
+ private:
+  using CallRef = std::shared_ptr<Call>;
+
+  void Do(const RequestHeader& header, const ApiVersionsRequest& ask, const CallRef& call) const;
+  void Do(const RequestHeader& header, const MetadataRequest& ask, const CallRef& call) const;
+  void Do(const RequestHeader& header,
+          const DescribeClusterRequest& ask,
+          const CallRef& call) const;
+  void Do(const RequestHeader& header, const ProduceRequest& ask, const CallRef& call) const;
+  void Do(const RequestHeader& header, const FetchRequest& ask, const CallRef& call) const;
+  void Do(const RequestHeader& header, const ListOffsetsRequest& ask, const CallRef& call) const;
+  void Do(const RequestHeader& header,
+          const OffsetForLeaderEpochRequest& ask,
+          const CallRef& call) const;
+  void Do(const RequestHeader& header, const InitProducerIdRequest& ask, const CallRef& call) const;
+  void Do(const RequestHeader& header,
+          const FindCoordinatorRequest& ask,
+          const CallRef& call) const;
+
+  Backend& backend_;
+  const ClientServiceOptions options_;
+};
+
+/// A partition that a client has named, or what to tell it instead.
+struct NamedPartition {
+  KafkaError error = KafkaError::kNone;
+  PartitionKey key;
+  BrokerId leader = kNoBroker;
+  LeaderEpoch leader_epoch = kNoLeaderEpoch;
+};
+/// `view` may be null.
+NamedPartition FindPartition(const MetadataView* view, std::string_view topic, int32_t index);
+
+/// Returns how a reader is told of a problem.
+KafkaError ErrorOf(ReadProblem problem);
+
+}  // namespace regent::kafka

@@ -1,0 +1,47 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "broker-agent/kafka/slice.h"
+
+namespace regent::kafka {
+
+/// An encoded frame, to be sent in order: bytes of its own and, between them, slices that it only
+/// holds a share in, so that records go from where they lie to the socket uncopied.
+///
+///   own_:      [ length, header, … records' length ][ … next length ][ … ]
+///   foreign_:                                     ^ slice           ^ slice
+class Pieces {
+ public:
+  void Append(std::string_view bytes) { own_.append(bytes); }
+  void Append(Slice slice) {
+    if (slice.size() != 0) {
+      foreign_bytes_ += slice.size();
+      foreign_.push_back({.at = own_.size(), .slice = std::move(slice)});
+    }
+  }
+  /// Replaces own bytes at `at`, which are there already.
+  void Overwrite(size_t at, std::string_view bytes) { own_.replace(at, bytes.size(), bytes); }
+
+  size_t size() const { return own_.size() + foreign_bytes_; }
+  /// Returns what to send, in order, none of it empty. Valid while this object is neither changed
+  /// nor moved.
+  std::vector<std::string_view> Views() const;
+  /// Returns a copy of everything in one piece.
+  std::string Flatten() const;
+
+ private:
+  struct Foreign {
+    size_t at = 0;  ///< How many own bytes come before it.
+    Slice slice;
+  };
+
+  std::string own_;
+  std::vector<Foreign> foreign_;  ///< Ascending.
+  size_t foreign_bytes_ = 0;
+};
+
+}  // namespace regent::kafka

@@ -1,0 +1,130 @@
+#include <algorithm>
+#include <string>
+#include <utility>
+
+#include "broker-agent/core/role_table.h"
+#include "broker-agent/kafka/client_service.h"
+#include "broker-agent/kafka/frame.h"
+
+// ClientService: what clients are told of the cluster.
+
+namespace regent::kafka {
+namespace {
+
+template <class Broker>
+std::vector<Broker> BrokersOf(const MetadataView& view) {
+  std::vector<Broker> brokers;
+  for (const auto& [id, broker] : view.brokers()) {
+    const auto listener = std::ranges::find(broker.listeners, kClientListener, &Listener::name);
+    if (listener != broker.listeners.end()) {
+      brokers.push_back({.id = id,
+                         .host = listener->endpoint.host,
+                         .port = listener->endpoint.port,
+                         .rack = broker.rack});
+    }
+  }
+  return brokers;
+}
+
+/// To a client the controller is a broker that takes its requests: this one, as soon as it is
+/// listed (architecture §7).
+BrokerId ControllerFor(BrokerId self, const MetadataView& view) {
+  return view.brokers().contains(self) ? self : kNoBroker;
+}
+
+MetadataResponse::Topic TopicOf(const TopicView& view) {
+  MetadataResponse::Topic topic;
+  topic.name = view.topic->name;
+  topic.id = view.topic->id;
+  for (const auto& [index, partition] : view.partitions) {
+    topic.partitions.push_back({
+        .error =
+            partition.leader == kNoBroker ? KafkaError::kLeaderNotAvailable : KafkaError::kNone,
+        .index = index,
+        .leader = partition.leader,
+        .leader_epoch = partition.leader_epoch,
+        .replicas = partition.replicas,
+        .isr = partition.isr,
+        .offline_replicas = partition.offline_replicas,
+    });
+  }
+  return topic;
+}
+
+MetadataResponse::Topic TopicNamed(const MetadataView& view, const MetadataRequest::Topic& asked) {
+  MetadataResponse::Topic topic;
+  topic.name = asked.name;
+  topic.id = asked.id;
+  if (!asked.name) {
+    topic.error = KafkaError::kUnknownTopicId;
+    for (const auto& each : view.Topics()) {
+      if (each->topic->id == asked.id) {
+        return TopicOf(*each);
+      }
+    }
+    return topic;
+  }
+  if (!LegalTopicName(*asked.name)) {
+    topic.error = KafkaError::kInvalidTopicException;
+    return topic;
+  }
+  if (const auto found = view.Find(*asked.name)) {
+    return TopicOf(*found);
+  }
+  topic.error = KafkaError::kUnknownTopicOrPartition;
+  return topic;
+}
+
+}  // namespace
+
+void ClientService::Do(const RequestHeader& header,
+                       const MetadataRequest& ask,
+                       const CallRef& call) const {
+  const std::shared_ptr<const MetadataView> view = backend_.metadata();
+  MetadataResponse response;
+  if (const std::string cluster = backend_.cluster_id(); !cluster.empty()) {
+    response.cluster_id = cluster;
+  }
+  if (view == nullptr) {
+    // Nothing has been heard of the cluster yet: an answer without brokers makes a client retry.
+    for (const MetadataRequest::Topic& topic :
+         ask.topics.value_or(std::vector<MetadataRequest::Topic>{})) {
+      response.topics.push_back(
+          {.error = KafkaError::kLeaderNotAvailable, .name = topic.name, .id = topic.id});
+    }
+    call->Answer(EncodeResponse(header, response));
+    return;
+  }
+  response.brokers = BrokersOf<MetadataResponse::Broker>(*view);
+  response.controller = ControllerFor(backend_.self(), *view);
+  const bool all = !ask.topics || (header.version == 0 && ask.topics->empty());
+  if (all) {
+    for (const auto& topic : view->Topics()) {
+      response.topics.push_back(TopicOf(*topic));
+    }
+  } else {
+    for (const MetadataRequest::Topic& topic : *ask.topics) {
+      response.topics.push_back(TopicNamed(*view, topic));
+    }
+  }
+  call->Answer(EncodeResponse(header, response));
+}
+
+void ClientService::Do(const RequestHeader& header,
+                       const DescribeClusterRequest& ask,
+                       const CallRef& call) const {
+  constexpr int8_t kBrokerEndpoints = 1;
+  DescribeClusterResponse response;
+  response.endpoint_type = ask.endpoint_type;
+  response.cluster_id = backend_.cluster_id();
+  if (ask.endpoint_type != kBrokerEndpoints) {
+    response.error = KafkaError::kUnsupportedEndpointType;
+    response.error_message = "only brokers are served here: ask with endpoint type 1";
+  } else if (const auto view = backend_.metadata()) {
+    response.brokers = BrokersOf<DescribeClusterResponse::Broker>(*view);
+    response.controller = ControllerFor(backend_.self(), *view);
+  }
+  call->Answer(EncodeResponse(header, response));
+}
+
+}  // namespace regent::kafka

@@ -1,0 +1,447 @@
+#include "broker-agent/log/partition_log.h"
+
+#include <algorithm>
+#include <limits>
+#include <utility>
+
+#include "broker-agent/log/batch_check.h"
+#include "broker-agent/log/epoch_file.h"
+
+namespace regent::storage {
+namespace {
+
+/// Positions and relative offsets within a segment are int32.
+constexpr int64_t kSegmentSpanMax = std::numeric_limits<int32_t>::max();
+
+BatchHead HeadOf(const BatchHeader& header) {
+  return {
+      .base = header.base, .next = header.next(), .epoch = header.epoch, .bytes = header.bytes()};
+}
+
+/// Whether a read that has taken `taken` bytes takes this batch too.
+bool Takes(const ReadRequest& request, uint64_t taken, const BatchHeader& header) {
+  return header.next() <= request.below &&
+         (taken == 0 || taken + header.bytes() <= request.bytes_max);
+}
+
+Result<std::vector<BatchHeader>> HeadersOf(std::span<const std::string_view> pieces) {
+  std::vector<BatchHeader> headers;
+  for (const std::string_view piece : pieces) {
+    const SplitBatches split = Split(piece);
+    if (split.fault) {
+      return Error{ErrorCode::kInvalidArgument,
+                   "append of what is no batch: " + split.fault->message};
+    }
+    for (const RecordBatchView& batch : split.batches) {
+      headers.push_back(batch.header);
+    }
+  }
+  return headers;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<PartitionLog>> PartitionLog::Create(FileSystem& files,
+                                                           const std::string& directory,
+                                                           const LogConfig& config,
+                                                           Offset start) {
+  LoadedLog fresh{.segments = std::make_unique<SegmentList>(files, directory, config),
+                  .epochs = {},
+                  .start = start,
+                  .report = {}};
+  if (Status begun = fresh.segments->Begin(start); !begun.ok()) {
+    return begun.error();
+  }
+  if (Status synced = fresh.segments->SyncUpTo(start); !synced.ok()) {
+    return synced.error();
+  }
+  return std::unique_ptr<PartitionLog>(new PartitionLog(files, std::move(fresh)));
+}
+
+Result<PartitionLog::Opened> PartitionLog::Open(FileSystem& files,
+                                                const std::string& directory,
+                                                const LogConfig& config,
+                                                const LogOpening& opening) {
+  Result<LoadedLog> loaded = LoadLog(files, directory, config, opening);
+  if (!loaded.ok()) {
+    return loaded.error();
+  }
+  RecoveryReport report = loaded->report;
+  return Opened{
+      .log = std::unique_ptr<PartitionLog>(new PartitionLog(files, std::move(loaded).value())),
+      .report = std::move(report)};
+}
+
+Status PartitionLog::Usable() const {
+  return failure_ ? Status(*failure_) : Success{};
+}
+
+Error PartitionLog::Fail(const Error& error) {
+  failure_ =
+      Error{error.code, segments_->directory() +
+                            " is not used any more until it is opened anew: " + error.message};
+  return *failure_;
+}
+
+Status PartitionLog::SetEpochs(EpochHistory epochs) {
+  if (epochs == epochs_) {
+    return Success{};
+  }
+  if (Status written = WriteEpochFile(files_, segments_->directory(), epochs); !written.ok()) {
+    return written;
+  }
+  epochs_ = std::move(epochs);
+  return Success{};
+}
+
+// --- Writing -------------------------------------------------------------------------------------
+
+Status PartitionLog::CheckFollows(std::span<const BatchHeader> headers) const {
+  Offset expected = end();
+  LeaderEpoch epoch = std::max(epochs_.latest(), LeaderEpoch(0));
+  for (const BatchHeader& header : headers) {
+    if (header.base != expected || header.last_offset_delta < 0) {
+      return Error{ErrorCode::kInvalidArgument,
+                   "a batch of offsets " + std::to_string(header.base.value()) + "…" +
+                       std::to_string(header.last().value()) +
+                       " does not follow a log that ends at " + std::to_string(expected.value())};
+    }
+    if (header.epoch < epoch) {
+      return Error{ErrorCode::kInvalidArgument,
+                   "a batch of leader epoch " + std::to_string(header.epoch.value()) +
+                       " does not follow epoch " + std::to_string(epoch.value())};
+    }
+    expected = header.next();
+    epoch = header.epoch;
+  }
+  return Success{};
+}
+
+Status PartitionLog::AppendToActive(std::span<const std::string_view> pieces,
+                                    std::span<const BatchHeader> headers,
+                                    Timestamp now) {
+  Segment& active = segments_->active();
+  if (Status appended = active.Append(pieces, headers, now); !appended.ok()) {
+    return active.broken() ? Fail(appended.error()) : appended;
+  }
+  if (headers.back().epoch == epochs_.latest()) {
+    return Success{};
+  }
+  EpochHistory epochs = epochs_;
+  for (const BatchHeader& header : headers) {
+    epochs.Assign(header.epoch, header.base);
+  }
+  Status written = SetEpochs(std::move(epochs));
+  if (!written.ok()) {
+    if (const Result<Offset> cut = active.CutTo(headers.front().base); !cut.ok()) {
+      return Fail(cut.error());
+    }
+  }
+  return written;
+}
+
+Result<Appended> PartitionLog::Append(std::span<const std::string_view> pieces, Timestamp now) {
+  if (Status usable = Usable(); !usable.ok()) {
+    return usable.error();
+  }
+  const Result<std::vector<BatchHeader>> headers = HeadersOf(pieces);
+  if (!headers.ok()) {
+    return headers.error();
+  }
+  if (Status follows = CheckFollows(*headers); !follows.ok()) {
+    return follows.error();
+  }
+  Appended appended{.first = end(), .end = end(), .bytes = 0, .max_timestamp = kNoTimestamp};
+  if (headers->empty()) {
+    return appended;
+  }
+  for (const BatchHeader& header : *headers) {
+    appended.bytes += header.bytes();
+    appended.max_timestamp = std::max(appended.max_timestamp, header.max_timestamp);
+  }
+  appended.end = headers->back().next();
+  if (appended.bytes > kSegmentSpanMax ||
+      appended.end.value() - appended.first.value() > kSegmentSpanMax) {
+    return Error{ErrorCode::kInvalidArgument,
+                 "an append of " + std::to_string(appended.bytes) + " bytes and " +
+                     std::to_string(appended.end.value() - appended.first.value()) +
+                     " offsets fits no segment; append less at once"};
+  }
+  if (segments_->active().MustRollBefore({.bytes = appended.bytes,
+                                          .last = headers->back().last(),
+                                          .max_timestamp = appended.max_timestamp,
+                                          .now = now})) {
+    if (Status rolled = segments_->Roll(); !rolled.ok()) {
+      return rolled.error();
+    }
+  }
+  if (Status done = AppendToActive(pieces, *headers, now); !done.ok()) {
+    return done.error();
+  }
+  return appended;
+}
+
+Status PartitionLog::BeginEpoch(LeaderEpoch epoch) {
+  if (Status usable = Usable(); !usable.ok()) {
+    return usable;
+  }
+  if (epoch < epochs_.latest()) {
+    return Error{ErrorCode::kInvalidArgument, "leader epoch " + std::to_string(epoch.value()) +
+                                                  " does not follow epoch " +
+                                                  std::to_string(epochs_.latest().value())};
+  }
+  EpochHistory epochs = epochs_;
+  epochs.Assign(epoch, end());
+  return SetEpochs(std::move(epochs));
+}
+
+Result<Offset> PartitionLog::SyncUpTo(Offset offset) {
+  if (Status usable = Usable(); !usable.ok()) {
+    return usable.error();
+  }
+  if (Status synced = segments_->SyncUpTo(offset); !synced.ok()) {
+    return Fail(synced.error());
+  }
+  return recovery_point();
+}
+
+Result<Offset> PartitionLog::TruncateTo(Offset offset) {
+  if (offset < segments_->at(0).base()) {
+    if (Status restarted = RestartAt(offset); !restarted.ok()) {
+      return restarted.error();
+    }
+    return offset;
+  }
+  if (Status usable = Usable(); !usable.ok()) {
+    return usable.error();
+  }
+  if (offset < end()) {
+    if (Status removed = segments_->RemoveFrom(segments_->IndexOf(offset) + 1); !removed.ok()) {
+      return Fail(removed.error());
+    }
+    if (const Result<Offset> cut = segments_->active().CutTo(offset); !cut.ok()) {
+      return Fail(cut.error());
+    }
+    start_ = std::min(start_, end());
+  }
+  EpochHistory epochs = epochs_;
+  epochs.TruncateTo(end());
+  if (Status written = SetEpochs(std::move(epochs)); !written.ok()) {
+    return Fail(written.error());
+  }
+  return end();
+}
+
+Status PartitionLog::RestartAt(Offset offset) {
+  if (Status usable = Usable(); !usable.ok()) {
+    return usable;
+  }
+  if (Status restarted = segments_->RestartAt(offset); !restarted.ok()) {
+    return Fail(restarted.error());
+  }
+  start_ = offset;
+  if (Status written = SetEpochs({}); !written.ok()) {
+    return Fail(written.error());
+  }
+  return Success{};
+}
+
+// --- Retention -----------------------------------------------------------------------------------
+
+size_t PartitionLog::CountExpired(const Retention& retention) const {
+  const LogConfig& config = segments_->config();
+  const auto& all = segments_->all();
+  int64_t excess = config.retention_bytes == kUnlimited
+                       ? kUnlimited
+                       : static_cast<int64_t>(size_bytes()) - config.retention_bytes;
+  size_t count = 0;
+  for (; count < all.size(); ++count) {
+    const Segment& segment = *all[count];
+    const bool active = count + 1 == all.size();
+    if (segment.next() > retention.high_watermark || (active && segment.bytes() == 0)) {
+      break;
+    }
+    excess -= static_cast<int64_t>(segment.bytes());
+    const bool too_much = excess >= 0;
+    const bool too_old =
+        config.retention_ms != kUnlimited && segment.max_timestamp() > kNoTimestamp &&
+        retention.now.value() - segment.max_timestamp().value() > config.retention_ms;
+    const bool below_start = !active && segment.next() <= start_;
+    if (!too_much && !too_old && !below_start) {
+      break;
+    }
+  }
+  return count;
+}
+
+Result<Offset> PartitionLog::DeleteOldSegments(const Retention& retention) {
+  if (Status usable = Usable(); !usable.ok()) {
+    return usable.error();
+  }
+  const size_t expired = CountExpired(retention);
+  if (expired == segment_count()) {
+    if (Status rolled = segments_->Roll(); !rolled.ok()) {
+      return rolled.error();
+    }
+  }
+  return AdvanceStart(segments_->at(expired).base());
+}
+
+Result<Offset> PartitionLog::AdvanceStart(Offset start) {
+  if (Status usable = Usable(); !usable.ok()) {
+    return usable.error();
+  }
+  if (start > end()) {
+    return Error{ErrorCode::kInvalidArgument, "the log ends at " + std::to_string(end().value()) +
+                                                  " and cannot start at " +
+                                                  std::to_string(start.value())};
+  }
+  // The start goes first: what lies below it is not read any more, whatever becomes of the files.
+  start_ = std::max(start_, start);
+  if (Status removed = segments_->RemoveOldest(segments_->IndexOf(start_)); !removed.ok()) {
+    return removed.error();
+  }
+  if (Status written = SetEpochs(ClippedTo(epochs_, {.start = start_, .end = end()}));
+      !written.ok()) {
+    return written.error();
+  }
+  return start_;
+}
+
+Status PartitionLog::ReleaseFiles() {
+  return segments_->Release();
+}
+
+Status PartitionLog::Close() {
+  if (Status usable = Usable(); !usable.ok()) {
+    return usable;
+  }
+  if (Status sealed = segments_->active().Seal(); !sealed.ok()) {
+    return sealed;
+  }
+  if (const Result<Offset> synced = Sync(); !synced.ok()) {
+    return synced.error();
+  }
+  return ReleaseFiles();
+}
+
+// --- Reading -------------------------------------------------------------------------------------
+
+Result<std::optional<PlacedBatch>> PartitionLog::FirstOf(const ReadRequest& request) {
+  if (Status usable = Usable(); !usable.ok()) {
+    return usable.error();
+  }
+  if (request.from < start_ || request.from > end()) {
+    return Error{ErrorCode::kInvalidArgument,
+                 "offset " + std::to_string(request.from.value()) + " is not within " +
+                     std::to_string(start_.value()) + "…" + std::to_string(end().value())};
+  }
+  if (request.from >= std::min(request.below, end())) {
+    return std::optional<PlacedBatch>();
+  }
+  const Result<PlacedBatch> first = segments_->Holding(request.from).Locate(request.from);
+  if (!first.ok()) {
+    return first.error();
+  }
+  return Takes(request, 0, first->header) ? std::optional(*first) : std::nullopt;
+}
+
+Result<ReadBatches> PartitionLog::Read(const ReadRequest& request) {
+  const Result<std::optional<PlacedBatch>> first = FirstOf(request);
+  if (!first.ok()) {
+    return first.error();
+  }
+  ReadBatches read;
+  if (!*first) {
+    return read;
+  }
+  Segment& segment = segments_->Holding(request.from);
+  const Result<std::shared_ptr<const ReadFile>> reader = segment.Reader();
+  if (!reader.ok()) {
+    return reader.error();
+  }
+  const uint64_t length = std::min(std::max(request.bytes_max, (*first)->header.bytes()),
+                                   segment.bytes() - (*first)->position);
+  Result<std::string> bytes = (*reader)->ReadAt((*first)->position, length);
+  if (!bytes.ok()) {
+    return bytes.error();
+  }
+  // The last batch may be there only in part; so may a broken one, which is reported when a read
+  // begins with it.
+  const SplitBatches split = Split(*bytes);
+  uint64_t taken = 0;
+  for (const RecordBatchView& batch : split.batches) {
+    if (!Takes(request, taken, batch.header)) {
+      break;
+    }
+    taken += batch.header.bytes();
+    read.heads.push_back(HeadOf(batch.header));
+  }
+  if (read.heads.empty()) {
+    return Error{ErrorCode::kCorrupt, segment.path() + " has changed under the log"};
+  }
+  read.bytes = std::move(bytes).value();
+  read.bytes.resize(taken);
+  return read;
+}
+
+Result<FileSlice> PartitionLog::ReadSlice(const ReadRequest& request) {
+  const Result<std::optional<PlacedBatch>> first = FirstOf(request);
+  if (!first.ok()) {
+    return first.error();
+  }
+  FileSlice slice;
+  if (!*first) {
+    return slice;
+  }
+  Segment& segment = segments_->Holding(request.from);
+  const Result<std::shared_ptr<const ReadFile>> reader = segment.Reader();
+  if (!reader.ok()) {
+    return reader.error();
+  }
+  slice.file = *reader;
+  slice.position = (*first)->position;
+  BatchWalk walk(*reader, {.position = slice.position, .end = segment.bytes()},
+                 BatchWalk::Depth::kHeads);
+  while (true) {
+    const Result<std::optional<PlacedBatch>> batch = walk.Next();
+    if (!batch.ok() && batch.error().code != ErrorCode::kCorrupt) {
+      return batch.error();
+    }
+    // A broken batch is reported when a read begins with it.
+    if (!batch.ok() || !*batch || !Takes(request, slice.length, (*batch)->header)) {
+      return slice;
+    }
+    slice.length += (*batch)->header.bytes();
+    slice.heads.push_back(HeadOf((*batch)->header));
+  }
+}
+
+Result<std::optional<TimedOffset>> PartitionLog::FindOffsetByTime(Timestamp target) {
+  if (Status usable = Usable(); !usable.ok()) {
+    return usable.error();
+  }
+  for (const auto& segment : segments_->all()) {
+    if (segment->max_timestamp() < target || segment->next() <= start_) {
+      continue;
+    }
+    Result<std::optional<TimedOffset>> found = segment->FindByTime(target, start_);
+    if (!found.ok() || *found) {
+      return found;
+    }
+  }
+  return std::optional<TimedOffset>();
+}
+
+Result<std::optional<TimedOffset>> PartitionLog::FindMaxTimestamp() {
+  Timestamp greatest = kNoTimestamp;
+  for (const auto& segment : segments_->all()) {
+    greatest = std::max(greatest, segment->max_timestamp());
+  }
+  if (greatest == kNoTimestamp) {
+    return std::optional<TimedOffset>();
+  }
+  return FindOffsetByTime(greatest);
+}
+
+}  // namespace regent::storage

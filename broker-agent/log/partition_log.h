@@ -1,0 +1,178 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "broker-agent/core/epoch_history.h"
+#include "broker-agent/log/file_system.h"
+#include "broker-agent/log/log_config.h"
+#include "broker-agent/log/log_recovery.h"
+#include "broker-agent/log/record_batch_view.h"
+#include "broker-agent/log/segment_list.h"
+#include "common/base/result.h"
+#include "common/model/ids.h"
+
+namespace regent::storage {
+
+/// What a reader must know of a batch without looking into it.
+struct BatchHead {
+  Offset base{0};
+  Offset next{0};
+  LeaderEpoch epoch = kNoLeaderEpoch;
+  uint64_t bytes = 0;
+
+  friend bool operator==(const BatchHead&, const BatchHead&) = default;
+};
+
+/// Bytes of whole batches and the head of each.
+struct ReadBatches {
+  std::string bytes;
+  std::vector<BatchHead> heads;
+};
+
+/// A piece of a segment's file that holds whole batches. The file stays open and its bytes stay
+/// there while the slice lives, unless a truncation takes them: then what is read is short or other
+/// bytes, and the leader epoch in which it was cut off has ended. Any thread may read it.
+struct FileSlice {
+  std::shared_ptr<const ReadFile> file;  ///< Null: empty.
+  uint64_t position = 0;
+  uint64_t length = 0;
+  std::vector<BatchHead> heads;
+};
+
+struct ReadRequest {
+  Offset from{0};
+  Offset below{0};
+  uint64_t bytes_max = 0;
+};
+
+struct Appended {
+  Offset first{0};
+  Offset end{0};
+  uint64_t bytes = 0;
+  Timestamp max_timestamp = kNoTimestamp;
+
+  friend bool operator==(const Appended&, const Appended&) = default;
+};
+
+struct Retention {
+  Timestamp now = kNoTimestamp;
+  Offset high_watermark{0};
+};
+
+/// The log of a partition: segments of record batches without a gap, from start() to end(), and the
+/// leader epochs in them. Its files are Kafka's and lie in a directory that is there.
+///
+/// It does not know the high watermark, validates no records and keeps no state of producers.
+///
+/// What the disk refuses leaves the log as it was, if that is possible. If it is not, or a sync has
+/// failed, the log has failed: from then on every call is answered with the error, and nothing that
+/// is not known to be durable is believed until the log is opened anew.
+///
+/// Blocks; one thread at a time. A FileSlice that it gave out is read on any.
+class PartitionLog {
+ public:
+  /// Makes an empty log, durably. `files` outlives it.
+  static Result<std::unique_ptr<PartitionLog>> Create(FileSystem& files,
+                                                      const std::string& directory,
+                                                      const LogConfig& config,
+                                                      Offset start);
+  struct Opened {
+    std::unique_ptr<PartitionLog> log;
+    RecoveryReport report;
+  };
+  /// Opens a log that is there; see LoadLog. `files` outlives it.
+  static Result<Opened> Open(FileSystem& files,
+                             const std::string& directory,
+                             const LogConfig& config,
+                             const LogOpening& opening);
+
+  // --- Writing -----------------------------------------------------------------------------------
+
+  /// Appends batches, stamped with offset and epoch, in one write call; `pieces` are whole batches
+  /// each. They follow the end without a gap, and no epoch falls. Rolls before, by Kafka's rules;
+  /// more bytes than segment.bytes get a segment of their own. An epoch that begins is durable in
+  /// the epoch file when it returns, the batches are not.
+  Result<Appended> Append(std::span<const std::string_view> pieces, Timestamp now);
+  /// Notes, durably, that `epoch` begins at the end: a leader does that before its first append.
+  Status BeginEpoch(LeaderEpoch epoch);
+  /// Makes everything below `offset` durable, and yields the recovery point.
+  Result<Offset> SyncUpTo(Offset offset);
+  Result<Offset> Sync() { return SyncUpTo(end()); }
+  /// Drops what does not lie wholly below `offset`, durably, and yields where the log ends now: a
+  /// batch boundary, or `offset` itself if all of it went. The recovery point falls with the end:
+  /// it must be noted before the next append.
+  Result<Offset> TruncateTo(Offset offset);
+  /// Drops everything and begins at `offset`, durably.
+  Status RestartAt(Offset offset);
+  /// Removes whole segments below the high watermark as the config says, and yields the start. A
+  /// segment without a timestamp is never too old.
+  Result<Offset> DeleteOldSegments(const Retention& retention);
+  /// Moves the start up to `start`, which is not above the end, removes the segments below it, and
+  /// yields the start. It is the caller's to remember: the files do not tell a start within a
+  /// segment.
+  Result<Offset> AdvanceStart(Offset start);
+
+  /// Closes every descriptor; each is opened again when it is needed.
+  Status ReleaseFiles();
+  /// Ends a log's life cleanly: completes the indexes, syncs, closes.
+  Status Close();
+  void SetConfig(const LogConfig& config) { segments_->SetConfig(config); }
+
+  // --- Reading -----------------------------------------------------------------------------------
+
+  /// Returns whole batches of one segment, the first of which holds `from`, that end at or below
+  /// `below`: as many as bytes_max takes, but one at least if there is one. kInvalidArgument:
+  /// `from` is not within the log.
+  Result<ReadBatches> Read(const ReadRequest& request);
+  /// As Read, without reading the records.
+  Result<FileSlice> ReadSlice(const ReadRequest& request);
+  /// Returns the first record whose timestamp is `target` or later; nothing if there is none. For a
+  /// compressed batch see Segment::FindByTime.
+  Result<std::optional<TimedOffset>> FindOffsetByTime(Timestamp target);
+  /// Returns the first record that has the greatest timestamp of the log's segments; nothing if
+  /// none has one, or if that record lies below start().
+  Result<std::optional<TimedOffset>> FindMaxTimestamp();
+
+  Offset start() const { return start_; }
+  Offset end() const { return segments_->active().next(); }
+  /// Below it everything is durable.
+  Offset recovery_point() const { return segments_->synced_to(); }
+  const EpochHistory& epochs() const { return epochs_; }
+  uint64_t size_bytes() const { return segments_->bytes(); }
+  size_t segment_count() const { return segments_->all().size(); }
+  /// Why the log has failed.
+  const std::optional<Error>& failure() const { return failure_; }
+
+ private:
+  PartitionLog(FileSystem& files, LoadedLog loaded)
+      : files_(files),
+        segments_(std::move(loaded.segments)),
+        epochs_(std::move(loaded.epochs)),
+        start_(loaded.start) {}
+
+  Status Usable() const;
+  /// Notes the error that leaves the files in a state that nobody knows.
+  Error Fail(const Error& error);
+  Status SetEpochs(EpochHistory epochs);
+  Status CheckFollows(std::span<const BatchHeader> headers) const;
+  Status AppendToActive(std::span<const std::string_view> pieces,
+                        std::span<const BatchHeader> headers,
+                        Timestamp now);
+  /// Returns the first batch that the read takes; nothing if there is none.
+  Result<std::optional<PlacedBatch>> FirstOf(const ReadRequest& request);
+  size_t CountExpired(const Retention& retention) const;
+
+  FileSystem& files_;
+  std::unique_ptr<SegmentList> segments_;
+  EpochHistory epochs_;
+  Offset start_;
+  std::optional<Error> failure_;
+};
+
+}  // namespace regent::storage

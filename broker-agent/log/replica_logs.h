@@ -1,0 +1,94 @@
+#pragma once
+
+#include <cstddef>
+#include <functional>
+#include <list>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "broker-agent/core/producer_states.h"
+#include "broker-agent/log/data_directory.h"
+#include "broker-agent/log/file_system.h"
+#include "broker-agent/log/partition_log.h"
+#include "common/base/result.h"
+
+namespace regent::storage {
+
+/// A replica as the files of a data directory tell of it.
+struct OpenedReplica {
+  FoundReplica found;
+  /// What the log holds; nothing if there is none, or if found.failure says why it cannot be read.
+  struct Extent {
+    Offset start{0};
+    Offset end{0};
+    EpochHistory epochs;
+  };
+  std::optional<Extent> log;
+  ProducerStates producers;
+};
+
+/// Returns what a batch says of its producer.
+ProducerMark MarkOf(const BatchHeader& header);
+
+struct ReplicaLogsOptions {
+  LogConfig config;
+  /// Logs that may hold descriptors; the one that was idle for longest gives them up.
+  size_t open_logs_max = 500;
+};
+
+/// A data directory with the logs in it: one for each replica, live or stray.
+///
+/// Blocks; one thread at a time.
+class ReplicaLogs {
+ public:
+  struct Opened {
+    std::unique_ptr<ReplicaLogs> logs;
+    std::vector<OpenedReplica> replicas;  ///< Ordered by key.
+    std::vector<std::string> notes;       ///< What was cut or mended, for people.
+  };
+  /// Opens every log, checking those that were not closed cleanly. A log that cannot be opened is a
+  /// failed replica, not an error. `files` outlives it.
+  static Result<Opened> Open(FileSystem& files,
+                             std::unique_ptr<DataDirectory> directory,
+                             ReplicaLogsOptions options);
+
+  DataDirectory& directory() { return *directory_; }
+  /// Returns a replica's log, opened if need be.
+  Result<PartitionLog*> Find(const ReplicaKey& key);
+  /// As DataDirectory::Change; what is set aside or deleted is closed first.
+  std::vector<DataDirectory::Failure> Change(const std::vector<ReplicaChange>& changes);
+  /// Syncs and closes every log, and marks the stop as clean if all went well.
+  Status Close();
+
+ private:
+  struct Entry {
+    std::unique_ptr<PartitionLog> log;
+    /// In open_; nothing: it holds no descriptors.
+    std::optional<std::list<ReplicaKey>::iterator> turn;
+  };
+
+  ReplicaLogs(FileSystem& files,
+              std::unique_ptr<DataDirectory> directory,
+              ReplicaLogsOptions options)
+      : files_(files), directory_(std::move(directory)), options_(options) {}
+
+  OpenedReplica OpenFound(FoundReplica found,
+                          LogOpening::Stop stop,
+                          std::vector<std::string>& notes);
+  /// Makes a log the last to give up its descriptors.
+  void Touch(const ReplicaKey& key, Entry& entry);
+  Offset StartOf(const ReplicaKey& key) const;
+  /// Closes a log whose directory is about to move or go.
+  void Release(const ReplicaKey& key);
+
+  FileSystem& files_;
+  std::unique_ptr<DataDirectory> directory_;
+  ReplicaLogsOptions options_;
+  std::map<ReplicaKey, Entry> logs_;
+  std::list<ReplicaKey> open_;  ///< Those that may hold descriptors, the longest idle first.
+};
+
+}  // namespace regent::storage

@@ -1,0 +1,156 @@
+"""Records through real processes: what was acknowledged is there, once, in order, on every replica."""
+
+import os
+import pathlib
+import shutil
+import signal
+import threading
+
+import confluent_kafka
+
+import harness
+from harness import ClusterTest, eventually
+
+BROKERS = "127.0.0.1:9092,127.0.0.1:9093,127.0.0.1:9094"
+ALL = [0, 1, 2]
+ROUNDS = 8 if os.environ.get("REGENT_LONG") else 1
+
+
+class Load:
+    """An idempotent producer with acks=all on a thread of its own, until it is stopped."""
+
+    def __init__(self, topic, partitions):
+        self.acknowledged = {p: [] for p in range(partitions)}
+        self.failed = []
+        self.topic = topic
+        self.stop_asked = threading.Event()
+        self.producer = confluent_kafka.Producer({
+            "bootstrap.servers": BROKERS, "acks": "all", "enable.idempotence": True,
+            "message.timeout.ms": 120_000, "linger.ms": 1, "reconnect.backoff.max.ms": 200,
+            "log_level": 0})
+        self.thread = threading.Thread(target=self.run)
+        self.thread.start()
+
+    def run(self):
+        number = 0
+        while not self.stop_asked.is_set():
+            for partition in self.acknowledged:
+                while True:
+                    try:
+                        self.producer.produce(self.topic, str(number).encode(), partition=partition,
+                                              on_delivery=self.delivered)
+                        break
+                    except BufferError:
+                        self.producer.poll(0.05)
+            number += 1
+            self.producer.poll(0.002)
+        self.producer.flush()
+
+    def delivered(self, error, message):
+        if error:
+            self.failed.append(str(error))
+        else:
+            self.acknowledged[message.partition()].append(int(message.value()))
+
+    def count(self):
+        return min(len(got) for got in self.acknowledged.values())
+
+    def await_progress(self):
+        """Waits until every partition has acknowledged something new."""
+        before = {p: len(got) for p, got in self.acknowledged.items()}
+        eventually(lambda: all(len(got) > before[p] for p, got in self.acknowledged.items()),
+                   "every partition acknowledges again")
+
+    def stop(self):
+        self.stop_asked.set()
+        self.thread.join()
+
+
+def read_all(topic, partition):
+    """Everything that a consumer finds in a partition, in order."""
+    consumer = confluent_kafka.Consumer({
+        "bootstrap.servers": BROKERS, "group.id": "unused", "enable.auto.commit": False,
+        "enable.partition.eof": True, "log_level": 0})
+    consumer.assign([confluent_kafka.TopicPartition(topic, partition, 0)])
+    found = []
+    while True:
+        message = consumer.poll(20)
+        assert message is not None, f"nothing came of partition {partition}"
+        if message.error() is None:
+            found.append(int(message.value()))
+        elif message.error().code() == confluent_kafka.KafkaError._PARTITION_EOF:
+            break
+    consumer.close()
+    return found
+
+
+class Records(ClusterTest):
+    def setUp(self):
+        super().setUp()
+        self.cluster.start_brokers()
+
+    def log_bytes(self, broker, partition, topic="t"):
+        home = self.directory / f"broker-{broker}" / f"{topic}-{partition}"
+        return b"".join(p.read_bytes() for p in sorted(home.glob("*.log")))
+
+    def await_in_sync(self):
+        eventually(lambda: all(sorted(p["isr"]) == ALL and p["leader"] >= 0
+                               for p in self.cluster.partitions("t") or [{"isr": []}]),
+                   "every replica is in sync")
+
+    def test_outlive_the_stops_of_every_broker_once_and_in_order(self):
+        self.cluster.ctl("topic", "create", "t", "--replica-assignment", "1:0:2,2:1:0,0:2:1",
+                         "--config", "min.insync.replicas=2")
+        self.await_in_sync()
+        load = Load("t", 3)
+        try:
+            for _ in range(ROUNDS):
+                for number in (signal.SIGKILL, signal.SIGTERM):
+                    for victim in ALL:
+                        load.await_progress()
+                        self.cluster[victim].end(number)
+                        load.await_progress()
+                        self.cluster[victim].start()
+                        self.await_in_sync()
+        finally:
+            load.stop()
+        self.assertEqual(load.failed, [])
+        self.assertGreater(load.count(), 0)
+        for partition, acknowledged in load.acknowledged.items():
+            found = read_all("t", partition)
+            self.assertEqual(sorted(set(acknowledged) - set(found)), [], "lost")
+            self.assertEqual(found, sorted(set(found)), "doubled, or out of order")
+        for partition in range(3):
+            eventually(lambda p=partition: len({self.log_bytes(b, p) for b in ALL}) == 1,
+                       f"the replicas of partition {partition} are equal to the byte")
+
+    def test_of_the_last_in_sync_replica_that_has_lost_its_files_cost_nobody_else_theirs(self):
+        self.cluster.ctl("topic", "create", "t", "--replica-assignment", "0:1:2")
+        self.await_in_sync()
+        load = Load("t", 1)
+        eventually(lambda: load.count() > 100, "there are records")
+        for broker in (2, 1):
+            self.cluster[broker].end(signal.SIGKILL)
+        self.cluster.await_rows("t", [(0, [0])])
+        load.await_progress()
+        self.cluster[0].end(signal.SIGKILL)
+        load.stop_asked.set()
+        before = {b: self.log_bytes(b, 0) for b in (1, 2)}
+        shutil.rmtree(self.directory / "broker-0" / "t-0")
+        for broker in ALL:
+            self.cluster[broker].start()
+        for broker in ALL:
+            self.cluster.await_live(broker)
+
+        def says_why():
+            partitions = self.cluster.partitions("t")
+            return (partitions and partitions[0]["leader"] == -1
+                    and "missing" in str(partitions[0]))
+        eventually(says_why, "the partition is offline and says why")
+        self.assertEqual({b: self.log_bytes(b, 0) for b in (1, 2)}, before, "R10")
+        load.producer.purge()
+        load.stop()
+
+
+if __name__ == "__main__":
+    harness.main()
