@@ -151,6 +151,7 @@ class BrokerProcess::Impl {
   const BrokerRegistration& registration() const { return registration_; }
   AgentHost& host() { return *host_; }
   Loop& loop() { return loop_; }
+  const ClientServer& clients() const { return *clients_; }
 
  private:
   void SetPort(size_t listener, int port) {
@@ -238,6 +239,7 @@ void BrokerProcess::ShowMetrics(MetricsRegistry& registry) {
   regent::ShowMetrics(
       registry, [this]() { return impl_->host().metrics(); },
       [this]() { return impl_->loop().TakeLongestWait(); });
+  regent::ShowMetrics(registry, [this]() { return impl_->clients().counters(); });
 }
 
 std::string ReadBootId() {

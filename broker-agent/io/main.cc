@@ -269,6 +269,7 @@ int Run(const BrokerFlags& flags, const BrokerSettings& settings, ShutdownSignal
 }  // namespace
 }  // namespace regent
 
+// NOLINTNEXTLINE(bugprone-exception-escape): what nobody expects ends the process.
 int main(int argc, char** argv) {
   google::InitGoogleLogging(argv[0]);
   FLAGS_logtostderr = true;

@@ -116,4 +116,22 @@ void ShowMetrics(MetricsRegistry& registry,
       [longest_wait = std::move(longest_wait)]() { return Seconds(longest_wait()); });
 }
 
+void ShowMetrics(MetricsRegistry& registry, std::function<ClientServerCounters()> read) {
+  const auto counter = [&](const char* name, const char* help,
+                           uint64_t ClientServerCounters::*value) {
+    registry.SampleCounters(Named(name), help, [read, value]() {
+      return std::vector<MetricSample>{{.labels = {}, .value = static_cast<double>(read().*value)}};
+    });
+  };
+  registry.SampleGauge(Named("client_connections"), "Connections of clients.",
+                       [read]() { return static_cast<double>(read().connections); });
+  registry.SampleGauge(Named("client_held_bytes"), "Of clients' requests and answers not sent yet.",
+                       [read]() { return static_cast<double>(read().held_bytes); });
+  counter("client_requests_total", "Requests of clients.", &ClientServerCounters::requests);
+  counter("client_refused_connections_total", "Connections above the limit.",
+          &ClientServerCounters::refused_connections);
+  counter("client_broken_connections_total", "Connections ended for what the client sent.",
+          &ClientServerCounters::broken_connections);
+}
+
 }  // namespace regent

@@ -3,6 +3,7 @@
 #include <functional>
 
 #include "broker-agent/io/agent_host.h"
+#include "broker-agent/io/client_server.h"
 #include "common/base/instant.h"
 #include "common/runtime/metrics.h"
 
@@ -14,5 +15,7 @@ namespace regent {
 void ShowMetrics(MetricsRegistry& registry,
                  std::function<AgentMetrics()> read,
                  std::function<Duration()> longest_wait);
+/// The same for the client port.
+void ShowMetrics(MetricsRegistry& registry, std::function<ClientServerCounters()> read);
 
 }  // namespace regent

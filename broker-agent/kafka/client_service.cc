@@ -70,15 +70,15 @@ void ClientService::Serve(const Slice& frame, const std::shared_ptr<Call>& call)
                      return;
                    }
                    std::visit(
-                [&](const auto& ask) {
-                  // What the codec reads and nobody serves is not offered.
-                  if constexpr (requires { this->Do(request.header, ask, call); }) {
-                    Do(request.header, ask, call);
-                  }
-                },
-                request.body);
-          },
-          [&](const UnknownApi& unknown) {
+                       [&](const auto& ask) {
+                         // What the codec reads and nobody serves is not offered.
+                         if constexpr (requires { this->Do(request.header, ask, call); }) {
+                           Do(request.header, ask, call);
+                         }
+                       },
+                       request.body);
+                 },
+                 [&](const UnknownApi& unknown) {
                    call->HangUp("api key " + std::to_string(unknown.key) + " is not known");
                  },
                  [&](const UnsupportedVersion& unsupported) {

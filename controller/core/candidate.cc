@@ -388,10 +388,12 @@ void Candidate::StartTerm(ControllerEpoch epoch, ControllerEpochVersion version)
   second_look_ = false;
   highest_epoch_ = epoch;
   out_.push_back(BeginTerm{.epoch = epoch, .licence = version});
-  term_ = std::make_unique<Controller>(
-      Controller::Options{
-          .term = options_.term, .self = options_.self, .epoch = epoch, .licence = version},
-      ids_, now_, out_);
+  term_ = std::make_unique<Controller>(Controller::Options{.term = options_.term,
+                                                           .self = options_.self,
+                                                           .epoch = epoch,
+                                                           .licence = version,
+                                                           .cluster_id = options_.known_cluster_id},
+                                       ids_, now_, out_);
   claimed_ = ControllerEpoch(0);
   if (fenced_) {
     InTerm([&] { term_->SetFenced(true, now_, out_); });

@@ -89,7 +89,8 @@ void Controller::Impl::On(ClusterLoaded& event) {
 }
 
 void Controller::Impl::Load(ClusterSnapshot snapshot) {
-  term.cluster.cluster_id = snapshot.cluster_id;
+  term.cluster.cluster_id =
+      snapshot.cluster_id.empty() ? term.known_cluster_id() : snapshot.cluster_id;
   for (const std::string& problem : snapshot.problems) {
     const size_t space = problem.find(' ');
     term.cluster.SetProblem(problem.substr(0, space),

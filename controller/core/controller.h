@@ -70,6 +70,9 @@ class Controller {
     ControllerRegistration self;
     ControllerEpoch epoch{0};
     ControllerEpochVersion licence{0};
+    /// Of the root that the candidate has taken for its own: what the term goes by where
+    /// /cluster/id cannot be read.
+    std::string cluster_id;
   };
   /// `ids` must outlive the term.
   Controller(Options options, TermIds& ids, Instant now, Actions& out);

@@ -29,6 +29,7 @@ class Term {
 
   const TermOptions& options() const { return options_.term; }
   const ControllerRegistration& self() const { return options_.self; }
+  const std::string& known_cluster_id() const { return options_.cluster_id; }
   ControllerEpoch epoch() const { return options_.epoch; }
   ControllerEpochVersion licence() const { return options_.licence; }
   Instant now() const { return now_; }

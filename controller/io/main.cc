@@ -142,53 +142,62 @@ int Fail(const Error& error) {
   return error.code == ErrorCode::kInvalidArgument ? kExitUsage : kExitFailed;
 }
 
+/// What a candidate works with, and whom it tells. Outlives it.
+struct Surroundings {
+  std::unique_ptr<DataDirectory> directory;
+  zk::ZooKeeperThread zookeeper;
+  std::atomic<bool> other_cluster = false;
+  std::atomic<GrpcServer*> server = nullptr;  ///< Whose health is the candidate's.
+};
+
+CandidateHostOptions OptionsOf(const Flags& flags, const Settings& settings, Surroundings& around) {
+  CandidateHostOptions options;
+  options.candidate.self.id = BrokerId(flags.id);
+  options.candidate.self.endpoint = settings.advertise.value_or(settings.listen);
+  options.candidate.known_cluster_id = around.directory->cluster_id();
+  options.candidate.adopt = flags.adopt;
+  options.candidate.never_fence = flags.never_fence;
+  options.candidate.term.default_min_insync_replicas = flags.default_min_insync_replicas;
+  options.make_client = RealClients(around.zookeeper, settings.zookeeper);
+  options.on_cluster = [&around](const std::string& cluster_id,
+                                 const std::function<void(bool)>& done) {
+    const Status remembered = around.directory->Remember(cluster_id);
+    if (!remembered.ok()) {
+      LOG(ERROR) << remembered.error().message;
+    }
+    done(remembered.ok());
+  };
+  options.on_other_cluster = [&around, &flags](const std::string& cluster_id) {
+    if (!around.other_cluster.exchange(true)) {
+      LOG(ERROR) << "--data-dir=" << flags.data_dir << " belongs to cluster "
+                 << around.directory->cluster_id() << ", and ZooKeeper holds cluster " << cluster_id
+                 << "; check --zookeeper and --zk-root, or give another directory";
+      ::kill(::getpid(), SIGTERM);
+    }
+  };
+  options.on_waiting = [&around](const std::string& waiting_for) {
+    if (GrpcServer* server = around.server) {
+      server->SetHealthy(v1::Controller::service_full_name(), waiting_for.empty());
+    }
+  };
+  return options;
+}
+
 /// From the first thread to the last.
 int Run(const Flags& flags, const Settings& settings, ShutdownSignals& signals) {
   auto directory = DataDirectory::Open(flags.data_dir, BrokerId(flags.id));
   if (!directory.ok()) {
     return Fail(directory.error());
   }
-  std::atomic<bool> other_cluster = false;
-  std::atomic<GrpcServer*> server_for_health = nullptr;
-
-  zk::ZooKeeperThread zookeeper;
-  CandidateHostOptions options;
-  options.candidate.self.id = BrokerId(flags.id);
-  options.candidate.self.endpoint = settings.advertise.value_or(settings.listen);
-  options.candidate.known_cluster_id = (*directory)->cluster_id();
-  options.candidate.adopt = flags.adopt;
-  options.candidate.never_fence = flags.never_fence;
-  options.candidate.term.default_min_insync_replicas = flags.default_min_insync_replicas;
-  options.make_client = RealClients(zookeeper, settings.zookeeper);
-  options.on_cluster = [&directory](const std::string& cluster_id,
-                                    const std::function<void(bool)>& done) {
-    const Status remembered = (*directory)->Remember(cluster_id);
-    if (!remembered.ok()) {
-      LOG(ERROR) << remembered.error().message;
-    }
-    done(remembered.ok());
-  };
-  options.on_other_cluster = [&](const std::string& cluster_id) {
-    if (!other_cluster.exchange(true)) {
-      LOG(ERROR) << "--data-dir=" << flags.data_dir << " belongs to cluster "
-                 << (*directory)->cluster_id() << ", and ZooKeeper holds cluster " << cluster_id
-                 << "; check --zookeeper and --zk-root, or give another directory";
-      ::kill(::getpid(), SIGTERM);
-    }
-  };
-  options.on_waiting = [&server_for_health](const std::string& waiting_for) {
-    if (GrpcServer* server = server_for_health) {
-      server->SetHealthy(v1::Controller::service_full_name(), waiting_for.empty());
-    }
-  };
-  CandidateHost host(std::move(options));
+  Surroundings around{.directory = *std::move(directory)};
+  CandidateHost host(OptionsOf(flags, settings, around));
 
   auto server = GrpcServer::Start({.listen = settings.listen, .services = host.services()});
   if (!server.ok()) {
     return Fail(server.error());
   }
   (*server)->SetHealthy(v1::Controller::service_full_name(), false);
-  server_for_health = server->get();
+  around.server = server->get();
 
   MetricsRegistry registry;
   ShowMetrics(registry, [&host] { return host.metrics(); });
@@ -216,22 +225,24 @@ int Run(const Flags& flags, const Settings& settings, ShutdownSignals& signals) 
   // 1. The office is resigned, callers and watchers are answered, the session ends.
   host.Stop();
   // 2. Nobody is served any more.
-  server_for_health = nullptr;
+  around.server = nullptr;
   (*server)->Shutdown(std::chrono::seconds(1));
   // 3. No more figures.
   metrics = nullptr;
   LOG(INFO) << "stopped";
-  return other_cluster ? kExitFailed : 0;
+  return around.other_cluster ? kExitFailed : 0;
 }
 
 }  // namespace
 }  // namespace regent::controller
 
+// NOLINTNEXTLINE(bugprone-exception-escape): what nobody expects ends the process.
 int main(int argc, char** argv) {
   using namespace regent::controller;  // NOLINT(google-build-using-namespace)
   google::InitGoogleLogging(argv[0]);
   FLAGS_logtostderr = true;
-  ::setenv("GRPC_VERBOSITY", "NONE", 0);  // What it would say, our own messages say clearly.
+  // What gRPC would say, our own messages say clearly.
+  ::setenv("GRPC_VERBOSITY", "NONE", 0);  // NOLINT(concurrency-mt-unsafe): there is one thread.
   regent::ShutdownSignals signals;
 
   Flags flags;

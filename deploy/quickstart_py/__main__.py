@@ -189,7 +189,7 @@ def how_to_go_on(cluster, options):
         f"  deploy/quickstart{flag} broker stop|kill|start ID\n"
         f"  deploy/quickstart{flag} stop\n"
         f"State and logs: {options.dir}\n"
-        f"Kafka listeners, whose protocol is not served yet: {listeners}"
+        f"For Kafka clients: {listeners}"
     )
 
 

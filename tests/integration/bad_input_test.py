@@ -61,7 +61,8 @@ class Flags(ClusterTest):
         meta.write_text(text.replace(cluster, "AAAAAAAAQmWAAAAAAAAAAA"))
         before = sorted(p.name for p in home.iterdir())
         self.cluster[0].start()
-        eventually(lambda: "AAAAAAAAQmWAAAAAAAAAAA" in self.cluster[0].text(), "it says so")
+        self.assertEqual(self.cluster[0].wait(), 1)
+        self.assertIn("AAAAAAAAQmWAAAAAAAAAAA", self.cluster[0].text())
         self.assertEqual(sorted(p.name for p in home.iterdir()), before)
 
     def test_a_missing_zookeeper_is_waited_for_and_said_so(self):

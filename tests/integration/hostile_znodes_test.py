@@ -3,7 +3,6 @@
 import dataclasses
 import re
 import signal
-import unittest
 
 import harness
 from harness import ClusterTest, eventually
@@ -129,7 +128,6 @@ class HostileZnodes(HostileTest):
         self.cluster.await_live(3)
 
     # The mark goes when a controller sends the cluster id that its process knows.
-    @unittest.expectedFailure
     def test_a_successor_governs_whatever_becomes_of_the_cluster_id(self):
         self.client.set("/cluster/id", b"{hostile")
         self.cluster[self.office[0]].end(signal.SIGKILL)

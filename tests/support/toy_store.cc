@@ -20,8 +20,8 @@ WriteOutcome ToyStore::Apply(ControllerEpochVersion licence, const std::vector<S
   for (size_t i = 0; i < ops.size(); ++i) {
     Refusal refusal = std::visit([&](const auto& op) { return Do(op, undo); }, ops[i]);
     if (refusal) {
-      for (auto it = undo.rbegin(); it != undo.rend(); ++it) {
-        (*it)();
+      for (; !undo.empty(); undo.pop_back()) {
+        undo.back()();
       }
       refusal->failed_op = i;
       return *refusal;

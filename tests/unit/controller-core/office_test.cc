@@ -13,10 +13,8 @@ using std::chrono::seconds;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using toy::Any;
-using toy::B;
 using toy::ControllerWorld;
 using toy::Fate;
-using toy::Id;
 
 constexpr const char* kNoEpoch = "/controller_epoch: the text is \"abc\", must be a number";
 

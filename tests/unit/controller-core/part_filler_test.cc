@@ -47,11 +47,10 @@ class Wire : public ::testing::Test {
   }
 
   /// Topics of one partition: nearly everything in a request is names and configs.
-  void AddLongNamedTopics(int count) {
-    for (int i = 0; i < count; ++i) {
+  void AddLongNamedTopics(uint64_t count) {
+    for (uint64_t i = 0; i < count; ++i) {
       const std::string name = std::string(240, 'n') + std::to_string(i);
-      world.store.WriteTopicByTool(name, {toy::Bs({1, 2, 3})},
-                                   toy::Id(static_cast<uint64_t>(5000 + i)));
+      world.store.WriteTopicByTool(name, {toy::Bs({1, 2, 3})}, toy::Id(5000 + i));
       world.store.WriteState(name, 0, toy::State(1, {1, 2, 3}, 0));
       world.store.configs[name] = {{{"min.insync.replicas", "2"}}, world.store.zxid};
     }

@@ -16,7 +16,6 @@ namespace regent::controller {
 namespace {
 
 using toy::Any;
-using toy::B;
 using toy::Bs;
 using toy::ControllerWorld;
 using toy::State;
@@ -60,10 +59,11 @@ TEST(LargeTerm, LoadsMovesAndElectsTensOfThousandsOfPartitions) {
   for (int32_t t = 0; t < kTopics; ++t) {
     const std::string name = "t" + std::to_string(t);
     std::vector<BrokerList> assignment;
+    assignment.reserve(kPartitions);
     for (int32_t p = 0; p < kPartitions; ++p) {
       assignment.push_back(Bs({p % 5, (p + 1) % 5, (p + 2) % 5}));
     }
-    world.store.WriteTopicByTool(name, assignment, toy::Id(static_cast<uint64_t>(5000 + t)));
+    world.store.WriteTopicByTool(name, assignment, toy::Id(5000 + static_cast<uint64_t>(t)));
     for (int32_t p = 0; p < kPartitions; ++p) {
       world.store.WriteState(name, p, State(p % 5, {p % 5, (p + 1) % 5, (p + 2) % 5}, 0));
     }
@@ -71,7 +71,7 @@ TEST(LargeTerm, LoadsMovesAndElectsTensOfThousandsOfPartitions) {
   world.StartCandidate(100);
   ASSERT_TRUE(world.has_active());
   EXPECT_EQ(world.term().counts(),
-            (ClusterCounts{.topics = kTopics, .partitions = kTopics * kPartitions}));
+            (ClusterCounts{.topics = kTopics, .partitions = int64_t{kTopics} * kPartitions}));
   EXPECT_TRUE(world.term().quiet());
   EXPECT_EQ(world.CountOf(Any<Write>()), 0);
 

@@ -19,7 +19,6 @@ using std::chrono::seconds;
 using ::testing::Each;
 using ::testing::HasSubstr;
 using toy::Any;
-using toy::B;
 using toy::ControllerWorld;
 using toy::State;
 
@@ -52,7 +51,7 @@ class WriteSize : public ::testing::Test {
     world.KillCandidate(100);
     for (int32_t i = 0; i < kPartitions; ++i) {
       PartitionState state = State(1, {1, 2, 3}, 0);
-      state.extra = "{\"x\":\"" + std::string(extra_bytes, 'x') + "\"}";
+      state.extra = R"({"x":")" + std::string(extra_bytes, 'x') + R"("})";
       world.store.WriteState("t", i, std::move(state));
     }
     world.StartCandidate(101);

@@ -37,7 +37,7 @@ struct Process {
   }
   ~Process() { Stop(); }
 
-  void Stop() {
+  void Stop() const {
     host->Stop();
     server->Shutdown(seconds(1));
   }

@@ -347,11 +347,11 @@ TEST_F(CandidateRunnerTest, ALargeDescriptionLeavesTheLoopToOthersInBetween) {
   CreateTopic(*process, {.name = "t", .assignment = {3500, {BrokerId(0)}}});
   std::optional<size_t> described;
   std::optional<size_t> listed;
-  process->runner->Describe({}, [&](Result<std::vector<TopicDescription>> topics) {
+  process->runner->Describe({}, [&](const Result<std::vector<TopicDescription>>& topics) {
     described = topics->front().partitions.size();
   });
   process->runner->Topics(
-      [&](Result<std::vector<TopicSummary>> topics) { listed = topics->size(); });
+      [&](const Result<std::vector<TopicSummary>>& topics) { listed = topics->size(); });
   int between = 0;
   std::function<void()> count = [&] {
     if (!described) {
@@ -372,7 +372,7 @@ TEST_F(CandidateRunnerTest, ADescriptionThatTheTermDoesNotOutliveIsAnsweredAllTh
   ASSERT_TRUE(AwaitActive(*process));
   CreateTopic(*process, {.name = "t", .assignment = {3500, {BrokerId(0)}}});
   std::optional<ErrorCode> refused;
-  process->runner->Describe({}, [&](Result<std::vector<TopicDescription>> topics) {
+  process->runner->Describe({}, [&](const Result<std::vector<TopicDescription>>& topics) {
     refused = topics.ok() ? ErrorCode::kNotFound : topics.error().code;
   });
   executor_.RunSome(1);

@@ -264,6 +264,7 @@ TEST_F(ServicesTest, ConvertsADescriptionOnNeitherTheLoopsNorTheCallersThread) {
 TEST_F(ServicesTest, SendsAwayWhoAsksForEverythingWhileManyDo) {
   calls_.describe.reset();
   std::vector<std::jthread> callers;
+  callers.reserve(4);
   std::atomic<int> answered = 0;
   for (int i = 0; i < 4; ++i) {
     callers.emplace_back([&] {

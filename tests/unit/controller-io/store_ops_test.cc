@@ -149,10 +149,10 @@ TEST(FencedMulti, TakesNoMoreBytesThanTheCoreCounts) {
                              .recovery = LeaderRecovery::kRecovering,
                              .elr = many,
                              .last_known_elr = many,
-                             .extra = "{\"x\":\"" + std::string(10'000, 'x') + "\"}"};
+                             .extra = R"({"x":")" + std::string(10'000, 'x') + R"("})"};
   const std::vector<BrokerList> assignment(1000, many);
   const std::string as_read =
-      R"({"version":2,"partitions":{"0":[1]},"theirs":")" + std::string(5000, 'x') + "\"}";
+      R"({"version":2,"partitions":{"0":[1]},"theirs":")" + std::string(5000, 'x') + R"("})";
   const std::vector<StoreOp> ops = {
       SetPartitionState{.partition = {topic, 9999}, .state = state},
       CreatePartitionState{.partition = {topic, 9999}, .state = state},

@@ -313,6 +313,35 @@ TEST(ClusterIdJson, HasItsVersionAsAString) {
   EXPECT_EQ(*DecodeClusterId(EncodeClusterId("abc")), "abc");
 }
 
+TEST(ProducerIdBlockJson, HasItsEndsAsStrings) {
+  const ProducerIdBlock block{.broker = BrokerId(1), .start = 2000, .end = 2999};
+  const std::string text = R"({"version":1,"broker":1,"block_start":"2000","block_end":"2999"})";
+  EXPECT_EQ(EncodeProducerIdBlock(block), text);
+  EXPECT_EQ(*DecodeProducerIdBlock(text), block);
+  EXPECT_EQ(DecodeProducerIdBlock("")->end, -1) << "as the base paths are made";
+}
+
+TEST(ProducerIdBlockJson, NamesWhatIsWrong) {
+  const struct {
+    const char* text;
+    const char* named;
+  } kCases[] = {
+      {R"({"version":2,"broker":1,"block_start":"0","block_end":"9"})", "version"},
+      {R"({"version":1,"broker":1,"block_start":0,"block_end":"9"})", "block_start"},
+      {R"({"version":1,"broker":1,"block_start":"0x1","block_end":"9"})", "block_start"},
+      {R"({"version":1,"broker":1,"block_start":"0","block_end":"-9"})", "block_end"},
+      {R"({"version":1,"broker":1,"block_start":"5","block_end":"4"})", "block_end"},
+      {R"({"version":1,"broker":1,"block_start":"0","block_end":"99999999999999999999"})",
+       "block_end"},
+      {"[]", "producer id block"},
+  };
+  for (const auto& each : kCases) {
+    const auto block = DecodeProducerIdBlock(each.text);
+    ASSERT_FALSE(block.ok()) << each.text;
+    EXPECT_THAT(block.error().message, HasSubstr(each.named)) << each.text;
+  }
+}
+
 TEST(FormatJson, OfANewerProgramIsRefused) {
   EXPECT_EQ(*DecodeFormat(EncodeFormat()), kFormatVersion);
   const auto newer = DecodeFormat(R"({"version":2})");
