@@ -101,7 +101,7 @@ AgentEventSink AgentRunner::sink() const {
 }
 
 template <class MakeEvent>
-void AgentRunner::Call(MakeEvent make_event, ControlDone done) {
+void AgentRunner::Call(MakeEvent make_event, const ControlDone& done) {
   auto task = [link = link_, make_event = std::move(make_event), done]() {
     AgentRunner* const runner = link->runner;
     if (runner == nullptr) {
@@ -117,22 +117,24 @@ void AgentRunner::Call(MakeEvent make_event, ControlDone done) {
   }
 }
 
-void AgentRunner::Control(std::shared_ptr<const LeaderAndIsrRequest> request, ControlDone done) {
+void AgentRunner::Control(std::shared_ptr<const LeaderAndIsrRequest> request,
+                          const ControlDone& done) {
   Call([request = std::move(request)](
            CallId call) { return LeaderAndIsrReceived{.call = call, .request = request}; },
-       std::move(done));
+       done);
 }
 
-void AgentRunner::Control(std::shared_ptr<const StopReplicaRequest> request, ControlDone done) {
+void AgentRunner::Control(std::shared_ptr<const StopReplicaRequest> request,
+                          const ControlDone& done) {
   Call([request = std::move(request)](
            CallId call) { return StopReplicaReceived{.call = call, .request = request}; },
-       std::move(done));
+       done);
 }
 
-void AgentRunner::Control(UpdateMetadataRequest request, ControlDone done) {
+void AgentRunner::Control(UpdateMetadataRequest request, const ControlDone& done) {
   Call([request = std::move(request)](
            CallId call) { return UpdateMetadataReceived{.call = call, .request = request}; },
-       std::move(done));
+       done);
 }
 
 void AgentRunner::Append(AppendRequested request, AppendDone done) {
@@ -190,7 +192,7 @@ void AgentRunner::Abandon(FetchTicket ticket) {
 void AgentRunner::FindOffset(OffsetRequested request, OffsetDone done) {
   request.ticket = OffsetTicket(next_reader_++);
   const AnswerOffset closed{.ticket = request.ticket, .problem = ReadProblem::kNotLeader};
-  Ask(std::move(request), &AgentRunner::offsets_, std::move(done), closed);
+  Ask(request, &AgentRunner::offsets_, std::move(done), closed);
 }
 
 void AgentRunner::FindEpochEnd(EpochEndRequested request, EpochEndDone done) {
@@ -228,13 +230,13 @@ void AgentRunner::ArmTimer() {
   });
 }
 
-void AgentRunner::Act(AnswerControl answer) {
+void AgentRunner::Act(const AnswerControl& answer) {
   auto call = calls_.extract(answer.call);
   CHECK(!call.empty()) << "no call " << answer.call << " is open";
   call.mapped()(answer.response);
 }
 
-void AgentRunner::Act(AnswerAppend answer) {
+void AgentRunner::Act(const AnswerAppend& answer) {
   auto append = appends_.extract(answer.ticket);
   CHECK(!append.empty()) << "no append " << answer.ticket << " is open";
   append.mapped()(answer.base);

@@ -52,9 +52,9 @@ class AgentRunner {
 
   /// A control request arrived. Any thread, while the runner lives; `done` comes once, on the
   /// executor's thread or within the call.
-  void Control(std::shared_ptr<const LeaderAndIsrRequest> request, ControlDone done);
-  void Control(std::shared_ptr<const StopReplicaRequest> request, ControlDone done);
-  void Control(UpdateMetadataRequest request, ControlDone done);
+  void Control(std::shared_ptr<const LeaderAndIsrRequest> request, const ControlDone& done);
+  void Control(std::shared_ptr<const StopReplicaRequest> request, const ControlDone& done);
+  void Control(UpdateMetadataRequest request, const ControlDone& done);
 
   using AppendDone = std::function<void(const Result<Offset>& base)>;
   /// A producer's batch; `request.ticket` is drawn here. Any thread, while the runner lives; `done`
@@ -84,7 +84,7 @@ class AgentRunner {
 
   static AgentEventSink SinkOf(const std::shared_ptr<Link>& link);
   template <class MakeEvent>
-  void Call(MakeEvent make_event, ControlDone done);
+  void Call(MakeEvent make_event, const ControlDone& done);
   /// Hands a reader's question to the agent and keeps who waits for the answer; `closed` is the
   /// answer of a runner that has gone.
   template <class Request, class Done, class Answer>
@@ -95,8 +95,8 @@ class AgentRunner {
   void Handle(const AgentEvent& event);
   void ArmTimer();
 
-  void Act(AnswerControl answer);
-  void Act(AnswerAppend answer);
+  void Act(const AnswerControl& answer);
+  void Act(const AnswerAppend& answer);
   void Act(const AnswerFetch& answer);
   void Act(const AnswerOffset& answer);
   void Act(const AnswerEpochEnd& answer);

@@ -38,7 +38,7 @@ class ClientBackend final : public kafka::Backend {
   }
   void Abandon(FetchTicket ticket) override { parts_.runner.Abandon(ticket); }
   void FindOffset(OffsetRequested request, std::function<void(const AnswerOffset&)> done) override {
-    parts_.runner.FindOffset(std::move(request), std::move(done));
+    parts_.runner.FindOffset(request, std::move(done));
   }
   void FindEpochEnd(EpochEndRequested request,
                     std::function<void(const AnswerEpochEnd&)> done) override {

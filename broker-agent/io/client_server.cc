@@ -55,8 +55,8 @@ class ClientServer::Impl : public std::enable_shared_from_this<Impl> {
  public:
   class Connection;
 
-  explicit Impl(const Options& options)
-      : options_(options), acceptor_(io_), pause_(io_), sweep_(io_) {}
+  explicit Impl(Options options)
+      : options_(std::move(options)), acceptor_(io_), pause_(io_), sweep_(io_) {}
 
   Status Bind();
   void Start(Serve serve);

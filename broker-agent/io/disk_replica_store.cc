@@ -169,30 +169,30 @@ struct DiskReplicaStore::Disk {
         options(std::move(given)),
         cluster_id(logs->directory().cluster_id()) {}
 
-  void Do(const ChangeLogs& change);
-  void Do(const AppendToLog& append);
-  void Do(const TruncateLog& truncate);
-  void Do(const RestartLog& restart);
-  void Do(const ReadFromLog& read);
-  void Do(const FindInLog& find);
-  void Do(const RecordMarks& record);
-  void Do(const RecordEpochs& record);
-  void Do(const RecordFirstRegistration& record);
+  void Do(const ChangeLogs& change) const;
+  void Do(const AppendToLog& append) const;
+  void Do(const TruncateLog& truncate) const;
+  void Do(const RestartLog& restart) const;
+  void Do(const ReadFromLog& read) const;
+  void Do(const FindInLog& find) const;
+  void Do(const RecordMarks& record) const;
+  void Do(const RecordEpochs& record) const;
+  void Do(const RecordFirstRegistration& record) const;
 
-  void Note(const std::vector<JournalRecord>& records) {
+  void Note(const std::vector<JournalRecord>& records) const {
     DataDirectory& directory = logs->directory();
     if (const Status noted = directory.Note(records, storage::Durability::kWritten); !noted.ok()) {
       LOG(WARNING) << "journal not written directory=" << directory.path() << " error=\""
                    << noted.error() << '"';
     }
   }
-  void RemoveDeleted() {
+  void RemoveDeleted() const {
     if (const Status removed = logs->directory().RemoveDeleted(); !removed.ok()) {
       LOG(WARNING) << "files left behind directory=" << logs->directory().path() << " error=\""
                    << removed.error() << '"';
     }
   }
-  Status Append(const AppendToLog& append);
+  Status Append(const AppendToLog& append) const;
 
   std::unique_ptr<storage::ReplicaLogs> logs;  ///< The disk's thread only; null once closed.
   const Options options;
@@ -201,7 +201,7 @@ struct DiskReplicaStore::Disk {
   std::optional<std::string> cluster_id GUARDED_BY(mutex);
 };
 
-void DiskReplicaStore::Disk::Do(const ChangeLogs& change) {
+void DiskReplicaStore::Disk::Do(const ChangeLogs& change) const {
   std::vector<ReplicaChange> changes;
   changes.reserve(change.changes.size());
   bool deletes = false;
@@ -223,7 +223,7 @@ void DiskReplicaStore::Disk::Do(const ChangeLogs& change) {
   }
 }
 
-Status DiskReplicaStore::Disk::Append(const AppendToLog& append) {
+Status DiskReplicaStore::Disk::Append(const AppendToLog& append) const {
   Result<storage::PartitionLog*> log = logs->Find(DiskKey(append.partition));
   if (!log.ok()) {
     return log.error();
@@ -237,12 +237,12 @@ Status DiskReplicaStore::Disk::Append(const AppendToLog& append) {
   return appended.ok() ? Status(Success{}) : Status(appended.error());
 }
 
-void DiskReplicaStore::Disk::Do(const AppendToLog& append) {
+void DiskReplicaStore::Disk::Do(const AppendToLog& append) const {
   sink(LogAppended{
       .partition = KeyOf(append.partition), .op = append.op, .error = ErrorOf(Append(append))});
 }
 
-void DiskReplicaStore::Disk::Do(const TruncateLog& truncate) {
+void DiskReplicaStore::Disk::Do(const TruncateLog& truncate) const {
   const ReplicaKey key = DiskKey(truncate.partition);
   LogTruncated result{
       .partition = KeyOf(truncate.partition), .op = truncate.op, .end = {}, .error = {}};
@@ -260,7 +260,7 @@ void DiskReplicaStore::Disk::Do(const TruncateLog& truncate) {
   sink(std::move(result));
 }
 
-void DiskReplicaStore::Disk::Do(const RestartLog& restart) {
+void DiskReplicaStore::Disk::Do(const RestartLog& restart) const {
   const ReplicaKey key = DiskKey(restart.partition);
   LogTruncated result{
       .partition = KeyOf(restart.partition), .op = restart.op, .end = {}, .error = {}};
@@ -276,7 +276,7 @@ void DiskReplicaStore::Disk::Do(const RestartLog& restart) {
   sink(std::move(result));
 }
 
-void DiskReplicaStore::Disk::Do(const ReadFromLog& read) {
+void DiskReplicaStore::Disk::Do(const ReadFromLog& read) const {
   LogRead result{.partition = KeyOf(read.partition), .op = read.op};
   const Result<storage::PartitionLog*> log = logs->Find(DiskKey(read.partition));
   if (!log.ok()) {
@@ -300,7 +300,7 @@ void DiskReplicaStore::Disk::Do(const ReadFromLog& read) {
   sink(std::move(result));
 }
 
-void DiskReplicaStore::Disk::Do(const FindInLog& find) {
+void DiskReplicaStore::Disk::Do(const FindInLog& find) const {
   OffsetFound result{.op = find.op};
   const Result<storage::PartitionLog*> log = logs->Find(DiskKey(find.partition));
   if (!log.ok()) {
@@ -315,7 +315,7 @@ void DiskReplicaStore::Disk::Do(const FindInLog& find) {
   sink(std::move(result));
 }
 
-void DiskReplicaStore::Disk::Do(const RecordMarks& record) {
+void DiskReplicaStore::Disk::Do(const RecordMarks& record) const {
   std::vector<JournalRecord> records;
   for (const RecordMarks::Mark& mark : record.marks) {
     records.emplace_back(storage::NoteMarks{.replica = DiskKey(mark.partition),
@@ -325,7 +325,7 @@ void DiskReplicaStore::Disk::Do(const RecordMarks& record) {
   Note(records);
 }
 
-void DiskReplicaStore::Disk::Do(const RecordEpochs& record) {
+void DiskReplicaStore::Disk::Do(const RecordEpochs& record) const {
   const auto& known = logs->directory().journal().entries();
   const auto entry = known.find(DiskKey(record.partition));
   if (entry != known.end() &&
@@ -339,7 +339,7 @@ void DiskReplicaStore::Disk::Do(const RecordEpochs& record) {
                              .suspect = entry != known.end() && entry->second.suspect}});
 }
 
-void DiskReplicaStore::Disk::Do(const RecordFirstRegistration& record) {
+void DiskReplicaStore::Disk::Do(const RecordFirstRegistration& record) const {
   DataDirectory& directory = logs->directory();
   if (const Status noted = directory.NoteFirstRegistration(record.registered); !noted.ok()) {
     LOG(ERROR) << "first registration not noted directory=" << directory.path() << " error=\""

@@ -74,7 +74,7 @@ double Seconds(Duration duration) {
 }  // namespace
 
 void ShowMetrics(MetricsRegistry& registry,
-                 std::function<AgentMetrics()> read,
+                 const std::function<AgentMetrics()>& read,
                  std::function<Duration()> longest_wait) {
   for (const GaugeOf& gauge : kGauges) {
     registry.SampleGauge(Named(gauge.name), gauge.help, [read, value = gauge.value]() {
@@ -116,7 +116,7 @@ void ShowMetrics(MetricsRegistry& registry,
       [longest_wait = std::move(longest_wait)]() { return Seconds(longest_wait()); });
 }
 
-void ShowMetrics(MetricsRegistry& registry, std::function<ClientServerCounters()> read) {
+void ShowMetrics(MetricsRegistry& registry, const std::function<ClientServerCounters()>& read) {
   const auto counter = [&](const char* name, const char* help,
                            uint64_t ClientServerCounters::*value) {
     registry.SampleCounters(Named(name), help, [read, value]() {

@@ -13,9 +13,9 @@ namespace regent {
 /// any thread as long as the registry serves; `longest_wait` yields the longest wait of an event
 /// since its last call.
 void ShowMetrics(MetricsRegistry& registry,
-                 std::function<AgentMetrics()> read,
+                 const std::function<AgentMetrics()>& read,
                  std::function<Duration()> longest_wait);
 /// The same for the client port.
-void ShowMetrics(MetricsRegistry& registry, std::function<ClientServerCounters()> read);
+void ShowMetrics(MetricsRegistry& registry, const std::function<ClientServerCounters()>& read);
 
 }  // namespace regent

@@ -48,6 +48,10 @@ ApiVersionsResponse OfferedAs(KafkaError error) {
   return response;
 }
 
+bool IsProduce(std::string_view frame) {
+  return frame.starts_with(std::string_view("\0\0", 2));  // Its key is 0.
+}
+
 bool IsOffered(const RequestHeader& header) {
   const auto offered = ClientService::Offered();
   const auto api = std::ranges::find(offered, header.api, &ApiSpec::key);
@@ -62,6 +66,11 @@ std::span<const ApiSpec> ClientService::Offered() {
 }
 
 void ClientService::Serve(const Slice& frame, const std::shared_ptr<Call>& call) const {
+  if (frame.size() > options_.small_request_bytes_max && !IsProduce(frame.bytes())) {
+    call->HangUp("a request of " + std::to_string(frame.size()) + " bytes, and only Produce may " +
+                 "have more than " + std::to_string(options_.small_request_bytes_max));
+    return;
+  }
   std::visit(Overloaded{
                  [&](const Request& request) {
                    if (!IsOffered(request.header)) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -17,6 +18,9 @@
 namespace regent::kafka {
 
 struct ClientServiceOptions {
+  /// Of a request other than Produce: what it takes in memory may be many times what it is on the
+  /// wire.
+  size_t small_request_bytes_max = size_t{2} << 20U;
   /// Largest batch that is taken (max.message.bytes): 1 MiB and the overhead of a batch.
   uint64_t batch_bytes_max = 1'048'588;
   /// What an answer to one fetch holds at the most, but for one larger batch.
@@ -41,6 +45,7 @@ class ClientService {
 
  private:
   using CallRef = std::shared_ptr<Call>;
+  struct Producing;
 
   void Do(const RequestHeader& header, const ApiVersionsRequest& ask, const CallRef& call) const;
   void Do(const RequestHeader& header, const MetadataRequest& ask, const CallRef& call) const;
@@ -57,6 +62,9 @@ class ClientService {
   void Do(const RequestHeader& header,
           const FindCoordinatorRequest& ask,
           const CallRef& call) const;
+
+  /// Appends one partition's batch, or says why not.
+  void Append(const Producing& producing, size_t topic, size_t partition) const;
 
   Backend& backend_;
   const ClientServiceOptions options_;

@@ -17,10 +17,10 @@ namespace regent::kafka {
 template <class T>
 class Gather {
  public:
-  static std::shared_ptr<Gather> For(size_t parts, T value, std::function<void(T)> done) {
+  static std::shared_ptr<Gather> For(size_t parts, T value, std::function<void(const T&)> done) {
     auto gather = std::shared_ptr<Gather>(new Gather(parts, std::move(value), std::move(done)));
     if (parts == 0) {
-      gather->done_(std::move(gather->value_));
+      gather->done_(gather->value_);
     }
     return gather;
   }
@@ -29,17 +29,17 @@ class Gather {
   T& value() { return value_; }
   void Arrived() {
     if (open_.fetch_sub(1, std::memory_order_acq_rel) == 1) {
-      done_(std::move(value_));
+      done_(value_);
     }
   }
 
  private:
-  Gather(size_t parts, T value, std::function<void(T)> done)
+  Gather(size_t parts, T value, std::function<void(const T&)> done)
       : open_(parts), value_(std::move(value)), done_(std::move(done)) {}
 
   std::atomic<size_t> open_;
   T value_;
-  std::function<void(T)> done_;
+  std::function<void(const T&)> done_;
 };
 
 }  // namespace regent::kafka

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <memory>
 #include <optional>
 #include <string>
@@ -106,6 +107,14 @@ size_t PartitionsOf(const ProduceRequest& ask) {
 
 }  // namespace
 
+/// What the partitions of one request have in common.
+struct ClientService::Producing {
+  const ProduceRequest& ask;
+  std::shared_ptr<const MetadataView> view;  ///< May be null.
+  Instant deadline;
+  std::shared_ptr<Gather<ProduceResponse>> gather;
+};
+
 void ClientService::Do(const RequestHeader& header,
                        const ProduceRequest& ask,
                        const CallRef& call) const {
@@ -129,49 +138,55 @@ void ClientService::Do(const RequestHeader& header,
     finish(response);
     return;
   }
-  const std::shared_ptr<const MetadataView> view = backend_.metadata();
-  const Instant deadline =
-      backend_.Now() +
-      std::min<Duration>(std::chrono::milliseconds(std::max(ask.timeout_ms, 0)), options_.wait_max);
-  const auto gather = Gather<ProduceResponse>::For(PartitionsOf(ask), std::move(response), finish);
-  for (size_t t = 0; t < ask.topics.size(); ++t) {
-    for (size_t p = 0; p < ask.topics[t].partitions.size(); ++p) {
-      ProduceResponse::Partition& answer = gather->value().topics[t].partitions[p];
-      const auto refuse = [&](KafkaError error, std::string message) {
-        answer.error = error;
-        answer.error_message = std::move(message);
-        gather->Arrived();
-      };
-      const NamedPartition named = FindPartition(view.get(), ask.topics[t].name, answer.index);
-      if (named.error != KafkaError::kNone) {
-        refuse(named.error, "no such topic or partition is known here");
-        continue;
-      }
-      const std::string_view records = ask.topics[t].partitions[p].records
-                                           ? ask.topics[t].partitions[p].records->bytes()
-                                           : std::string_view();
-      if (auto fault = storage::ProducedFault(records, options_.batch_bytes_max)) {
-        refuse(ErrorOf(fault->problem), std::move(fault->message));
-        continue;
-      }
-      const storage::BatchHeader batch = storage::DecodeBatchHeader(records);
-      backend_.Append({.partition = named.key,
-                       .record_count = batch.count,
-                       .payload = std::make_shared<const std::string>(records),
-                       .producer = storage::MarkOf(batch),
-                       .acks = ask.acks == -1 ? Acks::kAll : Acks::kLeader,
-                       .deadline = deadline},
-                      [gather, &answer](const Result<Offset>& base) {
-                        if (base.ok()) {
-                          answer.base_offset = *base;
-                        } else {
-                          answer.error = ErrorOfAppend(base.error().code);
-                          answer.error_message = base.error().message;
-                        }
-                        gather->Arrived();
-                      });
+  const Duration wait = std::chrono::milliseconds(std::max(ask.timeout_ms, 0));
+  const Producing producing{
+      .ask = ask,
+      .view = backend_.metadata(),
+      .deadline = backend_.Now() + std::min(wait, options_.wait_max),
+      .gather = Gather<ProduceResponse>::For(PartitionsOf(ask), std::move(response), finish)};
+  for (size_t topic = 0; topic < ask.topics.size(); ++topic) {
+    for (size_t i = 0; i < ask.topics[topic].partitions.size(); ++i) {
+      Append(producing, topic, i);
     }
   }
+}
+
+void ClientService::Append(const Producing& producing, size_t topic, size_t partition) const {
+  const ProduceRequest::Topic& asked = producing.ask.topics[topic];
+  const auto& gather = producing.gather;
+  ProduceResponse::Partition& answer = gather->value().topics[topic].partitions[partition];
+  const auto refuse = [&](KafkaError error, std::string message) {
+    answer.error = error;
+    answer.error_message = std::move(message);
+    gather->Arrived();
+  };
+  const NamedPartition named = FindPartition(producing.view.get(), asked.name, answer.index);
+  if (named.error != KafkaError::kNone) {
+    refuse(named.error, "no such topic or partition is known here");
+    return;
+  }
+  const std::optional<Slice>& sent = asked.partitions[partition].records;
+  const std::string_view records = sent ? sent->bytes() : std::string_view();
+  if (auto fault = storage::ProducedFault(records, options_.batch_bytes_max)) {
+    refuse(ErrorOf(fault->problem), std::move(fault->message));
+    return;
+  }
+  const storage::BatchHeader batch = storage::DecodeBatchHeader(records);
+  backend_.Append({.partition = named.key,
+                   .record_count = batch.count,
+                   .payload = std::make_shared<const std::string>(records),
+                   .producer = storage::MarkOf(batch),
+                   .acks = producing.ask.acks == -1 ? Acks::kAll : Acks::kLeader,
+                   .deadline = producing.deadline},
+                  [gather, &answer](const Result<Offset>& base) {
+                    if (base.ok()) {
+                      answer.base_offset = *base;
+                    } else {
+                      answer.error = ErrorOfAppend(base.error().code);
+                      answer.error_message = base.error().message;
+                    }
+                    gather->Arrived();
+                  });
 }
 
 }  // namespace regent::kafka

@@ -42,7 +42,7 @@ TEST(ProducerStates, JudgesByTheLastBatch) {
     const char* what;
     ProducerMark mark;
     Verdict verdict;
-  } kCases[] = {
+  } cases[] = {
       {"the next one", Mark(2, 6, 9), Verdict::kNew},
       {"a gap", Mark(2, 7, 9), Verdict::kOutOfOrder},
       {"the last one again", Mark(2, 5, 5), Verdict::kDuplicate},
@@ -54,7 +54,7 @@ TEST(ProducerStates, JudgesByTheLastBatch) {
       {"a producer nobody knows", Mark(0, 41, 41, 8), Verdict::kNew},
       {"not idempotent", Mark(-1, -1, -1, -1), Verdict::kNew},
   };
-  for (const auto& each : kCases) {
+  for (const auto& each : cases) {
     EXPECT_EQ(states.Judge(each.mark).verdict, each.verdict) << each.what;
   }
 }

@@ -138,6 +138,17 @@ TEST_F(ClientServiceTest, WhatWasNotOfferedEndsTheConnection) {
   EXPECT_TRUE(call->hung_up);
 }
 
+TEST_F(ClientServiceTest, OnlyRecordsMayBeLarge) {
+  MetadataRequest request;
+  request.topics.emplace(300'000, MetadataRequest::Topic{.id = {}, .name = "12345678"});
+  EXPECT_THAT(Send(request, 1)->hung_up.value(), HasSubstr("only Produce"));
+  Send(Produce(-1, storage::Encode({.value_bytes = 900'000})), 7);
+  ProduceRequest large = Produce(-1, storage::Encode({.value_bytes = 900'000}));
+  large.topics[0].partitions.resize(3, large.topics[0].partitions[0]);
+  EXPECT_TRUE(Send(large, 7)->open());
+  EXPECT_THAT(backend_.appends, SizeIs(4));
+}
+
 // --- Metadata ---
 
 TEST_F(ClientServiceTest, MetadataNamesBrokersThatClientsReachAndThisOneAsController) {
@@ -158,10 +169,10 @@ TEST_F(ClientServiceTest, MetadataOfTopics) {
   const struct {
     std::string name;
     KafkaError error;
-  } kCases[] = {{"orders", KafkaError::kNone},
-                {"absent", KafkaError::kUnknownTopicOrPartition},
-                {"no/name", KafkaError::kInvalidTopicException}};
-  for (const auto& each : kCases) {
+  } cases[] = {{"orders", KafkaError::kNone},
+               {"absent", KafkaError::kUnknownTopicOrPartition},
+               {"no/name", KafkaError::kInvalidTopicException}};
+  for (const auto& each : cases) {
     MetadataRequest request;
     request.topics = std::vector<MetadataRequest::Topic>{{.id = {}, .name = each.name}};
     const auto response = Ask<MetadataResponse>(request, 8);
@@ -217,13 +228,13 @@ TEST_F(ClientServiceTest, WhatBecameOfABatchIsToldInKafkasNumbers) {
   const struct {
     ErrorCode code;
     KafkaError error;
-  } kCases[] = {{ErrorCode::kNotLeader, KafkaError::kNotLeaderOrFollower},
-                {ErrorCode::kUnknownOutcome, KafkaError::kNotLeaderOrFollower},
-                {ErrorCode::kRefused, KafkaError::kNotEnoughReplicas},
-                {ErrorCode::kConflict, KafkaError::kOutOfOrderSequenceNumber},
-                {ErrorCode::kStaleEpoch, KafkaError::kInvalidProducerEpoch},
-                {ErrorCode::kTimedOut, KafkaError::kRequestTimedOut}};
-  for (const auto& each : kCases) {
+  } cases[] = {{ErrorCode::kNotLeader, KafkaError::kNotLeaderOrFollower},
+               {ErrorCode::kUnknownOutcome, KafkaError::kNotLeaderOrFollower},
+               {ErrorCode::kRefused, KafkaError::kNotEnoughReplicas},
+               {ErrorCode::kConflict, KafkaError::kOutOfOrderSequenceNumber},
+               {ErrorCode::kStaleEpoch, KafkaError::kInvalidProducerEpoch},
+               {ErrorCode::kTimedOut, KafkaError::kRequestTimedOut}};
+  for (const auto& each : cases) {
     const auto call = Send(Produce(-1, storage::Encode({})), 7);
     backend_.appends.back().second(Error{each.code, "why"});
     EXPECT_EQ(AnswerOf<ProduceResponse>(*call).topics[0].partitions[0].error, each.error)
@@ -243,7 +254,7 @@ TEST_F(ClientServiceTest, WhatCannotBeAppendedNeverReachesTheAgent) {
     ProduceRequest request;
     int16_t version;
     KafkaError error;
-  } kCases[] = {
+  } cases[] = {
       {"acks 2", Produce(2, storage::Encode({})), 7, KafkaError::kInvalidRequiredAcks},
       {"a transaction", transactional, 7, KafkaError::kTransactionalIdAuthorizationFailed},
       {"an old version", Produce(-1, storage::Encode({})), 2,
@@ -260,7 +271,7 @@ TEST_F(ClientServiceTest, WhatCannotBeAppendedNeverReachesTheAgent) {
       {"a wrong count", Produce(-1, storage::EncodeBatch({.records = {{}}, .count = 5})), 7,
        KafkaError::kInvalidRecord},
   };
-  for (const auto& each : kCases) {
+  for (const auto& each : cases) {
     EXPECT_EQ(Ask<ProduceResponse>(each.request, each.version).topics[0].partitions[0].error,
               each.error)
         << each.what;
@@ -330,14 +341,14 @@ TEST_F(ClientServiceTest, AReadersProblemsAreToldInKafkasNumbers) {
   const struct {
     ReadProblem problem;
     KafkaError error;
-  } kCases[] = {{ReadProblem::kUnknownPartition, KafkaError::kNotLeaderOrFollower},
-                {ReadProblem::kNotLeader, KafkaError::kNotLeaderOrFollower},
-                {ReadProblem::kFencedEpoch, KafkaError::kFencedLeaderEpoch},
-                {ReadProblem::kUnknownEpoch, KafkaError::kUnknownLeaderEpoch},
-                {ReadProblem::kOutOfRange, KafkaError::kOffsetOutOfRange},
-                {ReadProblem::kNotAvailable, KafkaError::kOffsetNotAvailable},
-                {ReadProblem::kStorage, KafkaError::kKafkaStorageError}};
-  for (const auto& each : kCases) {
+  } cases[] = {{ReadProblem::kUnknownPartition, KafkaError::kNotLeaderOrFollower},
+               {ReadProblem::kNotLeader, KafkaError::kNotLeaderOrFollower},
+               {ReadProblem::kFencedEpoch, KafkaError::kFencedLeaderEpoch},
+               {ReadProblem::kUnknownEpoch, KafkaError::kUnknownLeaderEpoch},
+               {ReadProblem::kOutOfRange, KafkaError::kOffsetOutOfRange},
+               {ReadProblem::kNotAvailable, KafkaError::kOffsetNotAvailable},
+               {ReadProblem::kStorage, KafkaError::kKafkaStorageError}};
+  for (const auto& each : cases) {
     const auto call = Send(Fetch(), 11);
     AnswerFetch answer;
     answer.partitions.push_back({.problem = each.problem});
@@ -368,8 +379,8 @@ TEST_F(ClientServiceTest, OffsetsByNameAndByTime) {
   const struct {
     int64_t timestamp;
     size_t alternative;
-  } kCases[] = {{kEarliestTimestamp, 0}, {kLatestTimestamp, 1}, {12345, 2}};
-  for (const auto& each : kCases) {
+  } cases[] = {{kEarliestTimestamp, 0}, {kLatestTimestamp, 1}, {12345, 2}};
+  for (const auto& each : cases) {
     ListOffsetsRequest request;
     request.topics.push_back(
         {.name = "orders", .partitions = {{.index = 0, .timestamp = each.timestamp}}});

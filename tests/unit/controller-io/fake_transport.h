@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <functional>
 #include <map>
 #include <memory>
@@ -38,17 +39,22 @@ class FakeTransport final : public AgentTransport {
 
   /// What `broker` was told last about a partition.
   const LeaderAndIsrPartition* Told(BrokerId broker, const std::string& topic, int32_t index) {
-    const LeaderAndIsrPartition* last = nullptr;
-    for (const auto& [to, request] : leader_and_isr) {
-      for (const LeaderAndIsrTopic& each : request->topics) {
-        for (const LeaderAndIsrPartition& partition : each.partitions) {
-          if (to == broker && each.topic->name == topic && partition.index == index) {
-            last = &partition;
-          }
-        }
+    for (auto sent = leader_and_isr.rbegin(); sent != leader_and_isr.rend(); ++sent) {
+      if (sent->first != broker) {
+        continue;
+      }
+      const auto& topics = sent->second->topics;
+      const auto about = std::ranges::find_if(
+          topics, [&](const LeaderAndIsrTopic& each) { return each.topic->name == topic; });
+      if (about == topics.end()) {
+        continue;
+      }
+      const auto found = std::ranges::find(about->partitions, index, &LeaderAndIsrPartition::index);
+      if (found != about->partitions.end()) {
+        return &*found;
       }
     }
-    return last;
+    return nullptr;
   }
 
   std::map<BrokerId, Endpoint> open;

@@ -325,7 +325,7 @@ TEST(ProducerIdBlockJson, NamesWhatIsWrong) {
   const struct {
     const char* text;
     const char* named;
-  } kCases[] = {
+  } cases[] = {
       {R"({"version":2,"broker":1,"block_start":"0","block_end":"9"})", "version"},
       {R"({"version":1,"broker":1,"block_start":0,"block_end":"9"})", "block_start"},
       {R"({"version":1,"broker":1,"block_start":"0x1","block_end":"9"})", "block_start"},
@@ -335,7 +335,7 @@ TEST(ProducerIdBlockJson, NamesWhatIsWrong) {
        "block_end"},
       {"[]", "producer id block"},
   };
-  for (const auto& each : kCases) {
+  for (const auto& each : cases) {
     const auto block = DecodeProducerIdBlock(each.text);
     ASSERT_FALSE(block.ok()) << each.text;
     EXPECT_THAT(block.error().message, HasSubstr(each.named)) << each.text;
