@@ -75,6 +75,7 @@ TEST(ProducerStates, SequenceNumbersComeRound) {
 
 TEST(ProducerStates, AsManyAreRememberedAsAClientHasInFlight) {
   std::vector<RecordBatch> batches;
+  batches.reserve(6);
   for (int32_t i = 0; i < 6; ++i) {
     batches.push_back(Batch(i, Mark(0, i, i)));
   }
@@ -86,6 +87,7 @@ TEST(ProducerStates, AsManyAreRememberedAsAClientHasInFlight) {
 TEST(ProducerStates, ACutLeavesWhatALogOfThatLengthWouldTell) {
   // Six batches, the last three of them not committed: after the cut the three before are known.
   std::vector<RecordBatch> batches;
+  batches.reserve(10);
   for (int32_t i = 0; i < 10; ++i) {
     batches.push_back(Batch(i, Mark(0, i, i)));
   }

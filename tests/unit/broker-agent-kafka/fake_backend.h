@@ -30,11 +30,11 @@ class FakeBackend final : public Backend {
   }
   void Abandon(FetchTicket ticket) override { abandoned.push_back(ticket); }
   void FindOffset(OffsetRequested request, std::function<void(const AnswerOffset&)> done) override {
-    offsets.emplace_back(std::move(request), std::move(done));
+    offsets.emplace_back(request, std::move(done));
   }
   void FindEpochEnd(EpochEndRequested request,
                     std::function<void(const AnswerEpochEnd&)> done) override {
-    epoch_ends.emplace_back(std::move(request), std::move(done));
+    epoch_ends.emplace_back(request, std::move(done));
   }
   void DrawProducerId(std::function<void(const Result<int64_t>&)> done) override {
     done(producer_id);
