@@ -1,8 +1,7 @@
 #include "broker-agent/io/grpc_controller_client.h"
 
-#include <condition_variable>
+#include <atomic>
 #include <optional>
-#include <set>
 #include <utility>
 
 #include <glog/logging.h>
@@ -12,14 +11,18 @@
 
 #include "broker-agent/io/channel.h"
 #include "common/base/mutex.h"
+#include "common/runtime/calls_in_flight.h"
 #include "common/wire/convert.h"
 
 namespace regent {
 namespace {
 
-template <class Request, class Response>
-struct UnaryCall {
+struct AnyCall {
   grpc::ClientContext context;
+};
+
+template <class Request, class Response>
+struct UnaryCall : AnyCall {
   Request request;
   Response response;
 };
@@ -30,6 +33,8 @@ struct UnaryCall {
 class GrpcControllerClient::Calls {
  public:
   AgentEventSink sink;
+  CallsInFlight<AnyCall> in_flight;
+  std::atomic<bool> closed = false;  ///< Nobody wants to hear of an answer.
 
   v1::Controller::Stub::async_interface* StubFor(const Endpoint& endpoint) EXCLUDES(mutex_) {
     const MutexLock lock(mutex_);
@@ -41,46 +46,20 @@ class GrpcControllerClient::Calls {
     return stub_->async();
   }
 
-  /// False: nothing is to be sent any more.
-  bool Begin(grpc::ClientContext& context, Duration deadline) EXCLUDES(mutex_) {
-    context.set_deadline(std::chrono::system_clock::now() + deadline);
-    const MutexLock lock(mutex_);
-    if (!closed_) {
-      open_.insert(&context);
-    }
-    return !closed_;
-  }
-
-  /// False: nobody wants to hear of it.
-  bool Ends(grpc::ClientContext& context) EXCLUDES(mutex_) {
-    const MutexLock lock(mutex_);
-    return open_.contains(&context) && !closed_;
-  }
-
-  void Forget(grpc::ClientContext& context) EXCLUDES(mutex_) {
-    const MutexLock lock(mutex_);
-    open_.erase(&context);
-    changed_.notify_all();
-  }
-
   void Close() EXCLUDES(mutex_) {
+    closed = true;
+    for (const std::shared_ptr<AnyCall>& call : in_flight.UnderWay()) {
+      call->context.TryCancel();
+    }
+    in_flight.AwaitAll();
     const MutexLock lock(mutex_);
-    closed_ = true;
-    for (grpc::ClientContext* const context : open_) {
-      context->TryCancel();
-    }
-    while (!open_.empty()) {
-      changed_.wait(mutex_);
-    }
+    stub_ = nullptr;  // Not with the last callback's share of this.
   }
 
  private:
   Mutex mutex_;
-  std::condition_variable_any changed_;
   std::unique_ptr<v1::Controller::Stub> stub_ GUARDED_BY(mutex_);
   Endpoint endpoint_ GUARDED_BY(mutex_);
-  std::set<grpc::ClientContext*> open_ GUARDED_BY(mutex_);
-  bool closed_ GUARDED_BY(mutex_) = false;
 };
 
 namespace {
@@ -93,13 +72,14 @@ void Run(const std::shared_ptr<Calls>& calls,
          Duration deadline,
          Invoke invoke,
          EventOf event_of) {
-  auto call = std::make_shared<UnaryCall<Request, Response>>();
-  call->request = std::move(request);
-  if (!calls->Begin(call->context, deadline)) {
+  if (calls->closed) {
     return;
   }
-  auto& stub = *calls->StubFor(controller);
-  invoke(stub, *call, [calls, call, controller, event_of](const grpc::Status& status) {
+  auto call = std::make_shared<UnaryCall<Request, Response>>();
+  call->request = std::move(request);
+  call->context.set_deadline(std::chrono::system_clock::now() + deadline);
+  calls->in_flight.Add(call);
+  auto answered = [calls, call = call.get(), controller, event_of](const grpc::Status& status) {
     AgentEvent event = event_of(std::nullopt);
     if (!status.ok()) {
       LOG_EVERY_N(WARNING, 20) << "call to the controller not answered controller=" << controller
@@ -110,11 +90,12 @@ void Run(const std::shared_ptr<Calls>& calls,
       LOG(WARNING) << "controller's answer not readable controller=" << controller << " error=\""
                    << response.error() << '"';
     }
-    if (calls->Ends(call->context)) {
+    if (!calls->closed) {
       calls->sink(std::move(event));
     }
-    calls->Forget(call->context);
-  });
+    calls->in_flight.Ended(call);
+  };
+  invoke(*calls->StubFor(controller), *call, std::move(answered));
 }
 
 }  // namespace

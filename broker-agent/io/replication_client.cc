@@ -1,6 +1,5 @@
 #include "broker-agent/io/replication_client.h"
 
-#include <condition_variable>
 #include <utility>
 
 #include <glog/logging.h>
@@ -15,33 +14,9 @@
 
 namespace regent {
 
-/// Counts the streams that gRPC still holds.
-struct ReplicationClient::Ended {
-  Mutex mutex;
-  std::condition_variable_any changed;
-  size_t open GUARDED_BY(mutex) = 0;
-
-  void Opened() EXCLUDES(mutex) {
-    const MutexLock lock(mutex);
-    ++open;
-  }
-  void Closed() EXCLUDES(mutex) {
-    const MutexLock lock(mutex);
-    --open;
-    changed.notify_all();
-  }
-  void Await() EXCLUDES(mutex) {
-    const MutexLock lock(mutex);
-    while (open > 0) {
-      changed.wait(mutex);
-    }
-  }
-};
-
-/// One stream. It holds itself until gRPC has let go of it (OnDone). gRPC's rules: one write and
-/// one read at a time; operations from outside its callbacks need a hold, which goes when neither
-/// is under way and no more will be (what is decided and not yet handed over counts as under way).
-/// gRPC is never called with the lock held.
+/// One stream. gRPC's rules: one write and one read at a time; operations from outside its
+/// callbacks need a hold, which goes when neither is under way and no more will be (what is decided
+/// and not yet handed over counts as under way). gRPC is never called with the lock held.
 class ReplicationClient::Stream final
     : public grpc::ClientBidiReactor<v1::FollowerMessage, v1::LeaderMessage>,
       public std::enable_shared_from_this<Stream> {
@@ -50,7 +25,7 @@ class ReplicationClient::Stream final
          Executor& executor,
          AgentEventSink sink,
          std::weak_ptr<Streams> streams,
-         std::shared_ptr<Ended> ended)
+         std::shared_ptr<InFlight> in_flight)
       : id_(open.stream),
         leader_(open.leader),
         endpoint_(open.endpoint),
@@ -58,11 +33,10 @@ class ReplicationClient::Stream final
         executor_(executor),
         sink_(std::move(sink)),
         streams_(std::move(streams)),
-        ended_(std::move(ended)) {}
+        in_flight_(std::move(in_flight)) {}
 
   void Begin() {
-    self_ = shared_from_this();
-    ended_->Opened();
+    in_flight_->Add(shared_from_this());
     stub_->async()->Replicate(&context_, this);
     AddHold();
     StartRead(&read_);
@@ -140,14 +114,14 @@ class ReplicationClient::Stream final
     if (!silent) {
       sink_(OutboundLost{.stream = id_});
     }
-    executor_.Post([streams = streams_, id = id_]() {
+    executor_.Post([streams = streams_, in_flight = in_flight_, id = id_]() {
       if (const auto known = streams.lock()) {
         known->erase(id);
+        in_flight->Sweep();
       }
     });
-    const std::shared_ptr<Ended> ended = ended_;
-    self_.reset();  // May be the end of this object.
-    ended->Closed();
+    const std::shared_ptr<InFlight> in_flight = in_flight_;
+    in_flight->Ended(this);
   }
 
  private:
@@ -206,11 +180,10 @@ class ReplicationClient::Stream final
   Executor& executor_;
   AgentEventSink sink_;
   std::weak_ptr<Streams> streams_;
-  std::shared_ptr<Ended> ended_;
+  std::shared_ptr<InFlight> in_flight_;
   grpc::ClientContext context_;
   v1::LeaderMessage read_;     ///< gRPC's while reading_.
   v1::FollowerMessage write_;  ///< gRPC's while writing_.
-  std::shared_ptr<Stream> self_;
 
   Mutex mutex_;
   StreamOutbox<v1::FollowerMessage> outbox_ GUARDED_BY(mutex_);
@@ -226,7 +199,7 @@ class ReplicationClient::Stream final
 ReplicationClient::ReplicationClient(Executor& executor)
     : executor_(executor),
       streams_(std::make_shared<Streams>()),
-      ended_(std::make_shared<Ended>()) {}
+      in_flight_(std::make_shared<InFlight>()) {}
 
 ReplicationClient::~ReplicationClient() {
   Shutdown();
@@ -237,7 +210,7 @@ void ReplicationClient::Start(AgentEventSink sink) {
 }
 
 void ReplicationClient::Open(const OpenStream& open) {
-  auto stream = std::make_shared<Stream>(open, executor_, sink_, streams_, ended_);
+  auto stream = std::make_shared<Stream>(open, executor_, sink_, streams_, in_flight_);
   (*streams_)[open.stream] = stream;
   stream->Begin();
 }
@@ -259,7 +232,7 @@ void ReplicationClient::Shutdown() {
     stream->Close();
   }
   streams_->clear();
-  ended_->Await();
+  in_flight_->AwaitAll();
 }
 
 }  // namespace regent

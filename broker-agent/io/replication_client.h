@@ -5,6 +5,7 @@
 
 #include "broker-agent/core/actions.h"
 #include "broker-agent/io/event_sink.h"
+#include "common/runtime/calls_in_flight.h"
 #include "common/runtime/loop.h"
 
 namespace regent {
@@ -30,13 +31,13 @@ class ReplicationClient {
 
  private:
   class Stream;
-  struct Ended;
+  using InFlight = CallsInFlight<Stream>;
   using Streams = std::map<OutboundId, std::shared_ptr<Stream>>;
 
   Executor& executor_;
   AgentEventSink sink_;
   std::shared_ptr<Streams> streams_;  ///< Tasks that outlive the client find it gone.
-  std::shared_ptr<Ended> ended_;
+  std::shared_ptr<InFlight> in_flight_;
 };
 
 }  // namespace regent

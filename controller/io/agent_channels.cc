@@ -40,52 +40,14 @@ struct AgentChannels::Call : AnyCall {
   Request request;
 };
 
-/// The calls that gRPC still holds.
-class AgentChannels::InFlight {
- public:
-  void Add(std::shared_ptr<AnyCall> call) EXCLUDES(mutex_) {
-    const MutexLock lock(mutex_);
-    calls_.insert(std::move(call));
-  }
-  void Remove(const std::shared_ptr<AnyCall>& call) EXCLUDES(mutex_) {
-    const MutexLock lock(mutex_);
-    calls_.erase(call);
-    changed_.notify_all();
-  }
-  /// Those of one channel, or all.
-  void Cancel(const Channel* channel) EXCLUDES(mutex_) {
-    // Outside the lock: a cancelled call may be answered inside TryCancel.
-    for (const std::shared_ptr<AnyCall>& call : Calls()) {
-      if (channel == nullptr || call->channel.get() == channel) {
-        call->context.TryCancel();
-      }
-    }
-  }
-  void WaitUntilEmpty() EXCLUDES(mutex_) {
-    mutex_.lock();
-    while (!calls_.empty()) {
-      changed_.wait(mutex_);
-    }
-    mutex_.unlock();
-  }
-
- private:
-  std::set<std::shared_ptr<AnyCall>> Calls() const EXCLUDES(mutex_) {
-    const MutexLock lock(mutex_);
-    return calls_;
-  }
-
-  mutable Mutex mutex_;
-  std::condition_variable_any changed_;
-  std::set<std::shared_ptr<AnyCall>> calls_ GUARDED_BY(mutex_);
-};
-
 AgentChannels::AgentChannels(Executor& executor, Duration deadline)
-    : executor_(executor), deadline_(deadline), in_flight_(std::make_shared<InFlight>()) {}
+    : executor_(executor),
+      deadline_(deadline),
+      in_flight_(std::make_shared<CallsInFlight<AnyCall>>()) {}
 
 AgentChannels::~AgentChannels() {
   CloseAll();
-  in_flight_->WaitUntilEmpty();
+  in_flight_->AwaitAll();
 }
 
 void AgentChannels::Open(BrokerId broker, const Endpoint& endpoint) {
@@ -96,14 +58,22 @@ void AgentChannels::Open(BrokerId broker, const Endpoint& endpoint) {
 void AgentChannels::Close(BrokerId broker) {
   const auto channel = channels_.find(broker);
   if (channel != channels_.end()) {
-    in_flight_->Cancel(channel->second.get());
+    Cancel(channel->second.get());
     channels_.erase(channel);
   }
 }
 
 void AgentChannels::CloseAll() {
-  in_flight_->Cancel(nullptr);
+  Cancel(nullptr);
   channels_.clear();
+}
+
+void AgentChannels::Cancel(const Channel* channel) {
+  for (const std::shared_ptr<AnyCall>& call : in_flight_->UnderWay()) {
+    if (channel == nullptr || call->channel.get() == channel) {
+      call->context.TryCancel();
+    }
+  }
 }
 
 void AgentChannels::PostAnswer(Done done, Result<ControlResponse> response) {
@@ -125,12 +95,14 @@ void AgentChannels::Start(BrokerId broker, Request request, Done done, Send send
   call->context.set_deadline(std::chrono::system_clock::now() + deadline_);
   in_flight_->Add(call);
   v1::BrokerAgent::Stub::async_interface* async = call->channel->async();
-  send(async, *call, [this, in_flight = in_flight_, call](const grpc::Status& status) {
+  auto answered = [this, in_flight = in_flight_, call = call.get()](const grpc::Status& status) {
     PostAnswer(std::move(call->done), status.ok() ? wire::FromProto(call->response)
                                                   : Result<ControlResponse>(wire::FromGrpcStatus(
                                                         status, wire::CallEffect::kChanges)));
-    in_flight->Remove(call);  // From here on the owner may be gone.
-  });
+    Request().Swap(&call->request);  // It can be large, and the call stays for a while.
+    in_flight->Ended(call);
+  };
+  send(async, *call, std::move(answered));
 }
 
 void AgentChannels::LeaderAndIsr(BrokerId broker,

@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "common/base/instant.h"
+#include "common/runtime/calls_in_flight.h"
 #include "common/runtime/loop.h"
 #include "common/wire/convert.h"
 #include "controller/io/agent_transport.h"
@@ -33,7 +34,6 @@ class AgentChannels final : public AgentTransport {
 
  private:
   class Channel;
-  class InFlight;
   struct AnyCall;
   template <class Request>
   struct Call;
@@ -41,13 +41,15 @@ class AgentChannels final : public AgentTransport {
   /// Sends through `send(stub, call, callback)`, or fails if there is no channel.
   template <class Request, class Send>
   void Start(BrokerId broker, Request request, Done done, Send send);
+  /// Those under way on one channel, or all.
+  void Cancel(const Channel* channel);
   void PostAnswer(Done done, Result<ControlResponse> response);
 
   Executor& executor_;
   const Duration deadline_;
   std::map<BrokerId, std::shared_ptr<Channel>> channels_;
   wire::MetadataUpdateBytes update_bytes_;
-  std::shared_ptr<InFlight> in_flight_;
+  std::shared_ptr<CallsInFlight<AnyCall>> in_flight_;
 };
 
 }  // namespace regent::controller

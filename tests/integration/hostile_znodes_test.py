@@ -182,11 +182,13 @@ class HostileOffice(HostileTest):
                    f"everybody says: {words}")
 
     def test_an_office_that_somebody_overwrites_is_filled_again(self):
-        for content in (b"{hostile", b'{"brokerid":-7}'):
+        for content, report in ((b"{hostile", "the text is not valid JSON"),
+                                (b'{"brokerid":-7}', "brokerid is -7")):
             with self.subTest(content=content):
+                office = self.cluster.await_office()
                 self.client.set("/controller", content)
-                self.await_said("controller not readable")
-                self.cluster.await_office()
+                self.await_said(f"/controller: controller registration: {report}")
+                self.cluster.await_office(lambda now: now[1] > office[1], "a new controller")
                 self.assert_alive(f"after-{self.client.get('/controller_epoch')[1].version}")
 
     def test_an_unreadable_epoch_is_reported_and_waited_out_until_it_is_repaired(self):
