@@ -1,16 +1,15 @@
 #include "controller/core/topic_rules.h"
 
 #include <algorithm>
-#include <charconv>
 #include <set>
 
+#include "common/model/topic_settings.h"
 #include "controller/core/cluster.h"
 
 namespace regent::controller {
 namespace {
 
 constexpr size_t kTopicNameMax = 249;
-constexpr const char* kMinInsyncReplicas = "min.insync.replicas";
 
 Error Invalid(std::string message) {
   return Error{ErrorCode::kInvalidArgument, std::move(message)};
@@ -19,13 +18,6 @@ Error Invalid(std::string message) {
 bool LegalInName(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
          c == '_' || c == '-';
-}
-
-std::optional<int32_t> ParseInt(const std::string& text) {
-  int32_t value = 0;
-  const char* end = text.data() + text.size();
-  const auto [stop, error] = std::from_chars(text.data(), end, value);
-  return error == std::errc{} && stop == end ? std::optional(value) : std::nullopt;
 }
 
 }  // namespace
@@ -56,25 +48,15 @@ std::string CollisionKey(const std::string& name) {
 
 Status CheckTopicConfigs(const std::map<std::string, std::string>& configs) {
   for (const auto& [name, value] : configs) {
-    if (name != kMinInsyncReplicas) {
-      return Invalid("topic config '" + name +
-                     "' is not known to this version: min.insync.replicas is");
-    }
-    const auto number = ParseInt(value);
-    if (!number || *number < 1) {
-      return Invalid("min.insync.replicas is '" + value + "': a whole number from 1 is needed");
+    if (auto legal = CheckTopicSetting(name, value); !legal.ok()) {
+      return legal;
     }
   }
   return Success{};
 }
 
 int32_t MinInsyncReplicas(const std::map<std::string, std::string>& configs, int32_t otherwise) {
-  const auto found = configs.find(kMinInsyncReplicas);
-  if (found == configs.end()) {
-    return otherwise;
-  }
-  const auto number = ParseInt(found->second);
-  return number && *number >= 1 ? *number : otherwise;
+  return SettingsOf(configs, {.min_insync_replicas = otherwise}).min_insync_replicas;
 }
 
 Status CheckAssignment(const std::vector<BrokerList>& assignment, int32_t partitions_max) {

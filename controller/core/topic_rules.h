@@ -12,7 +12,7 @@ namespace regent::controller {
 Status CheckTopicName(const std::string& name);
 /// '.' and '_' fall together in names of metrics: two names that differ only there collide.
 std::string CollisionKey(const std::string& name);
-/// Names and values of the configs that this version obeys; others are refused by name.
+/// Every config is one that Regent obeys (common/model/topic_settings.h), with a value of its kind.
 Status CheckTopicConfigs(const std::map<std::string, std::string>& configs);
 /// The min.insync.replicas that the configs give, or `otherwise`.
 int32_t MinInsyncReplicas(const std::map<std::string, std::string>& configs, int32_t otherwise);
