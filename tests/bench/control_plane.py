@@ -304,9 +304,14 @@ class RealBench(Bench):
                   whole - self.cluster[name].logged_at("broker up broker=0 "), "s")
 
 
-def run(directory, emit, scale):
+def prepare(_options):
+    """Runs where the network still is; returns why the benchmark cannot be had, or None."""
+    return None
+
+
+def run(directory, emit, options):
     """Emits rows (work, value, unit, conditions)."""
-    topics, partitions = scale or (1000, 100)
+    topics, partitions = options.scale or (1000, 100)
     real = max(1, topics // 100), partitions * 10
     for kind, (t, p), brokers in ((StandInBench, (topics, partitions), "5 stand-in brokers"),
                                   (RealBench, real, "3 real brokers")):

@@ -1,7 +1,7 @@
-"""The judges that come from elsewhere: the jars of Kafka 2.8.2's tools, from Maven.
+"""The judges that come from elsewhere: the jars of Kafka's programs, from Maven.
 
-As a program it fetches them, all or none, in a bounded time; if they cannot be had it says why and
-ends with 77, and the tests that need them skip themselves.
+As a program (`judges.py VERSION`) it fetches one version's, all or none, in a bounded time; if they
+cannot be had it says why and ends with 77, and the tests that need them skip themselves.
 """
 
 import os
@@ -14,28 +14,43 @@ import tempfile
 
 HERE = pathlib.Path(__file__).resolve().parent
 BUILD = pathlib.Path(os.environ.get("REGENT_BUILD_DIR", HERE.parents[1] / "build" / "release"))
-KAFKA_JARS = BUILD / "judges" / "kafka-2.8.2"
+OLD_KAFKA = "2.8.2"  # The last whose tools write ZooKeeper themselves.
+KAFKA = "3.9.0"
 PATIENCE = float(os.environ.get("REGENT_FETCH_SECONDS", "200"))
 SKIPPED = 77
 
 
-def fetch():
+def jars(version):
+    """Where a version's jars lie once they have been fetched."""
+    return BUILD / "judges" / f"kafka-{version}"
+
+
+def java(version, *arguments, options=()):
+    """The command that runs a class of Kafka's: it says warnings on standard error, and its machine
+    makes haste to start rather than to run."""
+    return ["java", "-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1",
+            f"-Dlog4j.configuration=file:{HERE / 'kafka-log4j.properties'}", *options,
+            "-cp", f"{jars(version)}/*", *map(str, arguments)]
+
+
+def fetch(version):
     """Gets the jars unless they are there; returns why not, or None."""
-    if KAFKA_JARS.is_dir():
+    place = jars(version)
+    if place.is_dir():
         return None
     if shutil.which("mvn") is None:
         return "mvn is not installed (deploy/install-packages --test does that)"
-    KAFKA_JARS.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=KAFKA_JARS.parent, prefix="fetching-") as place:
-        jars = pathlib.Path(place) / "jars"
+    place.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=place.parent, prefix="fetching-") as fetching:
+        fetched = pathlib.Path(fetching) / "jars"
         code, said = run_bounded(
-            ["mvn", "-q", "-B", "-f", str(HERE / "kafka-2.8.2.pom.xml"),
-             "dependency:copy-dependencies", f"-DoutputDirectory={jars}"])
+            ["mvn", "-q", "-B", "-f", str(HERE / f"kafka-{version}.pom.xml"),
+             "dependency:copy-dependencies", f"-DoutputDirectory={fetched}"])
         if code is None:
             return f"mvn had not got the jars after {PATIENCE:g} s"
         if code != 0:
             return f"mvn could not get the jars: {said[-500:].strip()}"
-        jars.rename(KAFKA_JARS)  # From here on they are there, and all of them.
+        fetched.rename(place)  # From here on they are there, and all of them.
     return None
 
 
@@ -57,7 +72,7 @@ def run_bounded(command):
 
 
 if __name__ == "__main__":
-    missing = fetch()
+    missing = fetch(sys.argv[1])
     if missing:
         print(f"skipped: {missing}")
         sys.exit(SKIPPED)

@@ -16,7 +16,8 @@ from harness import ClusterTest, eventually  # noqa: E402
 ZOOKEEPER = "127.0.0.1:2181"
 
 
-@unittest.skipUnless(judges.KAFKA_JARS.is_dir(), "the jars are not there: tests/compat/judges.py")
+@unittest.skipUnless(judges.jars(judges.OLD_KAFKA).is_dir(),
+                     "the jars are not there: tests/compat/judges.py 2.8.2")
 class KafkaTools(ClusterTest):
     def setUp(self):
         super().setUp()
@@ -24,8 +25,8 @@ class KafkaTools(ClusterTest):
 
     def kafka(self, program, *arguments):
         done = subprocess.run(
-            ["java", "-cp", f"{judges.KAFKA_JARS}/*", f"kafka.admin.{program}", "--zookeeper",
-             ZOOKEEPER, *arguments], capture_output=True, text=True, check=False, timeout=120)
+            judges.java(judges.OLD_KAFKA, f"kafka.admin.{program}", "--zookeeper", ZOOKEEPER,
+                        *arguments), capture_output=True, text=True, check=False, timeout=120)
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
         return done.stdout
 

@@ -1,0 +1,172 @@
+"""data-path: what records cost, from produce() to the delivery report, and what brokers need for it.
+
+Three brokers, a ZooKeeper and the load (tests/bench/load) on this machine.
+"""
+
+import shutil
+import signal
+import time
+
+import judges
+import regent_load
+from harness import eventually
+from systems import BROKERS, Kafka, KafkaRaft, Regent
+
+RECORD = 1024
+SCALE = 600_000, 5_000  # Records of a run as fast as it goes; replicas that change their leader.
+BACKLOG = 2 << 30  # Bytes that a follower lacks.
+RUNS = 2  # Of as many records as it goes; the last one counts.
+RUNS_TO_WARM_UP = 4  # For a machine that compiles while it runs.
+STEADY_SECONDS = 10
+DISK_NEEDED = 30 << 30
+
+
+class DataPath:
+    def __init__(self, system, emit, scale, runs):
+        self.system = system
+        self.emit = emit
+        self.records, self.replicas = scale
+        self.runs = runs
+
+    def run(self):
+        self.as_fast_as_it_goes("one", 1)
+        self.as_fast_as_it_goes("sixteen", 16)
+        self.steady(500, linger_ms=0)
+        self.steady(10_000, linger_ms=5)
+        self.emit("resident memory of the largest broker after this",
+                  max(map(self.system.resident_mib, BROKERS)), "MiB")
+        self.catch_up()
+        self.new_leader()
+
+    def load(self, topic, *flags):
+        *_, produced = regent_load.run(topic, f"--sizes={RECORD}", "--acks=all", *flags)
+        assert not produced["errors"], produced["errors"]
+        return produced
+
+    def as_fast_as_it_goes(self, topic, partitions):
+        what = f"{partitions} partition{'s' * (partitions > 1)}, as fast as it goes, linger 5 ms"
+        self.system.topic(topic, [_rotated(p) for p in range(partitions)])
+        flags = (f"--partitions={partitions}", f"--records={self.records}", "--linger-ms=5")
+        self.load(topic, *flags, f"--runs={self.runs - 1}")
+        before = self.system.cpu_seconds()
+        produced = self.load(topic, *flags)
+        cpu = self.system.cpu_seconds() - before
+        self.emit(what, produced["mbPerSecond"], "MB/s")
+        self.emit(f"{what}: processor time of the three brokers", 1000 * cpu * 1e6
+                  / produced["bytes"], "ms/MB")
+
+    def steady(self, per_second, linger_ms):
+        topic = f"steady-{per_second}"
+        self.system.topic(topic, [_rotated(0)])
+        flags = (f"--per-second={per_second}", f"--linger-ms={linger_ms}")
+        self.load(topic, *flags, f"--records={2 * per_second}")
+        latency = self.load(topic, *flags, f"--records={STEADY_SECONDS * per_second}")["latencyMs"]
+        for percentile in ("p50", "p99"):
+            self.emit(f"{per_second:,} records/s, linger {linger_ms} ms: {percentile}",
+                      latency[percentile], "ms")
+
+    def catch_up(self):
+        """A follower that has nothing gets 2 GiB of a partition, while another of the same leader is
+        written to."""
+        system, follower = self.system, 2
+        what = f"a follower lacks {BACKLOG >> 30} GiB"
+        system.topic("backlog", [[0, 1, 2]])
+        system.topic("meanwhile", [[0, 1]])
+        system.processes[follower].end()
+        system.await_partitions("backlog", 1, lambda leader, isr: isr == [0, 1], by=(0, 1))
+        self.load("backlog", f"--records={BACKLOG // RECORD}", "--linger-ms=5")
+        steady = regent_load.Running("meanwhile", f"--sizes={RECORD}", "--acks=all",
+                                     "--per-second=500", "--linger-ms=0")
+        try:
+            system.start_broker(follower)
+            began = self.first_bytes(follower)
+            system.await_partitions("backlog", 1, lambda leader, isr: isr == [0, 1, 2])
+            seconds = time.monotonic() - began
+            produced, = steady.stop()
+        finally:
+            steady.destroy()
+        self.emit(f"{what}: its first bytes -> in sync", seconds, "s")
+        self.emit(f"{what}: the same", BACKLOG / 1e6 / seconds, "MB/s")
+        self.emit(f"{what}: p99 of another partition, 500 records/s, linger 0 ms, meanwhile",
+                  produced["latencyMs"]["p99"], "ms")
+
+    def first_bytes(self, follower):
+        """When the first bytes of the backlog were seen on the follower's disk."""
+        home = self.system.directory / f"broker-{follower}" / "backlog-0"
+        eventually(lambda: sum(p.stat().st_size for p in home.glob("*.log")) > 0,
+                           "the follower follows")
+        return time.monotonic()
+
+    def new_leader(self):
+        """A broker gets replicas, records in each, and becomes the leader of all of them at once."""
+        system, successor = self.system, 1
+        before = system.descriptors(successor)
+
+        def seen(wanted, by):
+            system.await_partitions("many", self.replicas, wanted, by)
+
+        def create():
+            system.create("many", [[0, 1]] * self.replicas, min_in_sync=1)
+            seen(lambda leader, isr: leader == 0 and isr == [0, 1], BROKERS)
+
+        def stop():
+            system.processes[0].send(signal.SIGTERM)
+            seen(lambda leader, isr: leader == successor, [successor])
+
+        def write():
+            self.load("many", f"--partitions={self.replicas}", f"--records={self.replicas}")
+        for what, act in (("made", create), ("the first record in each", write),
+                          ("led by another once their leader is told to stop", stop),
+                          ("a record in each by the new leader", write)):
+            what = f"{self.replicas:,} replicas: {what}"
+            syncs = system.syncs(successor)
+            began = time.monotonic()
+            act()
+            self.emit(what, time.monotonic() - began, "s")
+            self.emit(f"{what}: syncs", system.syncs(successor) - syncs, "")
+        self.emit(f"{self.replicas:,} replicas: descriptors of their leader for them",
+                  system.descriptors(successor) - before, "")
+
+
+def _rotated(partition):
+    return [(partition + r) % len(BROKERS) for r in BROKERS]
+
+
+def measure(kind, directory, emit, scale, runs):
+    """Returns {work: (value, unit)}, having emitted it."""
+    values = {}
+    conditions = f"{kind.name}, 3 brokers, RF 3, acks=all, records of 1 KiB"
+
+    def note(work, value, unit):
+        values[work] = value, unit
+        emit(work, value, unit, conditions)
+    home = directory / kind.__name__
+    home.mkdir()
+    system = kind(home)
+    try:
+        system.start()
+        DataPath(system, note, scale, runs).run()
+    finally:
+        system.close()
+    return values
+
+
+def prepare(options):
+    """Runs where the network still is; returns why the benchmark cannot be had, or None."""
+    if not regent_load.PROGRAM.exists():
+        return "regent-load was not built: librdkafka-dev is missing (deploy/install-packages)"
+    return judges.fetch(judges.KAFKA) if options.rival else None
+
+
+def run(directory, emit, options):
+    """Emits rows (work, value, unit, conditions)."""
+    if shutil.disk_usage(directory).free < DISK_NEEDED:
+        raise SystemExit(f"{directory} has less than {DISK_NEEDED >> 30} GiB free: set TMPDIR")
+    scale = options.scale or SCALE
+    runs = RUNS_TO_WARM_UP if options.rival else RUNS
+    ours = measure(Regent, directory, emit, scale, runs)
+    for kind in (Kafka, KafkaRaft) if options.rival else ():
+        theirs = measure(kind, directory, emit, scale, runs)
+        for work, (value, unit) in theirs.items():
+            if value and unit:
+                emit(work, ours[work][0] / value, "times", f"Regent against {kind.name}")
