@@ -14,6 +14,7 @@
 #include "common/base/result.h"
 #include "common/model/control.h"
 #include "common/model/topic.h"
+#include "common/model/topic_settings.h"
 
 // What a broker agent wants done. The shell carries actions out in the order given: those of one
 // log strictly one after the other (actions of different logs may overlap), those of one stream in
@@ -39,6 +40,9 @@ struct AnswerAppend {
   ///   kUnavailable  too much waits already: later
   /// It may become committed: kUnknownOutcome, kTimedOut.
   Result<Offset> base = Offset{0};
+  /// The time that the leader has stamped on it (message.timestamp.type); −1: it has its
+  /// producer's, or was there already.
+  int64_t append_time_ms = -1;
 };
 
 /// Why a reader gets nothing of a partition.
@@ -107,6 +111,25 @@ struct ChangeLogs {
   OpId op{0};
   std::vector<LogChange> changes;
 };
+/// The logs of these replicas obey these settings from now on; nothing waits for it.
+struct ConfigureLogs {
+  struct Item {
+    TopicPartition partition;
+    std::shared_ptr<const TopicSettings> settings;  ///< Never null.
+  };
+  std::vector<Item> items;
+};
+/// Removes old records: whole segments below the high watermark, as the log's settings say, and
+/// what lies below `log_start`. Answered by one LogsTrimmed once the new starts are durable; a log
+/// has its turn only for some segments at once.
+struct TrimLogs {
+  struct Item {
+    TopicPartition partition;
+    Offset high_watermark{0};
+    Offset log_start{0};
+  };
+  std::vector<Item> items;
+};
 /// Answered by LogAppended once the write call has returned.
 struct AppendToLog {
   enum class Source {
@@ -161,6 +184,9 @@ struct RecordMarks {
   };
   std::vector<Mark> marks;
 };
+/// Writes Kafka's checkpoint files of recovery points, log starts and high watermarks; nothing
+/// waits for it.
+struct WriteCheckpoints {};
 /// Journals epochs that a replica learned outside of a LeaderAndIsr; nothing waits for it. Epochs
 /// below those that the journal holds by then change nothing (H4).
 struct RecordEpochs {
@@ -233,12 +259,15 @@ using AgentAction = std::variant<AnswerControl,
                                  AnswerOffset,
                                  AnswerEpochEnd,
                                  ChangeLogs,
+                                 ConfigureLogs,
+                                 TrimLogs,
                                  AppendToLog,
                                  TruncateLog,
                                  RestartLog,
                                  ReadFromLog,
                                  FindInLog,
                                  RecordMarks,
+                                 WriteCheckpoints,
                                  RecordEpochs,
                                  RecordFirstRegistration,
                                  OpenStream,

@@ -16,6 +16,7 @@
 #include "broker-agent/core/leader_side.h"
 #include "broker-agent/core/metadata_cache.h"
 #include "broker-agent/core/replica.h"
+#include "broker-agent/core/retention.h"
 #include "broker-agent/core/role_changes.h"
 #include "common/base/overloaded.h"
 
@@ -77,15 +78,23 @@ struct Agent::Parts {
     CallId call{0};
     BrokerEpoch broker_epoch = kNoBrokerEpoch;
   };
+  /// What a write to a log came back with.
+  struct Returned {
+    OpId op{0};
+    std::optional<Error> error;
+    std::optional<Offset> end;
+    int64_t append_time_ms = -1;
+  };
 
-  Parts(AgentOptions options, const AgentState& recovered)
+  Parts(AgentOptions options, AgentState recovered)
       : context{.options = std::move(options)},
-        replicas(recovered.replicas),
+        replicas(std::move(recovered.replicas)),
         sender(context.options.alter_partition),
         leaders(context, replicas, sender),
         followers(context, replicas),
         consumers(context, replicas),
-        roles(context, replicas, leaders, followers, sender, recovered.directories),
+        retention(context, replicas),
+        roles(context, replicas, leaders, followers, sender, std::move(recovered.directories)),
         departure(context) {}
 
   void Dispatch(const AgentEvent& event);
@@ -104,10 +113,15 @@ struct Agent::Parts {
   void On(const ControlledShutdownAnswered& event) { departure.Answered(event, OthersAlive()); }
   void On(const ControlledShutdownLost& event) { departure.Lost(event); }
   void On(const LogsChanged& event) { roles.Changed(event); }
-  void On(const LogAppended& event) { TakeWrite(event.partition, event.op, event.error, {}); }
-  void On(const LogTruncated& event) {
-    TakeWrite(event.partition, event.op, event.error, event.end);
+  void On(const LogAppended& event) {
+    TakeWrite(
+        event.partition,
+        {.op = event.op, .error = event.error, .end = {}, .append_time_ms = event.append_time_ms});
   }
+  void On(const LogTruncated& event) {
+    TakeWrite(event.partition, {.op = event.op, .error = event.error, .end = event.end});
+  }
+  void On(const LogsTrimmed& event);
   void On(const LogRead& event) {
     if (!consumers.Read(event)) {
       leaders.Read(event);
@@ -140,10 +154,7 @@ struct Agent::Parts {
     return live.size() == 1 && live.contains(context.self()) ? Departure::Others::kNone
                                                              : Departure::Others::kAnyOrUnknown;
   }
-  void TakeWrite(const PartitionKey& key,
-                 OpId op,
-                 const std::optional<Error>& error,
-                 std::optional<Offset> end);
+  void TakeWrite(const PartitionKey& key, const Returned& returned);
   void FailReplica(Replica& replica, const Error& error);
   void RecordMarksNow();
   void ExpireProducers();
@@ -155,6 +166,7 @@ struct Agent::Parts {
   LeaderSide leaders;
   FollowerSide followers;
   ConsumerSide consumers;
+  Retention retention;
   RoleChanges roles;
   Departure departure;
   MetadataCache metadata;
@@ -404,19 +416,16 @@ void Agent::Parts::On(const AlterPartitionAnswered& event) {
 
 // --- Logs ---
 
-void Agent::Parts::TakeWrite(const PartitionKey& key,
-                             OpId op,
-                             const std::optional<Error>& error,
-                             std::optional<Offset> end) {
+void Agent::Parts::TakeWrite(const PartitionKey& key, const Returned& returned) {
   Replica* replica = replicas.Find(key);
-  if (replica == nullptr || replica->writes.empty() || replica->writes.front().op != op) {
+  if (replica == nullptr || replica->writes.empty() || replica->writes.front().op != returned.op) {
     return;  // Of a replica that has failed or gone since.
   }
   const LogWrite write = std::move(replica->writes.front());
   replica->writes.pop_front();
-  if (error) {
+  if (returned.error) {
     replica->writes.push_front(write);
-    FailReplica(*replica, *error);
+    FailReplica(*replica, *returned.error);
     return;
   }
   switch (write.kind) {
@@ -424,11 +433,12 @@ void Agent::Parts::TakeWrite(const PartitionKey& key,
       if (write.received) {
         followers.Appended(*replica, write);
       } else {
-        leaders.Appended(*replica, write);
+        leaders.Appended(*replica, write, returned.append_time_ms);
       }
       break;
     case LogWrite::Kind::kTruncate:
-      replica->log->TruncateTo(std::min(write.to, std::max(end.value_or(write.to), Offset(0))));
+      replica->log->TruncateTo(
+          std::min(write.to, std::max(returned.end.value_or(write.to), Offset(0))));
       replica->producers.TruncateTo(replica->log->end);
       followers.Truncated(*replica);
       break;
@@ -439,6 +449,23 @@ void Agent::Parts::TakeWrite(const PartitionKey& key,
       break;
   }
   roles.WriteReturned(key);
+}
+
+void Agent::Parts::On(const LogsTrimmed& event) {
+  for (const LogsTrimmed::Item& item : event.items) {
+    Replica* replica = replicas.Find(item.partition);
+    if (replica == nullptr || !replica->log) {
+      continue;
+    }
+    if (item.start > replica->log->start) {
+      replica->log->AdvanceTo(item.start);
+      context.WatchCheckpoints();
+      leaders.Trimmed(*replica);
+    }
+    if (item.more) {
+      retention.Again(*replica);
+    }
+  }
 }
 
 void Agent::Parts::On(const LogFailed& event) {
@@ -509,6 +536,8 @@ void Agent::Parts::Due(const AgentDeadline& deadline) {
       consumers.TimeOut(FetchTicket(static_cast<uint64_t>(deadline.number)));
       break;
     case Kind::kExpireProducers: ExpireProducers(); break;
+    case Kind::kTrimLogs: retention.Step(); break;
+    case Kind::kCheckpoint: context.Do(WriteCheckpoints{}); break;
     case Kind::kShutdownAttempt: departure.Attempt(); break;
     case Kind::kShutdownEnd: departure.DeadlinePassed(); break;
   }
@@ -528,13 +557,14 @@ void Agent::Parts::Stop(std::optional<Error> error) {
     Answer(each.call, ControlAnswer::kStopping);
   }
   RecordMarksNow();
-  last_action = Stopped{.clean = !error, .error = std::move(error)};
+  const bool clean = !error;
+  last_action = Stopped{.clean = clean, .error = std::move(error)};
 }
 
 // --- The agent ---
 
 Agent::Agent(AgentOptions options, AgentState recovered)
-    : parts_(std::make_unique<Parts>(std::move(options), recovered)) {}
+    : parts_(std::make_unique<Parts>(std::move(options), std::move(recovered))) {}
 
 Agent::~Agent() = default;
 

@@ -41,9 +41,24 @@ struct AgentContext {
   OpId NextOp() { return OpId(++last_op); }
   /// The high watermark or the log start of a replica moved: the journal hears of it soon.
   void MarkMoved(const PartitionKey& partition) {
+    if (unrecorded_marks.empty()) {
+      deadlines.SetIfAbsent(
+          {.kind = AgentDeadline::Kind::kRecordMarks, .partition = {}, .number = 0},
+          now + options.marks_interval);
+      WatchRetention();
+      WatchCheckpoints();
+    }
     unrecorded_marks.insert(partition);
-    deadlines.SetIfAbsent({.kind = AgentDeadline::Kind::kRecordMarks, .partition = {}, .number = 0},
-                          now + options.marks_interval);
+  }
+  /// Kafka's checkpoint files are behind the journal.
+  void WatchCheckpoints() {
+    deadlines.SetIfAbsent({.kind = AgentDeadline::Kind::kCheckpoint, .partition = {}, .number = 0},
+                          now + options.checkpoint_interval);
+  }
+  /// There are records that may become old.
+  void WatchRetention() {
+    deadlines.SetIfAbsent({.kind = AgentDeadline::Kind::kTrimLogs, .partition = {}, .number = 0},
+                          now + options.retention_check_interval);
   }
   /// There are idempotent producers: sooner or later some of them will have gone.
   void WatchProducers() {

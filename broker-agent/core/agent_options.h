@@ -12,6 +12,7 @@
 #include "common/base/result.h"
 #include "common/model/ids.h"
 #include "common/model/topic.h"
+#include "common/model/topic_settings.h"
 
 namespace regent {
 
@@ -29,6 +30,8 @@ struct AgentOptions {
   BrokerId broker = kNoBroker;
   LifeId life;             ///< Drawn by the shell when the process starts (R4).
   std::string cluster_id;  ///< That the data directories are bound to; empty: not bound yet.
+
+  TopicSettings topic_defaults = {};  ///< Of topics that do not say.
 
   /// A follower that has not caught up for longer leaves the ISR (replica.lag.time.max.ms). Looked
   /// at every half of it.
@@ -57,6 +60,12 @@ struct AgentOptions {
   Duration unknown_registration_wait = std::chrono::seconds(2);
   /// Between two journal entries of high watermarks.
   Duration marks_interval = std::chrono::seconds(5);
+  /// Between two writes of Kafka's checkpoint files.
+  Duration checkpoint_interval = std::chrono::seconds(60);
+
+  /// Within it every log is looked at once for old records (log.retention.check.interval.ms).
+  Duration retention_check_interval = std::chrono::minutes(5);
+  size_t trims_per_step_max = 64;  ///< Logs that are looked at in one go.
 
   BackOff shutdown = {.first = std::chrono::milliseconds(200), .max = std::chrono::seconds(2)};
   /// A controlled shutdown that the controller has not finished by then ends unclean.

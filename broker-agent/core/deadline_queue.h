@@ -25,6 +25,8 @@ struct AgentDeadline {
     kRecordMarks,     ///< The next journal entry of high watermarks.
     kFetch,           ///< Of a reader that waits, by its ticket `number`.
     kExpireProducers,
+    kCheckpoint,
+    kTrimLogs,  ///< The next replicas whose old records may go.
     kShutdownAttempt,
     kShutdownEnd,
   };

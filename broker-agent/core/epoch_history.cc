@@ -26,6 +26,16 @@ void EpochHistory::TruncateTo(Offset end) {
   }
 }
 
+void EpochHistory::AdvanceTo(Offset start) {
+  const auto after = std::ranges::upper_bound(entries_, start, {}, &EpochStart::start);
+  if (after == entries_.begin()) {
+    return;
+  }
+  const auto in_force = std::prev(after);
+  in_force->start = start;
+  entries_.erase(entries_.begin(), in_force);
+}
+
 EpochEnd EpochHistory::EndOf(LeaderEpoch epoch, Offset log_end) const {
   if (epoch < LeaderEpoch(0) || entries_.empty() || epoch > latest()) {
     return {};

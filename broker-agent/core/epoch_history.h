@@ -45,6 +45,8 @@ class EpochHistory {
   /// Drops what begins at or after `end`, also when the log itself already ends there
   /// (KAFKA-10706).
   void TruncateTo(Offset end);
+  /// Forgets what lies below `start`: the epoch that is in force there begins there.
+  void AdvanceTo(Offset start);
   void Clear() { entries_.clear(); }
 
   /// Returns where `epoch` ends in a log whose end offset is `log_end`: the table of the fetch

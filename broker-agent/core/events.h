@@ -102,6 +102,8 @@ struct LogAppended {
   PartitionKey partition;
   OpId op{0};
   std::optional<Error> error;
+  /// What a leader's log has stamped on the batches; −1: they have their producers' times.
+  int64_t append_time_ms = -1;
 };
 /// TruncateLog or RestartLog is durable.
 struct LogTruncated {
@@ -110,6 +112,14 @@ struct LogTruncated {
   /// Where the log ends now, if that is below what was asked for: a batch is never split.
   std::optional<Offset> end;
   std::optional<Error> error;
+};
+struct LogsTrimmed {
+  struct Item {
+    PartitionKey partition;
+    Offset start{0};
+    bool more = false;  ///< There are old records left: it may be trimmed again at once.
+  };
+  std::vector<Item> items;
 };
 struct LogRead {
   PartitionKey partition;
@@ -227,6 +237,7 @@ using AgentEvent = std::variant<Registered,
                                 LogsChanged,
                                 LogAppended,
                                 LogTruncated,
+                                LogsTrimmed,
                                 LogRead,
                                 OffsetFound,
                                 LogFailed,

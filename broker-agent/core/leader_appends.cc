@@ -20,6 +20,10 @@ std::string LeaderOf(const Replica* replica) {
   return replica == nullptr ? "unknown here" : std::to_string(replica->leader.value());
 }
 
+int64_t BytesOf(const AppendRequested& append) {
+  return append.payload == nullptr ? 0 : static_cast<int64_t>(append.payload->size());
+}
+
 std::string Text(const ProducerMark& mark) {
   return "producer " + std::to_string(mark.id) + " epoch " + std::to_string(mark.epoch) +
          " sequence " + std::to_string(mark.first);
@@ -27,30 +31,40 @@ std::string Text(const ProducerMark& mark) {
 
 }  // namespace
 
-void LeaderSide::Append(const AppendRequested& append) {
-  Replica* replica = replicas_.Find(append.partition);
-  const int64_t bytes =
-      append.payload == nullptr ? 0 : static_cast<int64_t>(append.payload->size());
-  const auto refuse = [&](ErrorCode code, std::string message) {
-    context_.Do(AnswerAppend{.ticket = append.ticket,
-                             .base = Error{.code = code, .message = std::move(message)}});
-  };
+/// Why nothing of a batch is appended, whoever has sent it; nothing: it may be.
+std::optional<Error> LeaderSide::WhyNotAppend(const Replica* replica,
+                                              const AppendRequested& append) const {
   if (replica == nullptr || !replica->leads() || replica->frozen) {
-    refuse(ErrorCode::kNotLeader, "not the leader; the leader is " + LeaderOf(replica));
-    return;
+    return Error{ErrorCode::kNotLeader, "not the leader; the leader is " + LeaderOf(replica)};
   }
   if (append.record_count <= 0) {
-    refuse(ErrorCode::kInvalidArgument, "a batch holds at least one record");
-    return;
+    return Error{ErrorCode::kInvalidArgument, "a batch holds at least one record"};
+  }
+  const int64_t bytes = BytesOf(append);
+  if (replica->settings != nullptr && bytes > replica->settings->max_message_bytes) {
+    // The protocol's side asks first, by what clients are told of the topic; this one is in force.
+    return Error{ErrorCode::kInvalidArgument,
+                 "a batch of " + std::to_string(bytes) + " bytes; max.message.bytes is " +
+                     std::to_string(replica->settings->max_message_bytes)};
   }
   if (append.acks == Acks::kAll && replica->leading->in_sync.BelowMinIsr(replica->min_isr())) {
-    refuse(ErrorCode::kRefused,
-           "fewer replicas in sync than min.insync.replicas: nothing was appended");
-    return;
+    return Error{ErrorCode::kRefused,
+                 "fewer replicas in sync than min.insync.replicas: nothing was appended"};
   }
   if (appends_waiting_ >= context_.options.appends_waiting_max ||
       (append_bytes_ > 0 && append_bytes_ + bytes > context_.options.append_bytes_max)) {
-    refuse(ErrorCode::kUnavailable, "too many appends wait: retry later");
+    return Error{ErrorCode::kUnavailable, "too many appends wait: retry later"};
+  }
+  return std::nullopt;
+}
+
+void LeaderSide::Append(const AppendRequested& append) {
+  Replica* replica = replicas_.Find(append.partition);
+  const auto refuse = [&](Error error) {
+    context_.Do(AnswerAppend{.ticket = append.ticket, .base = std::move(error)});
+  };
+  if (std::optional<Error> refused = WhyNotAppend(replica, append)) {
+    refuse(*std::move(refused));
     return;
   }
   const ProducerStates::Judgement judged = replica->producers.Judge(append.producer);
@@ -65,10 +79,10 @@ void LeaderSide::Append(const AppendRequested& append) {
       AnswerWaiting(*replica);
       return;
     case Verdict::kOutOfOrder:
-      refuse(ErrorCode::kConflict, Text(append.producer) + " does not follow its last batch");
+      refuse({ErrorCode::kConflict, Text(append.producer) + " does not follow its last batch"});
       return;
     case Verdict::kStaleProducer:
-      refuse(ErrorCode::kStaleEpoch, Text(append.producer) + ": a later instance has written");
+      refuse({ErrorCode::kStaleEpoch, Text(append.producer) + ": a later instance has written"});
       return;
   }
   const Offset base = replica->written_end;
@@ -90,7 +104,7 @@ void LeaderSide::Append(const AppendRequested& append) {
     context_.WatchProducers();
   }
   ++appends_waiting_;
-  append_bytes_ += bytes;
+  append_bytes_ += BytesOf(append);
   WatchAppend(*replica, append.deadline);
   context_.Do(AppendToLog{.source = AppendToLog::Source::kProducer,
                           .partition = replica->partition,
@@ -99,7 +113,7 @@ void LeaderSide::Append(const AppendRequested& append) {
   replica->writes.push_back(std::move(write));
 }
 
-void LeaderSide::Appended(Replica& replica, const LogWrite& write) {
+void LeaderSide::Appended(Replica& replica, const LogWrite& write, int64_t append_time_ms) {
   append_bytes_ -= BytesOf(write.batches);
   LogView& log = *replica.log;
   if (!replica.leads()) {
@@ -110,15 +124,14 @@ void LeaderSide::Appended(Replica& replica, const LogWrite& write) {
   log.Appended(write.batches);
   if (write.produced) {
     const LogWrite::Produced& produced = *write.produced;
-    const Offset base = write.batches.front().base;
+    const WaitingAppend append{.ticket = produced.ticket,
+                               .base = write.batches.front().base,
+                               .next = log.end,
+                               .deadline = produced.deadline,
+                               .append_time_ms = append_time_ms};
     switch (produced.acks) {
-      case Acks::kLeader: Answer(produced.ticket, base); break;
-      case Acks::kAll:
-        AwaitCommit(replica, {.ticket = produced.ticket,
-                              .base = base,
-                              .next = log.end,
-                              .deadline = produced.deadline});
-        break;
+      case Acks::kLeader: Answer(append); break;
+      case Acks::kAll: AwaitCommit(replica, append); break;
     }
   }
   ServeAll(replica);
@@ -131,9 +144,15 @@ void LeaderSide::WriteFailed(const LogWrite& write) {
   }
 }
 
-void LeaderSide::Answer(AppendTicket ticket, Result<Offset> base) {
+void LeaderSide::Answer(const WaitingAppend& append) {
   --appends_waiting_;
-  context_.Do(AnswerAppend{.ticket = ticket, .base = std::move(base)});
+  context_.Do(AnswerAppend{
+      .ticket = append.ticket, .base = append.base, .append_time_ms = append.append_time_ms});
+}
+
+void LeaderSide::Answer(AppendTicket ticket, Error error) {
+  --appends_waiting_;
+  context_.Do(AnswerAppend{.ticket = ticket, .base = std::move(error)});
 }
 
 void LeaderSide::AwaitCommit(Replica& replica, WaitingAppend append) {
@@ -146,7 +165,7 @@ void LeaderSide::AwaitCommit(Replica& replica, WaitingAppend append) {
 void LeaderSide::AnswerWaiting(Replica& replica) {
   std::deque<WaitingAppend>& waiting = replica.leading->waiting;
   while (!waiting.empty() && waiting.front().next <= replica.log->high_watermark) {
-    Answer(waiting.front().ticket, waiting.front().base);
+    Answer(waiting.front());
     waiting.pop_front();
   }
 }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <vector>
 
 #include "broker-agent/core/agent_context.h"
@@ -41,10 +42,12 @@ class LeaderSide {
 
   void Append(const AppendRequested& append);
   /// The front write of a replica has returned and was taken out.
-  void Appended(Replica& replica, const LogWrite& write);
+  void Appended(Replica& replica, const LogWrite& write, int64_t append_time_ms);
   /// A write of a leadership that has ended will never return.
   void WriteFailed(const LogWrite& write);
   void Read(const LogRead& read);
+  /// The replica's log begins later than before.
+  void Trimmed(Replica& replica);
 
   // --- Followers ---
 
@@ -74,6 +77,7 @@ class LeaderSide {
   void Accept(Replica& replica, InboundId stream, BrokerId follower, const Subscribe& ask);
   void TakeUnsubscribe(InboundId stream, BrokerId follower, const Unsubscribe& end);
   void TakeAck(InboundId stream, BrokerId follower, const Ack& ack);
+  void SendAway(const Replica& replica, InboundId stream, Attempt attempt);
   static void EndSubscription(Replica& replica, BrokerId follower);
   void Refuse(InboundId stream, const Subscribe& ask, RefusedReason reason, LeaderEpoch own);
   void Serve(Replica& replica, BrokerId follower, Subscription& subscription);
@@ -86,7 +90,9 @@ class LeaderSide {
   void ConsiderExpansion(Replica& replica);
   void Propose(Replica& replica, InSync::Pending pending);
   void Adopt(Replica& replica, const AlterPartitionResult& result);
-  void Answer(AppendTicket ticket, Result<Offset> base);
+  std::optional<Error> WhyNotAppend(const Replica* replica, const AppendRequested& append) const;
+  void Answer(const WaitingAppend& append);
+  void Answer(AppendTicket ticket, Error error);
   void AwaitCommit(Replica& replica, WaitingAppend append);
   void AnswerWaiting(Replica& replica);
   void WatchAppend(const Replica& replica, Instant deadline);

@@ -125,16 +125,7 @@ void LeaderSide::Accept(Replica& replica,
   Leading& leading = *replica.leading;
   EndSubscription(replica, follower);
   if (ask.log_end < log.start) {
-    // What comes after the follower's end is gone here: it begins anew at this log's start.
-    links_.Send(stream, Batches{.partition = ask.partition,
-                                .attempt = ask.attempt,
-                                .leader_epoch = replica.leader_epoch,
-                                .base_offset = log.start,
-                                .next_offset = log.start,
-                                .batches = {},
-                                .high_watermark = log.high_watermark,
-                                .log_start = log.start,
-                                .leader_end = log.end});
+    SendAway(replica, stream, ask.attempt);
     return;
   }
   // Records without an epoch cannot be compared: nothing of them is known to be shared.
@@ -164,6 +155,39 @@ void LeaderSide::Accept(Replica& replica,
   leading.in_sync.Report(follower, ask.broker_epoch, ask.log_end, log.end, context_.now);
   Serve(replica, follower, subscription);
   Progressed(replica);
+}
+
+/// What comes after the follower's end is gone here: it begins anew at this log's start, and
+/// subscribes again.
+void LeaderSide::SendAway(const Replica& replica, InboundId stream, Attempt attempt) {
+  const LogView& log = *replica.log;
+  links_.Send(stream, Batches{.partition = replica.key(),
+                              .attempt = attempt,
+                              .leader_epoch = replica.leader_epoch,
+                              .base_offset = log.start,
+                              .next_offset = log.start,
+                              .batches = {},
+                              .high_watermark = log.high_watermark,
+                              .log_start = log.start,
+                              .leader_end = log.end});
+}
+
+void LeaderSide::Trimmed(Replica& replica) {
+  if (!replica.leads()) {
+    return;
+  }
+  context_.moved.insert(replica.key());  // Who reads below it is out of range.
+  std::vector<std::pair<BrokerId, Subscription>> behind;
+  for (const auto& [follower, subscription] : replica.leading->subscriptions) {
+    if (subscription.next < replica.log->start) {
+      behind.emplace_back(follower, subscription);
+    }
+  }
+  for (const auto& [follower, subscription] : behind) {
+    SendAway(replica, subscription.stream, subscription.attempt);
+    EndSubscription(replica, follower);
+  }
+  ServeAll(replica);
 }
 
 void LeaderSide::TakeUnsubscribe(InboundId stream, BrokerId follower, const Unsubscribe& end) {

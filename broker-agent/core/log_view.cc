@@ -35,6 +35,12 @@ void LogView::TruncateTo(Offset to) {
   high_watermark = std::min(high_watermark, to);
 }
 
+void LogView::AdvanceTo(Offset to) {
+  start = std::clamp(to, start, end);
+  high_watermark = std::max(high_watermark, start);
+  epochs.AdvanceTo(start);
+}
+
 void LogView::RestartAt(Offset at) {
   start = at;
   end = at;

@@ -47,6 +47,8 @@ struct LogView {
   void Appended(const std::vector<RecordBatch>& batches);
   /// Cuts to `to` (at most the end); the high watermark follows.
   void TruncateTo(Offset to);
+  /// Moves the start up to `to`, as far as there are records.
+  void AdvanceTo(Offset to);
   /// Forgets everything and begins at `at`.
   void RestartAt(Offset at);
   /// Follower: takes the leader's marks, as far as they lie within this log.

@@ -159,6 +159,10 @@ void MetadataCache::ApplyTopic(const MetadataTopic& update) {
     view->config = update.config;
     changed = true;
   }
+  if (update.partition_count > view->partition_count) {
+    view->partition_count = update.partition_count;
+    changed = true;
+  }
   for (const MetadataPartition& partition : update.partitions) {
     changed = ApplyPartition(*view, partition) || changed;
   }

@@ -28,6 +28,7 @@ struct KnownController {
 struct TopicView {
   TopicRef topic;
   TopicConfig config;
+  int32_t partition_count = 0;  ///< With those that have no entry yet.
   /// By index. An entry with `unconfirmed` has leader −1: LEADER_NOT_AVAILABLE (R1).
   std::map<int32_t, MetadataPartition> partitions;
 };

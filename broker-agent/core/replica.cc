@@ -17,12 +17,12 @@ const char* Name(Role role) {
   return "?";
 }
 
-ReplicaTable::ReplicaTable(const std::vector<RecoveredReplica>& recovered) {
-  for (const RecoveredReplica& found : recovered) {
+ReplicaTable::ReplicaTable(std::vector<RecoveredReplica> recovered) {
+  for (RecoveredReplica& found : recovered) {
     Replica replica;
     replica.partition = found.partition;
-    replica.log = found.log;
-    replica.producers = found.producers;
+    replica.log = std::move(found.log);
+    replica.producers = std::move(found.producers);
     if (replica.log) {
       replica.log->Clip();
     }

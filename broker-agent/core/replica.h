@@ -16,6 +16,7 @@
 #include "broker-agent/core/partition_key.h"
 #include "common/base/result.h"
 #include "common/model/topic.h"
+#include "common/model/topic_settings.h"
 
 namespace regent {
 
@@ -45,6 +46,7 @@ struct WaitingAppend {
   Offset base{0};
   Offset next{0};
   Instant deadline;
+  int64_t append_time_ms = -1;  ///< As LogAppended tells it.
 };
 
 /// The leader's half of a replica, for one leader epoch.
@@ -102,7 +104,8 @@ struct LogWrite {
 /// acknowledged; role and membership are published only after that (H7).
 struct Replica {
   TopicPartition partition;
-  std::shared_ptr<const TopicConfig> config;  ///< Null before the first LeaderAndIsr.
+  std::shared_ptr<const TopicConfig> config;      ///< Null before the first LeaderAndIsr.
+  std::shared_ptr<const TopicSettings> settings;  ///< Those of `config`; null with it.
   BrokerList replicas;
   BrokerList isr;  ///< As the controller last told or confirmed.
   LeaderEpoch leader_epoch = kNoLeaderEpoch;
@@ -138,7 +141,7 @@ struct Replica {
 /// The replicas of a broker, by topic id and index, and the strays beside them.
 class ReplicaTable {
  public:
-  explicit ReplicaTable(const std::vector<RecoveredReplica>& recovered);
+  explicit ReplicaTable(std::vector<RecoveredReplica> recovered);
 
   Replica* Find(const PartitionKey& key);
   const Replica* Find(const PartitionKey& key) const;

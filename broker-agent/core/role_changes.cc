@@ -64,6 +64,7 @@ void RoleChanges::Begin(Waiting next) {
   current_->request = std::move(next.request);
   std::visit([&](const auto& request) { Plan(*request); }, current_->request);
   if (current_) {
+    ConfigureLogsNow();
     ChangeLogsIfDrained();
   }
 }
@@ -286,6 +287,7 @@ void RoleChanges::Changed(const LogsChanged& event) {
       Publish(planned);
     }
   }
+  ConfigureLogsNow();
   if (!unsettled.empty()) {
     WriteAgain(std::move(unsettled));
     return;

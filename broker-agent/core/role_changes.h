@@ -60,6 +60,11 @@ class RoleChanges {
     const LeaderAndIsrTopic* topic = nullptr;
     const LeaderAndIsrPartition* partition = nullptr;
   };
+  /// Of a topic, shared by its replicas.
+  struct Config {
+    std::shared_ptr<const TopicConfig> given;
+    std::shared_ptr<const TopicSettings> settings;
+  };
   struct InProgress {
     CallId call{0};
     Request request;
@@ -68,7 +73,8 @@ class RoleChanges {
     std::set<PartitionKey> planned_keys;
     std::set<PartitionKey> draining;
     std::optional<OpId> op;
-    std::map<TopicId, std::shared_ptr<const TopicConfig>> configs;
+    std::map<TopicId, Config> configs;
+    ConfigureLogs configured;  ///< What the logs have yet to be told.
   };
   struct Waiting {
     CallId call{0};
@@ -98,6 +104,7 @@ class RoleChanges {
                             const LeaderAndIsrTopic& topic,
                             const LeaderAndIsrPartition& partition);
   void TakeConfig(Replica& replica, const LeaderAndIsrTopic& topic);
+  void ConfigureLogsNow();
   void TakeIsr(Replica& replica, const BrokerList& isr);
   void Failed(const Planned& planned, const Error& error);
   void Answer(const PartitionKey& key, PartitionAnswer answer, std::string reason);

@@ -117,11 +117,28 @@ void RoleChanges::TakeConfig(Replica& replica, const LeaderAndIsrTopic& topic) {
   if (replica.config != nullptr && topic.config.version <= replica.config->version) {
     return;
   }
-  std::shared_ptr<const TopicConfig>& shared = current_->configs[topic.topic->id];
-  if (shared == nullptr) {
-    shared = std::make_shared<const TopicConfig>(topic.config);
+  Config& shared = current_->configs[topic.topic->id];
+  if (shared.given == nullptr) {
+    shared.given = std::make_shared<const TopicConfig>(topic.config);
+    shared.settings = std::make_shared<const TopicSettings>(
+        SettingsOf(topic.config.overrides, context_.options.topic_defaults));
   }
-  replica.config = shared;
+  replica.config = shared.given;
+  if (replica.settings == nullptr || *replica.settings != *shared.settings) {
+    replica.settings = shared.settings;
+    current_->configured.items.push_back(
+        {.partition = replica.partition, .settings = shared.settings});
+  }
+  if (replica.log && replica.log->start < replica.log->end) {
+    context_.WatchRetention();
+  }
+}
+
+/// Before anything that the replicas concerned may ask of their logs in their new roles.
+void RoleChanges::ConfigureLogsNow() {
+  if (!current_->configured.items.empty()) {
+    context_.Do(std::exchange(current_->configured, {}));
+  }
 }
 
 void RoleChanges::TakeIsr(Replica& replica, const BrokerList& isr) {

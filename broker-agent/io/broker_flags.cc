@@ -128,7 +128,11 @@ Result<BrokerSettings> Understand(const BrokerFlags& flags) {
   settings.zookeeper.root = *root;
   settings.zookeeper.session_timeout = std::chrono::milliseconds(flags.session_timeout_ms);
   settings.zookeeper.digest = flags.zookeeper_auth;
+  settings.auto_create_topics = flags.auto_create_topics;
+  settings.topic_defaults = {.partitions = flags.num_partitions,
+                             .replication_factor = flags.default_replication_factor};
   settings.replica_lag_time_max = std::chrono::milliseconds(flags.replica_lag_time_max_ms);
+  settings.retention_check_interval = std::chrono::milliseconds(flags.retention_check_interval_ms);
   return settings;
 }
 

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "broker-agent/kafka/client_service.h"
 #include "common/base/instant.h"
 #include "common/base/result.h"
 #include "common/model/broker.h"
@@ -26,7 +27,11 @@ struct BrokerFlags {
   std::string metrics_listen;
   bool controller_eligible = true;
   int64_t replica_lag_time_max_ms = 30'000;
+  int64_t retention_check_interval_ms = 300'000;
   int32_t default_min_insync_replicas = 1;
+  bool auto_create_topics = false;
+  int32_t num_partitions = 1;
+  int32_t default_replication_factor = 1;
   bool adopt = false;
   bool never_fence = false;
 };
@@ -44,6 +49,9 @@ struct BrokerSettings {
   std::optional<Endpoint> metrics_listen;
   zk::RealClientOptions zookeeper;
   Duration replica_lag_time_max{0};
+  bool auto_create_topics = false;
+  kafka::TopicDefaults topic_defaults;
+  Duration retention_check_interval = std::chrono::minutes(5);
 };
 
 /// kInvalidArgument names the flag, the value and the rule.

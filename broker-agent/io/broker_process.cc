@@ -12,6 +12,7 @@
 #include "broker-agent/io/client_server.h"
 #include "broker-agent/io/control_service.h"
 #include "broker-agent/io/disk_replica_store.h"
+#include "broker-agent/io/grpc_cluster_admin.h"
 #include "broker-agent/io/grpc_controller_client.h"
 #include "broker-agent/io/grpc_replication_transport.h"
 #include "broker-agent/io/metrics.h"
@@ -56,6 +57,7 @@ AgentOptions AgentOptionsOf(const BrokerSettings& settings,
   options.life = life;
   options.cluster_id = cluster_id.value_or("");
   options.replica_lag_time_max = settings.replica_lag_time_max;
+  options.retention_check_interval = settings.retention_check_interval;
   return options;
 }
 
@@ -73,9 +75,12 @@ class BrokerProcess::Impl {
         recovered_(RecoverState(opened.logs->directory(), opened.replicas)),
         agent_options_(AgentOptionsOf(settings, life, opened.logs->directory().cluster_id())),
         registration_(RegistrationOf(settings, life)),
+        sync_("sync"),
         disk_("disk"),
         loop_("agent"),
-        store_(std::move(opened.logs), disk_, {.wall_clock_ms = WallClockMs}),
+        service_options_{.topic_defaults = settings.topic_defaults,
+                         .create_topics = settings.auto_create_topics},
+        store_(std::move(opened.logs), disk_, {.wall_clock_ms = WallClockMs, .sync = &sync_}),
         transport_(loop_) {
     SetPort(0, clients_->port());
   }
@@ -83,10 +88,12 @@ class BrokerProcess::Impl {
   ~Impl() {
     clients_->Stop();
     loop_.Close();
+    admin_.Shutdown();
     host_ = nullptr;
     transport_.Shutdown();
     controller_.Shutdown();
     disk_.Close();
+    sync_.Close();
   }
   Impl(const Impl&) = delete;
   Impl& operator=(const Impl&) = delete;
@@ -125,10 +132,11 @@ class BrokerProcess::Impl {
         .self = agent_options_.broker,
         .runner = host_->runner(),
         .executor = loop_,
+        .admin = admin_,
         .cluster_id = [this]() { return cluster_id().value_or(""); },
         .draw_producer_id =
             [this](const ProducerIds::Done& done) { host_->DrawProducerId(done); }});
-    service_ = std::make_unique<kafka::ClientService>(*backend_, kafka::ClientServiceOptions{});
+    service_ = std::make_unique<kafka::ClientService>(*backend_, service_options_);
   }
 
   void Start(Hooks hooks, int rpc_port) {
@@ -167,12 +175,15 @@ class BrokerProcess::Impl {
   Hooks hooks_;
   std::promise<Stopped> stopped_;
   std::shared_future<Stopped> stopped_future_ = stopped_.get_future().share();
+  Loop sync_;
   Loop disk_;
   Loop loop_;
+  kafka::ClientServiceOptions service_options_;
   DiskReplicaStore store_;
   GrpcReplicationTransport transport_;
   GrpcControllerClient controller_;
   std::unique_ptr<AgentHost> host_;
+  GrpcClusterAdmin admin_{loop_, [this]() { return host_->metrics().controller.endpoint; }};
   std::unique_ptr<ControlService> control_;
   std::unique_ptr<ClientBackend> backend_;
   std::unique_ptr<kafka::ClientService> service_;

@@ -18,6 +18,7 @@ class ClientBackend final : public kafka::Backend {
     BrokerId self = kNoBroker;
     AgentRunner& runner;
     const Executor& executor;
+    kafka::ClusterAdmin& admin;
     std::function<std::string()> cluster_id;
     std::function<void(std::function<void(const Result<int64_t>&)>)> draw_producer_id;
   };
@@ -29,6 +30,7 @@ class ClientBackend final : public kafka::Backend {
   std::string cluster_id() const override { return parts_.cluster_id(); }
   std::shared_ptr<const MetadataView> metadata() const override { return parts_.runner.metadata(); }
   Instant Now() const override { return parts_.executor.Now(); }
+  kafka::ClusterAdmin& admin() override { return parts_.admin; }
 
   void Append(AppendRequested request, std::function<void(const Result<Offset>&)> done) override {
     parts_.runner.Append(std::move(request), std::move(done));

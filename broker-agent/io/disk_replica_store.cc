@@ -1,6 +1,8 @@
 #include "broker-agent/io/disk_replica_store.h"
 
 #include <algorithm>
+#include <deque>
+#include <set>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -8,6 +10,8 @@
 #include <glog/logging.h>
 
 #include "broker-agent/log/batch_check.h"
+#include "broker-agent/log/log_sync.h"
+#include "broker-agent/log/offset_checkpoint.h"
 #include "broker-agent/log/record_batch_view.h"
 #include "common/base/overloaded.h"
 
@@ -89,29 +93,34 @@ Status CheckSame(const RecordBatch& batch, const storage::BatchHeader& header) {
                                  std::to_string(batch.base.value())});
 }
 
-/// Makes the bytes of batches as the log keeps them. What it returns lives as long as `stamped` and
-/// the batches.
-Result<std::vector<std::string_view>> PiecesOf(const AppendToLog& append,
-                                               std::vector<std::string>& stamped) {
+/// What a leader stamps on its producers' batches.
+struct Stamping {
+  std::optional<storage::Timestamp> append_time;  ///< Nothing: the producers' times stand.
+  std::deque<std::string> stamped;                ///< The batches with their stamps.
+
+  std::string_view Stamp(const RecordBatch& batch) {
+    std::string& bytes = stamped.emplace_back(*batch.payload);
+    storage::StampOffsetAndEpoch(bytes, batch.base, batch.epoch);
+    if (append_time) {
+      storage::StampLogAppendTime(bytes, *append_time);
+    }
+    return bytes;
+  }
+};
+
+/// Makes the bytes of batches as the log keeps them. What it returns lives as long as `stamping`
+/// and the batches.
+Result<std::vector<std::string_view>> PiecesOf(const AppendToLog& append, Stamping& stamping) {
   std::vector<std::string_view> pieces;
-  stamped.reserve(append.batches.size());
   for (const RecordBatch& batch : append.batches) {
-    Result<storage::RecordBatchView> view = ViewOf(batch);
-    if (!view.ok()) {
+    if (const auto view = ViewOf(batch); !view.ok()) {
       return view.error();
     }
-    storage::BatchHeader header = view->header;
     switch (append.source) {
-      case AppendToLog::Source::kLeader: pieces.push_back(*batch.payload); break;
-      case AppendToLog::Source::kProducer:
-        stamped.push_back(*batch.payload);
-        storage::StampOffsetAndEpoch(stamped.back(), batch.base, batch.epoch);
-        header.base = batch.base;
-        header.epoch = batch.epoch;
-        pieces.push_back(stamped.back());
-        break;
+      case AppendToLog::Source::kLeader: pieces.emplace_back(*batch.payload); break;
+      case AppendToLog::Source::kProducer: pieces.push_back(stamping.Stamp(batch)); break;
     }
-    if (Status same = CheckSame(batch, header); !same.ok()) {
+    if (Status same = CheckSame(batch, storage::DecodeBatchHeader(pieces.back())); !same.ok()) {
       return same.error();
     }
   }
@@ -163,25 +172,34 @@ AgentState RecoverState(const DataDirectory& directory,
 }
 
 /// What the disk's thread works on. Outlives the store while tasks are queued.
-struct DiskReplicaStore::Disk {
-  Disk(std::unique_ptr<storage::ReplicaLogs> opened, Options given)
+struct DiskReplicaStore::Disk : std::enable_shared_from_this<DiskReplicaStore::Disk> {
+  /// A log's old segments go so many at a time: other logs wait meanwhile.
+  static constexpr size_t kSegmentsPerTrim = 4;
+
+  Disk(std::unique_ptr<storage::ReplicaLogs> opened, Executor& executor, Options given)
       : logs(std::move(opened)),
+        disk(executor),
+        sync(given.sync == nullptr ? executor : *given.sync),
         options(std::move(given)),
         cluster_id(logs->directory().cluster_id()) {}
 
   void Do(const ChangeLogs& change) const;
-  void Do(const AppendToLog& append) const;
+  void Do(const ConfigureLogs& configure) const;
+  void Do(const TrimLogs& trim) const;
+  void Do(const AppendToLog& append);
   void Do(const TruncateLog& truncate) const;
   void Do(const RestartLog& restart) const;
   void Do(const ReadFromLog& read) const;
   void Do(const FindInLog& find) const;
   void Do(const RecordMarks& record) const;
+  void Do(const WriteCheckpoints&) const;
   void Do(const RecordEpochs& record) const;
   void Do(const RecordFirstRegistration& record) const;
 
-  void Note(const std::vector<JournalRecord>& records) const {
+  void Note(const std::vector<JournalRecord>& records,
+            storage::Durability durability = storage::Durability::kWritten) const {
     DataDirectory& directory = logs->directory();
-    if (const Status noted = directory.Note(records, storage::Durability::kWritten); !noted.ok()) {
+    if (const Status noted = directory.Note(records, durability); !noted.ok()) {
       LOG(WARNING) << "journal not written directory=" << directory.path() << " error=\""
                    << noted.error() << '"';
     }
@@ -192,9 +210,20 @@ struct DiskReplicaStore::Disk {
                    << removed.error() << '"';
     }
   }
-  Status Append(const AppendToLog& append) const;
+  Status Append(const AppendToLog& append, LogAppended& result);
+  /// Syncs a log on the other thread. `done` comes on this one: kNotFound if the log is not the one
+  /// any more that began it.
+  void Sync(const ReplicaKey& key,
+            storage::SegmentList::Reach reach,
+            std::function<void(const Result<Offset>& synced_to)> done);
+  void SyncSealed(const ReplicaKey& key);
+  Result<Offset> Truncate(const TruncateLog& truncate) const;
+  storage::NoteMarks MarksOf(const RecordMarks::Mark& mark) const;
 
   std::unique_ptr<storage::ReplicaLogs> logs;  ///< The disk's thread only; null once closed.
+  Executor& disk;
+  Executor& sync;
+  std::set<ReplicaKey> sealed_syncs;  ///< The disk's thread only: of these one is on its way.
   const Options options;
   AgentEventSink sink;
   mutable Mutex mutex;
@@ -223,39 +252,173 @@ void DiskReplicaStore::Disk::Do(const ChangeLogs& change) const {
   }
 }
 
-Status DiskReplicaStore::Disk::Append(const AppendToLog& append) const {
+void DiskReplicaStore::Disk::Do(const ConfigureLogs& configure) const {
+  for (const ConfigureLogs::Item& item : configure.items) {
+    logs->Configure(DiskKey(item.partition), storage::LogConfigOf(*item.settings));
+  }
+}
+
+Status DiskReplicaStore::Disk::Append(const AppendToLog& append, LogAppended& result) {
   Result<storage::PartitionLog*> log = logs->Find(DiskKey(append.partition));
   if (!log.ok()) {
     return log.error();
   }
-  std::vector<std::string> stamped;
-  const Result<std::vector<std::string_view>> pieces = PiecesOf(append, stamped);
+  const storage::Timestamp now(options.wall_clock_ms());
+  Stamping stamping;
+  if (append.source == AppendToLog::Source::kProducer &&
+      (*log)->config().timestamp_type == TimestampType::kLogAppendTime) {
+    stamping.append_time = now;
+    result.append_time_ms = now.value();
+  }
+  const Result<std::vector<std::string_view>> pieces = PiecesOf(append, stamping);
   if (!pieces.ok()) {
     return pieces.error();
   }
-  const auto appended = (*log)->Append(*pieces, storage::Timestamp(options.wall_clock_ms()));
+  const size_t segments = (*log)->segment_count();
+  const auto appended = (*log)->Append(*pieces, now);
+  if ((*log)->segment_count() > segments) {
+    SyncSealed(DiskKey(append.partition));
+  }
   return appended.ok() ? Status(Success{}) : Status(appended.error());
 }
 
-void DiskReplicaStore::Disk::Do(const AppendToLog& append) const {
-  sink(LogAppended{
-      .partition = KeyOf(append.partition), .op = append.op, .error = ErrorOf(Append(append))});
+void DiskReplicaStore::Disk::Sync(const ReplicaKey& key,
+                                  storage::SegmentList::Reach reach,
+                                  std::function<void(const Result<Offset>& synced_to)> done) {
+  storage::PartitionLog* const log = logs->Loaded(key);
+  if (log == nullptr) {
+    done(Error{ErrorCode::kNotFound, "the log is closed"});
+    return;
+  }
+  Result<std::optional<storage::LogSync>> begun = log->BeginSync(reach);
+  if (!begun.ok()) {
+    done(begun.error());
+    return;
+  }
+  if (!*begun) {
+    done(log->synced_to());
+    return;
+  }
+  sync.Post([self = shared_from_this(), key, work = std::move(**begun), done = std::move(done)]() {
+    self->disk.Post([self, key, work, done, outcome = work.Run()]() {
+      storage::PartitionLog* const still =
+          self->logs == nullptr ? nullptr : self->logs->Loaded(key);
+      if (still != nullptr && still->Began(work)) {
+        done(still->FinishSync(work, outcome));
+      } else {
+        done(Error{ErrorCode::kNotFound, "the log was closed while it was synced"});
+      }
+    });
+  });
+}
+
+/// What a roll leaves behind becomes durable without anybody's waiting for it; then a start after a
+/// crash has that much less to check.
+void DiskReplicaStore::Disk::SyncSealed(const ReplicaKey& key) {
+  if (!sealed_syncs.insert(key).second) {
+    return;  // One is on its way, and looks again when it returns.
+  }
+  Sync(key, storage::SegmentList::Reach::kSealed, [this, key](const Result<Offset>& synced) {
+    sealed_syncs.erase(key);
+    if (!synced.ok()) {
+      if (synced.error().code != ErrorCode::kNotFound) {
+        sink(LogFailed{.partition = {.topic = key.topic, .index = key.index},
+                       .error = synced.error()});
+      }
+      return;
+    }
+    const Status noted = logs->RaiseRecoveryPoint(key);
+    LOG_IF(WARNING, !noted.ok()) << "recovery point not noted replica=" << key << " error=\""
+                                 << noted.error() << '"';
+    if (noted.ok() && logs->Loaded(key)->AnySealedUnsynced()) {
+      SyncSealed(key);
+    }
+  });
+}
+
+void DiskReplicaStore::Disk::Do(const WriteCheckpoints&) const {
+  sync.Post([&files = logs->files(), checkpoints = logs->Checkpoints()]() {
+    const Status written = storage::WriteCheckpoints(files, checkpoints);
+    LOG_IF(WARNING, !written.ok()) << "checkpoints not written directory=" << checkpoints.directory
+                                   << " error=\"" << written.error() << '"';
+  });
+}
+
+void DiskReplicaStore::Disk::Do(const TrimLogs& trim) const {
+  LogsTrimmed result;
+  std::vector<JournalRecord> starts;
+  for (const TrimLogs::Item& item : trim.items) {
+    const ReplicaKey key = DiskKey(item.partition);
+    storage::PartitionLog* const log = logs->Loaded(key);
+    if (log == nullptr) {
+      continue;
+    }
+    const storage::Retention retention{.now = storage::Timestamp(options.wall_clock_ms()),
+                                       .high_watermark = item.high_watermark,
+                                       .log_start = item.log_start,
+                                       .segments_max = kSegmentsPerTrim};
+    const Offset before = log->start();
+    const Result<Offset> start = log->DeleteOldSegments(retention);
+    LOG_IF(WARNING, !start.ok()) << "old records stay partition=" << item.partition << " error=\""
+                                 << start.error() << '"';
+    if (log->failure()) {
+      sink(LogFailed{.partition = KeyOf(item.partition), .error = *log->failure()});
+      continue;
+    }
+    if (log->start() != before) {
+      starts.emplace_back(MarksOf({.partition = item.partition,
+                                   .high_watermark = item.high_watermark,
+                                   .log_start = log->start()}));
+    }
+    result.items.push_back({.partition = KeyOf(item.partition),
+                            .start = log->start(),
+                            .more = start.ok() && log->HasOldSegments(retention)});
+  }
+  Note(starts, storage::Durability::kSynced);
+  sink(std::move(result));
+}
+
+void DiskReplicaStore::Disk::Do(const AppendToLog& append) {
+  LogAppended result{.partition = KeyOf(append.partition), .op = append.op, .error = {}};
+  result.error = ErrorOf(Append(append, result));
+  sink(std::move(result));
+}
+
+Result<Offset> DiskReplicaStore::Disk::Truncate(const TruncateLog& truncate) const {
+  const ReplicaKey key = DiskKey(truncate.partition);
+  const Result<storage::PartitionLog*> log = logs->Find(key);
+  if (!log.ok()) {
+    return log.error();
+  }
+  // What is cut off counts as durable no more before it goes, or a later crash would believe what
+  // comes in its place.
+  if (Status lowered = logs->LowerRecoveryPoint(key, (*log)->SegmentBaseOf(truncate.to));
+      !lowered.ok()) {
+    return lowered.error();
+  }
+  Result<Offset> end = (*log)->TruncateTo(truncate.to);
+  if (!end.ok()) {
+    return end;
+  }
+  // A leader's epoch without records stands in the journal alone.
+  std::vector<JournalRecord> records = {storage::CutEpochs{.replica = key, .end = *end}};
+  const auto& known = logs->directory().journal().entries();
+  if (const auto entry = known.find(key); entry != known.end()) {
+    records.emplace_back(MarksOf({.partition = truncate.partition,
+                                  .high_watermark = entry->second.high_watermark,
+                                  .log_start = entry->second.log_start}));
+  }
+  Status noted = logs->directory().Note(records, storage::Durability::kSynced);
+  return noted.ok() ? end : noted.error();
 }
 
 void DiskReplicaStore::Disk::Do(const TruncateLog& truncate) const {
-  const ReplicaKey key = DiskKey(truncate.partition);
   LogTruncated result{
       .partition = KeyOf(truncate.partition), .op = truncate.op, .end = {}, .error = {}};
-  const Result<storage::PartitionLog*> log = logs->Find(key);
-  if (!log.ok()) {
-    result.error = log.error();
-  } else if (const Result<Offset> end = (*log)->TruncateTo(truncate.to); !end.ok()) {
-    result.error = end.error();
-  } else {
+  if (const Result<Offset> end = Truncate(truncate); end.ok()) {
     result.end = *end;
-    // A leader's epoch without records stands in the journal alone.
-    result.error = ErrorOf(logs->directory().Note({storage::CutEpochs{.replica = key, .end = *end}},
-                                                  storage::Durability::kSynced));
+  } else {
+    result.error = end.error();
   }
   sink(std::move(result));
 }
@@ -265,11 +428,15 @@ void DiskReplicaStore::Disk::Do(const RestartLog& restart) const {
   LogTruncated result{
       .partition = KeyOf(restart.partition), .op = restart.op, .end = {}, .error = {}};
   const Result<storage::PartitionLog*> log = logs->Find(key);
-  Status restarted = log.ok() ? (*log)->RestartAt(restart.at) : Status(log.error());
+  Status restarted = log.ok() ? logs->LowerRecoveryPoint(key, restart.at) : Status(log.error());
+  if (restarted.ok()) {
+    restarted = (*log)->RestartAt(restart.at);
+  }
   if (restarted.ok()) {
     restarted = logs->directory().Note(
         {storage::CutEpochs{.replica = key, .end = Offset(0)},
-         storage::NoteMarks{.replica = key, .high_watermark = restart.at, .log_start = restart.at}},
+         storage::NoteMarks{.replica = key, .high_watermark = restart.at, .log_start = restart.at},
+         storage::NoteRecoveryPoint{.replica = key, .recovery_point = restart.at}},
         storage::Durability::kSynced);
   }
   result.error = ErrorOf(restarted);
@@ -318,11 +485,22 @@ void DiskReplicaStore::Disk::Do(const FindInLog& find) const {
 void DiskReplicaStore::Disk::Do(const RecordMarks& record) const {
   std::vector<JournalRecord> records;
   for (const RecordMarks::Mark& mark : record.marks) {
-    records.emplace_back(storage::NoteMarks{.replica = DiskKey(mark.partition),
-                                            .high_watermark = mark.high_watermark,
-                                            .log_start = mark.log_start});
+    records.emplace_back(MarksOf(mark));
   }
   Note(records);
+}
+
+/// What the core says of a log's marks may be older than the log by now: it may have been cut or
+/// trimmed since. A start beyond its end would have the next life throw it away.
+storage::NoteMarks DiskReplicaStore::Disk::MarksOf(const RecordMarks::Mark& mark) const {
+  storage::NoteMarks marks{.replica = DiskKey(mark.partition),
+                           .high_watermark = mark.high_watermark,
+                           .log_start = mark.log_start};
+  if (const storage::PartitionLog* const log = logs->Loaded(marks.replica)) {
+    marks.log_start = std::clamp(marks.log_start, log->start(), log->end());
+    marks.high_watermark = std::min(marks.high_watermark, log->end());
+  }
+  return marks;
 }
 
 void DiskReplicaStore::Disk::Do(const RecordEpochs& record) const {
@@ -350,7 +528,7 @@ void DiskReplicaStore::Disk::Do(const RecordFirstRegistration& record) const {
 DiskReplicaStore::DiskReplicaStore(std::unique_ptr<storage::ReplicaLogs> logs,
                                    Executor& disk,
                                    Options options)
-    : state_(std::make_shared<Disk>(std::move(logs), std::move(options))), disk_(disk) {
+    : state_(std::make_shared<Disk>(std::move(logs), disk, std::move(options))) {
   for (const std::string& problem : state_->logs->directory().problems()) {
     LOG(WARNING) << "data directory problem=\"" << problem << '"';
   }
@@ -359,14 +537,14 @@ DiskReplicaStore::DiskReplicaStore(std::unique_ptr<storage::ReplicaLogs> logs,
 DiskReplicaStore::~DiskReplicaStore() = default;
 
 void DiskReplicaStore::Start(AgentEventSink sink) {
-  disk_.Post([state = state_, sink = std::move(sink)]() mutable {
+  state_->disk.Post([state = state_, sink = std::move(sink)]() mutable {
     state->sink = std::move(sink);
     state->RemoveDeleted();
   });
 }
 
 void DiskReplicaStore::Do(LogAction action) {
-  disk_.Post([state = state_, action = std::move(action)]() {
+  state_->disk.Post([state = state_, action = std::move(action)]() {
     if (state->logs != nullptr) {
       std::visit([&](const auto& one) { state->Do(one); }, action);
     }
@@ -381,7 +559,7 @@ std::optional<std::string> DiskReplicaStore::cluster_id() const {
 void DiskReplicaStore::Bind(std::string cluster_id, std::function<void(Status)> done) {
   const Error closed{ErrorCode::kShuttingDown, "the data directory is closed"};
   const bool posted =
-      disk_.Post([state = state_, cluster_id = std::move(cluster_id), closed, done]() {
+      state_->disk.Post([state = state_, cluster_id = std::move(cluster_id), closed, done]() {
         if (state->logs == nullptr) {
           done(closed);
           return;
@@ -399,13 +577,20 @@ void DiskReplicaStore::Bind(std::string cluster_id, std::function<void(Status)> 
 }
 
 void DiskReplicaStore::Close(std::function<void(Status)> done) {
-  const bool posted = disk_.Post([state = state_, done]() {
+  const auto close = [state = state_, done]() {
     Status closed = Success{};
     if (state->logs != nullptr) {
       closed = state->logs->Close();
       state->logs.reset();
     }
     done(closed);
+  };
+  // Behind whatever was asked for, and behind the syncs and files that this has led to.
+  const bool posted = state_->disk.Post([state = state_, close]() {
+    const bool synced = state->sync.Post([state, close]() { state->disk.Post(close); });
+    if (!synced) {
+      close();
+    }
   });
   if (!posted) {
     done(Success{});

@@ -21,12 +21,16 @@ AgentState RecoverState(const storage::DataDirectory& directory,
                         const std::vector<storage::OpenedReplica>& replicas);
 
 /// The replicas of one data directory, worked on by one thread: `disk`'s. The journal is written in
-/// groups, one sync per ChangeLogs.
+/// groups, one sync per ChangeLogs. What a segment holds is synced when it has been rolled away, on
+/// a second thread, while appends go on; then its log's recovery point moves.
 class DiskReplicaStore final : public ReplicaStore {
  public:
   struct Options {
     /// Milliseconds since 1970: segments are rolled by it.
     std::function<int64_t()> wall_clock_ms;
+    /// Where syncs run that nobody's append has to wait for; lives as long as `disk`. Null: on
+    /// `disk`.
+    Executor* sync = nullptr;
   };
 
   /// `disk` outlives it, or is closed before it goes.
@@ -45,7 +49,6 @@ class DiskReplicaStore final : public ReplicaStore {
   struct Disk;
 
   std::shared_ptr<Disk> state_;
-  Executor& disk_;
 };
 
 }  // namespace regent

@@ -13,12 +13,15 @@ namespace regent {
 
 /// What the agent may ask of its logs.
 using LogAction = std::variant<ChangeLogs,
+                               ConfigureLogs,
+                               TrimLogs,
                                AppendToLog,
                                TruncateLog,
                                RestartLog,
                                ReadFromLog,
                                FindInLog,
                                RecordMarks,
+                               WriteCheckpoints,
                                RecordEpochs,
                                RecordFirstRegistration>;
 

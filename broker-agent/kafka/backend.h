@@ -7,6 +7,7 @@
 #include "broker-agent/core/actions.h"
 #include "broker-agent/core/events.h"
 #include "broker-agent/core/metadata_view.h"
+#include "broker-agent/kafka/cluster_admin.h"
 #include "common/base/instant.h"
 #include "common/base/result.h"
 #include "common/model/ids.h"
@@ -25,6 +26,7 @@ class Backend {
   /// Null before the controller has told anything.
   virtual std::shared_ptr<const MetadataView> metadata() const = 0;
   virtual Instant Now() const = 0;
+  virtual ClusterAdmin& admin() = 0;
 
   virtual void Append(AppendRequested request, std::function<void(const Result<Offset>&)> done) = 0;
   /// The ticket is for Abandon, which does no harm when the answer has come.

@@ -17,7 +17,16 @@
 
 namespace regent::kafka {
 
+/// What a topic has whose maker does not say.
+struct TopicDefaults {
+  int32_t partitions = 1;          ///< num.partitions
+  int32_t replication_factor = 1;  ///< default.replication.factor
+};
+
 struct ClientServiceOptions {
+  TopicDefaults topic_defaults;
+  /// Make a topic that a client asks the metadata of (auto.create.topics.enable).
+  bool create_topics = false;
   /// Of a request other than Produce: what it takes in memory may be many times what it is on the
   /// wire.
   size_t small_request_bytes_max = size_t{2} << 20U;
@@ -63,6 +72,22 @@ class ClientService {
           const FindCoordinatorRequest& ask,
           const CallRef& call) const;
 
+  void Do(const RequestHeader& header, const CreateTopicsRequest& ask, const CallRef& call) const;
+  void Do(const RequestHeader& header, const DeleteTopicsRequest& ask, const CallRef& call) const;
+  void Do(const RequestHeader& header,
+          const CreatePartitionsRequest& ask,
+          const CallRef& call) const;
+  void Do(const RequestHeader& header, const ElectLeadersRequest& ask, const CallRef& call) const;
+  void Do(const RequestHeader& header,
+          const DescribeConfigsRequest& ask,
+          const CallRef& call) const;
+  void Do(const RequestHeader& header, const AlterConfigsRequest& ask, const CallRef& call) const;
+  void Do(const RequestHeader& header,
+          const IncrementalAlterConfigsRequest& ask,
+          const CallRef& call) const;
+
+  /// Asks for the topics that a metadata request names in vain, if it may.
+  void CreateMissing(const MetadataRequest& ask, MetadataResponse& response) const;
   /// Appends one partition's batch, or says why not.
   void Append(const Producing& producing, size_t topic, size_t partition) const;
 

@@ -2,6 +2,8 @@
 #include <string>
 #include <utility>
 
+#include <glog/logging.h>
+
 #include "broker-agent/core/role_table.h"
 #include "broker-agent/kafka/client_service.h"
 #include "broker-agent/kafka/frame.h"
@@ -36,7 +38,20 @@ MetadataResponse::Topic TopicOf(const TopicView& view) {
   MetadataResponse::Topic topic;
   topic.name = view.topic->name;
   topic.id = view.topic->id;
+  int32_t next = 0;
+  // A partition that has no state yet is one all the same: a client that took the topic for smaller
+  // would put records of one key into two partitions.
+  const auto fill_up_to = [&](int32_t index) {
+    for (; next < index; ++next) {
+      topic.partitions.push_back({.error = KafkaError::kLeaderNotAvailable,
+                                  .index = next,
+                                  .leader = kNoBroker,
+                                  .leader_epoch = kNoLeaderEpoch});
+    }
+  };
   for (const auto& [index, partition] : view.partitions) {
+    fill_up_to(index);
+    next = index + 1;
     topic.partitions.push_back({
         .error =
             partition.leader == kNoBroker ? KafkaError::kLeaderNotAvailable : KafkaError::kNone,
@@ -48,6 +63,7 @@ MetadataResponse::Topic TopicOf(const TopicView& view) {
         .offline_replicas = partition.offline_replicas,
     });
   }
+  fill_up_to(view.partition_count);
   return topic;
 }
 
@@ -106,8 +122,31 @@ void ClientService::Do(const RequestHeader& header,
     for (const MetadataRequest::Topic& topic : *ask.topics) {
       response.topics.push_back(TopicNamed(*view, topic));
     }
+    if (options_.create_topics && ask.allow_auto_topic_creation) {
+      CreateMissing(ask, response);
+    }
   }
   call->Answer(EncodeResponse(header, response));
+}
+
+void ClientService::CreateMissing(const MetadataRequest& ask, MetadataResponse& response) const {
+  for (size_t i = 0; i < response.topics.size(); ++i) {
+    MetadataResponse::Topic& topic = response.topics[i];
+    if (topic.error != KafkaError::kUnknownTopicOrPartition) {
+      continue;
+    }
+    topic.error = KafkaError::kLeaderNotAvailable;  // The client asks again.
+    const std::string name = ask.topics->at(i).name.value_or("");
+    backend_.admin().Create(
+        {.name = name,
+         .partitions = options_.topic_defaults.partitions,
+         .replication_factor = options_.topic_defaults.replication_factor},
+        {.timeout = std::chrono::seconds(10)}, [name](const Result<CreatedTopic>& created) {
+          const bool there = created.ok() || created.error().code == ErrorCode::kAlreadyExists;
+          LOG_IF(WARNING, !there) << "topic asked for and not made topic=" << name << " error=\""
+                                  << created.error() << '"';
+        });
+  }
 }
 
 void ClientService::Do(const RequestHeader& header,

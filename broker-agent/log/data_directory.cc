@@ -253,6 +253,7 @@ std::optional<Error> DataDirectory::CheckLog(const std::string& name, const Repl
   const bool held_records =
       known != journal_->entries().end() &&
       (known->second.high_watermark > Offset(0) || known->second.log_start > Offset(0) ||
+       known->second.recovery_point > Offset(0) ||
        std::ranges::any_of(known->second.epochs,
                            [](const EpochMark& mark) { return mark.start > Offset(0); }));
   if (held_records) {
@@ -317,6 +318,11 @@ Status DataDirectory::NoteFirstRegistration(Zxid registered) {
 std::optional<std::string> DataDirectory::PathOf(const ReplicaKey& replica) const {
   const auto location = locations_.find(replica);
   return location == locations_.end() ? std::nullopt : std::optional(PathOf(location->second.name));
+}
+
+bool DataDirectory::IsLive(const ReplicaKey& replica) const {
+  const auto location = locations_.find(replica);
+  return location != locations_.end() && !location->second.stray;
 }
 
 std::vector<FoundReplica> DataDirectory::Replicas() const {

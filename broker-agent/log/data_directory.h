@@ -86,6 +86,8 @@ class DataDirectory {
   const std::string& path() const { return options_.path; }
   /// Returns the directory of a replica, live or stray; nothing if it has none.
   std::optional<std::string> PathOf(const ReplicaKey& replica) const;
+  /// Whether a replica has a directory that is not set aside.
+  bool IsLive(const ReplicaKey& replica) const;
   /// Every replica, ordered by key.
   std::vector<FoundReplica> Replicas() const;
   /// What was found and left alone, for people.

@@ -87,6 +87,19 @@ Status IndexFile::Sync() {
   return synced;
 }
 
+Result<std::shared_ptr<AppendFile>> IndexFile::BeginSync() {
+  if (Status flushed = Flush(); !flushed.ok()) {
+    return flushed.error();
+  }
+  if (!dirty_) {
+    return std::shared_ptr<AppendFile>();
+  }
+  if (Status ready = OpenWriter(); !ready.ok()) {
+    return ready.error();
+  }
+  return writer_;
+}
+
 Status IndexFile::CutTo(size_t count) {
   if (count >= written_) {
     held_.resize(std::min(held_.size(), (count - written_) * entry_bytes_));

@@ -30,6 +30,12 @@ class IndexFile {
   Status Flush();
   /// Makes every entry durable. After a failure the file must not be used any more.
   Status Sync();
+  /// Writes everything out and returns the file that a sync of it needs; null: everything is
+  /// durable already. NoteSynced follows it, if nothing has been written meanwhile.
+  Result<std::shared_ptr<AppendFile>> BeginSync();
+  void NoteSynced() { dirty_ = false; }
+  /// Whether every entry is durable.
+  bool synced() const { return !dirty_ && held_.empty(); }
   /// Drops the entries from `count` on. Not durable.
   Status CutTo(size_t count);
   /// Closes the descriptors, after a flush.
@@ -53,7 +59,7 @@ class IndexFile {
   size_t written_ = 0;  ///< Entries in the file.
   std::string held_;    ///< Those after them.
   bool dirty_ = false;
-  std::unique_ptr<AppendFile> writer_;
+  std::shared_ptr<AppendFile> writer_;
   std::shared_ptr<const ReadFile> reader_;
 };
 

@@ -26,6 +26,7 @@ enum class Kind : uint8_t {
   kCutEpochs = 3,
   kMarks = 4,
   kForget = 5,
+  kRecoveryPoint = 6,
 };
 
 void PutKey(ByteWriter& out, Kind kind, const ReplicaKey& key) {
@@ -57,6 +58,10 @@ std::string Body(const JournalRecord& record) {
                    PutKey(out, Kind::kMarks, marks.replica);
                    out.Put(marks.high_watermark.value());
                    out.Put(marks.log_start.value());
+                 },
+                 [&](const NoteRecoveryPoint& note) {
+                   PutKey(out, Kind::kRecoveryPoint, note.replica);
+                   out.Put(note.recovery_point.value());
                  },
                  [&](const ForgetReplica& forget) { PutKey(out, Kind::kForget, forget.replica); },
              },
@@ -115,6 +120,8 @@ JournalRecord ParseFields(Kind kind, const ReplicaKey& key, ByteReader& in) {
       marks.log_start = Offset(in.Get<int64_t>());
       return marks;
     }
+    case Kind::kRecoveryPoint:
+      return NoteRecoveryPoint{.replica = key, .recovery_point = Offset(in.Get<int64_t>())};
     case Kind::kForget: break;
   }
   return ForgetReplica{.replica = key};
@@ -126,7 +133,7 @@ std::optional<JournalRecord> ParseBody(std::string_view body) {
   const std::optional<TopicId> topic = TopicId::FromBytes(in.GetRaw(16));
   const auto index = in.Get<int32_t>();
   if (!topic || kind < static_cast<uint8_t>(Kind::kReplica) ||
-      kind > static_cast<uint8_t>(Kind::kForget)) {
+      kind > static_cast<uint8_t>(Kind::kRecoveryPoint)) {
     return std::nullopt;
   }
   JournalRecord record =
@@ -174,6 +181,10 @@ void Apply(const JournalRecord& record, std::map<ReplicaKey, JournalEntry>& entr
                      entry.log_start = marks.log_start;
                    });
                  },
+                 [&](const NoteRecoveryPoint& note) {
+                   with(note.replica,
+                        [&](JournalEntry& entry) { entry.recovery_point = note.recovery_point; });
+                 },
                  [&](const ForgetReplica& forget) { entries.erase(forget.replica); },
              },
              record);
@@ -190,6 +201,9 @@ std::string Snapshot(const std::map<ReplicaKey, JournalEntry>& entries) {
     PutFrame(out, NoteMarks{.replica = key,
                             .high_watermark = entry.high_watermark,
                             .log_start = entry.log_start});
+    if (entry.recovery_point > Offset(0)) {
+      PutFrame(out, NoteRecoveryPoint{.replica = key, .recovery_point = entry.recovery_point});
+    }
     for (const EpochMark& mark : entry.epochs) {
       PutFrame(out, NoteEpochStart{.replica = key, .mark = mark});
     }

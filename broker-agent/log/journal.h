@@ -46,6 +46,7 @@ struct JournalEntry {
   bool suspect = false;  ///< R11.
   Offset high_watermark{0};
   Offset log_start{0};
+  Offset recovery_point{0};       ///< Below it the log was durable, indexes included.
   std::vector<EpochMark> epochs;  ///< Both ascending.
 
   friend bool operator==(const JournalEntry&, const JournalEntry&) = default;
@@ -83,13 +84,20 @@ struct NoteMarks {
 
   friend bool operator==(const NoteMarks&, const NoteMarks&) = default;
 };
+/// It falls before a log is cut below it, and rises only after a sync.
+struct NoteRecoveryPoint {
+  ReplicaKey replica;
+  Offset recovery_point{0};
+
+  friend bool operator==(const NoteRecoveryPoint&, const NoteRecoveryPoint&) = default;
+};
 struct ForgetReplica {
   ReplicaKey replica;
 
   friend bool operator==(const ForgetReplica&, const ForgetReplica&) = default;
 };
-using JournalRecord =
-    std::variant<NoteReplica, NoteEpochStart, CutEpochs, NoteMarks, ForgetReplica>;
+using JournalRecord = std::
+    variant<NoteReplica, NoteEpochStart, CutEpochs, NoteMarks, NoteRecoveryPoint, ForgetReplica>;
 
 enum class Durability {
   kSynced,   ///< Survives a crash of the machine once Commit has returned.

@@ -4,6 +4,8 @@
 #include <limits>
 #include <utility>
 
+#include <glog/logging.h>
+
 #include "broker-agent/log/batch_check.h"
 #include "broker-agent/log/epoch_file.h"
 
@@ -205,6 +207,30 @@ Result<Offset> PartitionLog::SyncUpTo(Offset offset) {
   return recovery_point();
 }
 
+Result<std::optional<LogSync>> PartitionLog::BeginSync(SegmentList::Reach reach) {
+  if (Status usable = Usable(); !usable.ok()) {
+    return usable.error();
+  }
+  return segments_->BeginSync(reach);
+}
+
+Result<Offset> PartitionLog::FinishSync(const LogSync& sync, const Status& outcome) {
+  CHECK(Began(sync)) << segments_->directory() << " takes another log's sync";
+  if (Status usable = Usable(); !usable.ok()) {
+    return usable.error();
+  }
+  if (!outcome.ok()) {
+    return Fail(outcome.error());
+  }
+  segments_->FinishSync(sync);
+  return synced_to();
+}
+
+Offset PartitionLog::SegmentBaseOf(Offset offset) const {
+  const Offset first = segments_->at(0).base();
+  return offset < first ? first : segments_->at(segments_->IndexOf(offset)).base();
+}
+
 Result<Offset> PartitionLog::TruncateTo(Offset offset) {
   if (offset < segments_->at(0).base()) {
     if (Status restarted = RestartAt(offset); !restarted.ok()) {
@@ -216,6 +242,7 @@ Result<Offset> PartitionLog::TruncateTo(Offset offset) {
     return usable.error();
   }
   if (offset < end()) {
+    segments_->NoteCut();
     if (Status removed = segments_->RemoveFrom(segments_->IndexOf(offset) + 1); !removed.ok()) {
       return Fail(removed.error());
     }
@@ -266,7 +293,7 @@ size_t PartitionLog::CountExpired(const Retention& retention) const {
     const bool too_old =
         config.retention_ms != kUnlimited && segment.max_timestamp() > kNoTimestamp &&
         retention.now.value() - segment.max_timestamp().value() > config.retention_ms;
-    const bool below_start = !active && segment.next() <= start_;
+    const bool below_start = !active && segment.next() <= std::max(start_, retention.log_start);
     if (!too_much && !too_old && !below_start) {
       break;
     }
@@ -278,13 +305,14 @@ Result<Offset> PartitionLog::DeleteOldSegments(const Retention& retention) {
   if (Status usable = Usable(); !usable.ok()) {
     return usable.error();
   }
-  const size_t expired = CountExpired(retention);
+  const size_t expired = std::min(CountExpired(retention), retention.segments_max);
   if (expired == segment_count()) {
     if (Status rolled = segments_->Roll(); !rolled.ok()) {
       return rolled.error();
     }
   }
-  return AdvanceStart(segments_->at(expired).base());
+  return Drop(std::max(segments_->at(expired).base(), std::min(retention.log_start, end())),
+              expired);
 }
 
 Result<Offset> PartitionLog::AdvanceStart(Offset start) {
@@ -296,9 +324,13 @@ Result<Offset> PartitionLog::AdvanceStart(Offset start) {
                                                   " and cannot start at " +
                                                   std::to_string(start.value())};
   }
+  return Drop(start, segments_->IndexOf(std::max(start_, start)));
+}
+
+Result<Offset> PartitionLog::Drop(Offset start, size_t segments) {
   // The start goes first: what lies below it is not read any more, whatever becomes of the files.
   start_ = std::max(start_, start);
-  if (Status removed = segments_->RemoveOldest(segments_->IndexOf(start_)); !removed.ok()) {
+  if (Status removed = segments_->RemoveOldest(segments); !removed.ok()) {
     return removed.error();
   }
   if (Status written = SetEpochs(ClippedTo(epochs_, {.start = start_, .end = end()}));

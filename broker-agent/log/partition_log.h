@@ -1,6 +1,8 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <span>
@@ -63,6 +65,9 @@ struct Appended {
 struct Retention {
   Timestamp now = kNoTimestamp;
   Offset high_watermark{0};
+  Offset log_start{0};  ///< Below it nobody wants anything any more.
+  /// At most so many go at once: their removal takes time.
+  size_t segments_max = std::numeric_limits<size_t>::max();
 };
 
 /// The log of a partition: segments of record batches without a gap, from start() to end(), and the
@@ -104,15 +109,24 @@ class PartitionLog {
   /// Makes everything below `offset` durable, and yields the recovery point.
   Result<Offset> SyncUpTo(Offset offset);
   Result<Offset> Sync() { return SyncUpTo(end()); }
+  /// Begins a sync that runs on another thread while the log goes on; FinishSync must follow.
+  /// Nothing: what it would be about is durable already.
+  Result<std::optional<LogSync>> BeginSync(SegmentList::Reach reach);
+  /// Takes the outcome of a LogSync::Run that this log began, and yields synced_to(). A sync that
+  /// failed is the end of the log, as it is with SyncUpTo.
+  bool Began(const LogSync& sync) const { return segments_->Began(sync); }
+  Result<Offset> FinishSync(const LogSync& sync, const Status& outcome);
   /// Drops what does not lie wholly below `offset`, durably, and yields where the log ends now: a
   /// batch boundary, or `offset` itself if all of it went. The recovery point falls with the end:
   /// it must be noted before the next append.
   Result<Offset> TruncateTo(Offset offset);
   /// Drops everything and begins at `offset`, durably.
   Status RestartAt(Offset offset);
-  /// Removes whole segments below the high watermark as the config says, and yields the start. A
-  /// segment without a timestamp is never too old.
+  /// Removes whole segments below the high watermark as the config and the wanted start say, and
+  /// yields the start. A segment without a timestamp is never too old.
   Result<Offset> DeleteOldSegments(const Retention& retention);
+  /// Whether DeleteOldSegments would remove something.
+  bool HasOldSegments(const Retention& retention) const { return CountExpired(retention) > 0; }
   /// Moves the start up to `start`, which is not above the end, removes the segments below it, and
   /// yields the start. It is the caller's to remember: the files do not tell a start within a
   /// segment.
@@ -123,6 +137,7 @@ class PartitionLog {
   /// Ends a log's life cleanly: completes the indexes, syncs, closes.
   Status Close();
   void SetConfig(const LogConfig& config) { segments_->SetConfig(config); }
+  const LogConfig& config() const { return segments_->config(); }
 
   // --- Reading -----------------------------------------------------------------------------------
 
@@ -141,8 +156,14 @@ class PartitionLog {
 
   Offset start() const { return start_; }
   Offset end() const { return segments_->active().next(); }
-  /// Below it everything is durable.
-  Offset recovery_point() const { return segments_->synced_to(); }
+  /// Below it all records are durable.
+  Offset synced_to() const { return segments_->synced_to(); }
+  /// Below it everything is durable, indexes included.
+  Offset recovery_point() const { return segments_->recovery_point(); }
+  /// Whether a segment that was rolled away is not durable yet.
+  bool AnySealedUnsynced() const { return segments_->AnySealedUnsynced(); }
+  /// Where the segment begins that holds `offset`; the first one, if it lies below that.
+  Offset SegmentBaseOf(Offset offset) const;
   const EpochHistory& epochs() const { return epochs_; }
   uint64_t size_bytes() const { return segments_->bytes(); }
   size_t segment_count() const { return segments_->all().size(); }
@@ -167,6 +188,8 @@ class PartitionLog {
   /// Returns the first batch that the read takes; nothing if there is none.
   Result<std::optional<PlacedBatch>> FirstOf(const ReadRequest& request);
   size_t CountExpired(const Retention& retention) const;
+  /// Moves the start up to `start` and removes the first `segments`, which lie below it.
+  Result<Offset> Drop(Offset start, size_t segments);
 
   FileSystem& files_;
   std::unique_ptr<SegmentList> segments_;

@@ -299,7 +299,13 @@ class PosixFileSystem final : public FileSystem {
     if (!open.ok()) {
       return ErrorOf(errno, "open", file);
     }
-    if (::ftruncate(open.get(), static_cast<off_t>(size)) != 0) {
+    struct stat found {};
+    if (::fstat(open.get(), &found) != 0) {
+      return ErrorOf(errno, "look at", file);
+    }
+    // Only if need be: ext4 writes out a file that was cut to nothing when it is closed, all of it.
+    if (found.st_size != static_cast<off_t>(size) &&
+        ::ftruncate(open.get(), static_cast<off_t>(size)) != 0) {
       return ErrorOf(errno, "truncate", file);
     }
     return std::unique_ptr<AppendFile>(

@@ -7,6 +7,7 @@
 
 #include "common/base/strong_id.h"
 #include "common/model/ids.h"
+#include "common/model/topic_settings.h"
 
 namespace regent::storage {
 
@@ -17,8 +18,6 @@ inline constexpr Timestamp kNoTimestamp{-1};
 /// How the records of a batch are compressed; the values are those of the attributes.
 enum class Codec : uint8_t { kNone = 0, kGzip = 1, kSnappy = 2, kLz4 = 3, kZstd = 4 };
 inline constexpr uint8_t kCodecMax = static_cast<uint8_t>(Codec::kZstd);
-
-enum class TimestampType { kCreateTime, kLogAppendTime };
 
 /// Base offset and length: what stands before the bytes that the length counts.
 inline constexpr size_t kBatchLengthEnd = 12;

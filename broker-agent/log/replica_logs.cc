@@ -1,5 +1,6 @@
 #include "broker-agent/log/replica_logs.h"
 
+#include <algorithm>
 #include <sstream>
 #include <utility>
 
@@ -7,6 +8,7 @@
 
 #include "broker-agent/core/log_view.h"
 #include "broker-agent/log/clean_mark.h"
+#include "broker-agent/log/replica_name.h"
 
 namespace regent::storage {
 namespace {
@@ -17,6 +19,10 @@ RecordBatch HeadOf(const BatchHeader& header) {
           .epoch = header.epoch,
           .payload = nullptr,
           .producer = MarkOf(header)};
+}
+
+OffsetsByName::key_type NameOf(const TopicPartition& partition) {
+  return {partition.topic->name, partition.index};
 }
 
 }  // namespace
@@ -40,17 +46,55 @@ Result<ReplicaLogs::Opened> ReplicaLogs::Open(FileSystem& files,
   }
   Opened opened;
   opened.logs.reset(new ReplicaLogs(files, std::move(directory), options));
+  Opening opening{.stop = *clean ? LogOpening::Stop::kClean : LogOpening::Stop::kUnclean,
+                  .recovery_points = {},
+                  .log_starts = {},
+                  .corrections = {},
+                  .notes = opened.notes};
+  opened.logs->ReadCheckpoints(opening);
   for (FoundReplica& found : opened.logs->directory_->Replicas()) {
-    opened.replicas.push_back(opened.logs->OpenFound(
-        std::move(found), *clean ? LogOpening::Stop::kClean : LogOpening::Stop::kUnclean,
-        opened.notes));
+    opened.replicas.push_back(opened.logs->OpenFound(std::move(found), opening));
+  }
+  // Before anything is appended: what is not there any more must not count as durable.
+  if (Status noted = opened.logs->directory_->Note(opening.corrections, Durability::kSynced);
+      !noted.ok()) {
+    return noted.error();
   }
   return opened;
 }
 
-OpenedReplica ReplicaLogs::OpenFound(FoundReplica found,
-                                     LogOpening::Stop stop,
-                                     std::vector<std::string>& notes) {
+void ReplicaLogs::ReadCheckpoints(Opening& opening) {
+  const auto read = [&](std::string_view name, const std::string& consequence) {
+    Result<std::optional<OffsetsByName>> offsets =
+        ReadOffsetsFile(files_, JoinPath(directory_->path(), name));
+    if (!offsets.ok()) {
+      opening.notes.push_back(offsets.error().message + "; " + consequence);
+    }
+    return offsets;
+  };
+  auto recovery_points = read(kRecoveryPointFile, "logs are checked from their start");
+  opening.check_everything = !recovery_points.ok();
+  if (recovery_points.ok()) {
+    opening.recovery_points = std::move(recovery_points).value();
+  }
+  if (auto starts = read(kLogStartFile, "the journal says where logs start"); starts.ok()) {
+    opening.log_starts = std::move(starts).value();
+  }
+  // Its value is not taken: a high watermark that nobody knows of is found out anew (R11).
+  (void)read(kReplicationOffsetFile, "the journal says what was committed");
+}
+
+/// The journal's word, and where the file says less, that: it may only cost time.
+Offset ReplicaLogs::RecoveryPointOf(const JournalEntry& entry, const Opening& opening) const {
+  if (opening.check_everything || !opening.recovery_points) {
+    return opening.check_everything ? Offset(0) : entry.recovery_point;
+  }
+  const auto found = opening.recovery_points->find(NameOf(entry.partition));
+  return found == opening.recovery_points->end() ? entry.recovery_point
+                                                 : std::min(entry.recovery_point, found->second);
+}
+
+OpenedReplica ReplicaLogs::OpenFound(FoundReplica found, Opening& known) {
   OpenedReplica replica{.found = std::move(found), .log = std::nullopt, .producers = {}};
   const JournalEntry& entry = replica.found.entry;
   if (replica.found.place == FoundReplica::Place::kNone || replica.found.failure) {
@@ -59,8 +103,9 @@ OpenedReplica ReplicaLogs::OpenFound(FoundReplica found,
   const ReplicaKey key = KeyOf(entry.partition);
   const std::string path = *directory_->PathOf(key);
   LogOpening opening;
-  opening.stop = stop;
+  opening.stop = known.stop;
   opening.log_start = entry.log_start;
+  opening.recovery_point = RecoveryPointOf(entry, known);
   opening.visit = [&](const BatchHeader& header) {
     replica.producers.Append(HeadOf(header), entry.high_watermark, Instant());
   };
@@ -73,9 +118,14 @@ OpenedReplica ReplicaLogs::OpenFound(FoundReplica found,
   if (!opened->report.nothing_done()) {
     std::ostringstream report;
     report << opened->report;
-    notes.push_back(path + ": " + report.str());
+    known.notes.push_back(path + ": " + report.str());
   }
   PartitionLog& log = *opened->log;
+  if (entry.recovery_point > log.synced_to()) {
+    known.corrections.emplace_back(
+        NoteRecoveryPoint{.replica = key, .recovery_point = log.synced_to()});
+  }
+  TakeStartFromFile(key, log, known);
   if (opened->report.restarted) {
     replica.producers.Clear();
   }
@@ -88,6 +138,27 @@ OpenedReplica ReplicaLogs::OpenFound(FoundReplica found,
   return replica;
 }
 
+/// A replica that the journal does not know may have been Kafka's: its start is then in Kafka's
+/// file alone. One beyond the log's end is not believed.
+void ReplicaLogs::TakeStartFromFile(const ReplicaKey& key, PartitionLog& log, Opening& known) {
+  if (directory_->journal().entries().contains(key) || !known.log_starts) {
+    return;
+  }
+  const std::optional<std::string> path = directory_->PathOf(key);
+  const std::string name = path->substr(directory_->path().size() + 1);
+  const auto parsed = ParseLiveName(name);
+  if (!parsed) {
+    return;
+  }
+  const auto start = known.log_starts->find({parsed->topic, parsed->index});
+  if (start == known.log_starts->end() || start->second > log.end()) {
+    return;
+  }
+  if (const Result<Offset> moved = log.AdvanceStart(start->second); !moved.ok()) {
+    known.notes.push_back(*path + ": " + moved.error().message);
+  }
+}
+
 Result<PartitionLog*> ReplicaLogs::Find(const ReplicaKey& key) {
   Entry& entry = logs_[key];
   if (entry.log == nullptr) {
@@ -98,7 +169,7 @@ Result<PartitionLog*> ReplicaLogs::Find(const ReplicaKey& key) {
     }
     // This life has made it, or has set it aside and taken it back: it was closed in good order.
     Result<PartitionLog::Opened> opened = PartitionLog::Open(
-        files_, *path, options_.config,
+        files_, *path, ConfigOf(key),
         {.stop = LogOpening::Stop::kClean, .recovery_point = {}, .log_start = StartOf(key)});
     if (!opened.ok()) {
       logs_.erase(key);
@@ -108,6 +179,23 @@ Result<PartitionLog*> ReplicaLogs::Find(const ReplicaKey& key) {
   }
   Touch(key, entry);
   return entry.log.get();
+}
+
+PartitionLog* ReplicaLogs::Loaded(const ReplicaKey& key) {
+  const auto found = logs_.find(key);
+  return found == logs_.end() ? nullptr : found->second.log.get();
+}
+
+void ReplicaLogs::Configure(const ReplicaKey& key, const LogConfig& config) {
+  configs_[key] = config;
+  if (const auto found = logs_.find(key); found != logs_.end() && found->second.log != nullptr) {
+    found->second.log->SetConfig(config);
+  }
+}
+
+const LogConfig& ReplicaLogs::ConfigOf(const ReplicaKey& key) const {
+  const auto found = configs_.find(key);
+  return found == configs_.end() ? options_.config : found->second;
 }
 
 Offset ReplicaLogs::StartOf(const ReplicaKey& key) const {
@@ -158,16 +246,72 @@ std::vector<DataDirectory::Failure> ReplicaLogs::Change(const std::vector<Replic
       case ReplicaChange::Kind::kCreate: break;
     }
   }
-  return directory_->Change(changes);
+  std::vector<DataDirectory::Failure> failures = directory_->Change(changes);
+  for (const ReplicaChange& change : changes) {
+    const ReplicaKey key = KeyOf(change.partition);
+    if (change.kind == ReplicaChange::Kind::kDelete && !directory_->PathOf(key)) {
+      configs_.erase(key);
+    }
+  }
+  return failures;
+}
+
+Status ReplicaLogs::RaiseRecoveryPoint(const ReplicaKey& key) {
+  const PartitionLog* const log = Loaded(key);
+  const auto& entries = directory_->journal().entries();
+  const auto entry = entries.find(key);
+  if (log == nullptr || entry == entries.end() ||
+      log->recovery_point() <= entry->second.recovery_point) {
+    return Success{};
+  }
+  return directory_->Note(
+      {NoteRecoveryPoint{.replica = key, .recovery_point = log->recovery_point()}},
+      Durability::kWritten);
+}
+
+Status ReplicaLogs::LowerRecoveryPoint(const ReplicaKey& key, Offset to) {
+  const auto& entries = directory_->journal().entries();
+  const auto entry = entries.find(key);
+  if (entry == entries.end() || entry->second.recovery_point <= to) {
+    return Success{};
+  }
+  return directory_->Note({NoteRecoveryPoint{.replica = key, .recovery_point = to}},
+                          Durability::kSynced);
+}
+
+OffsetCheckpoints ReplicaLogs::Checkpoints() const {
+  OffsetCheckpoints checkpoints{.directory = directory_->path()};
+  const auto& entries = directory_->journal().entries();
+  for (const auto& [key, open] : logs_) {
+    const auto entry = entries.find(key);
+    if (open.log == nullptr || entry == entries.end() || !directory_->IsLive(key)) {
+      continue;
+    }
+    const auto name = NameOf(entry->second.partition);
+    checkpoints.recovery_points[name] = entry->second.recovery_point;
+    checkpoints.log_starts[name] = open.log->start();
+    checkpoints.high_watermarks[name] = entry->second.high_watermark;
+  }
+  return checkpoints;
 }
 
 Status ReplicaLogs::Close() {
   Status all = Success{};
+  std::vector<JournalRecord> points;
   for (auto& [key, entry] : logs_) {
     Status closed = entry.log->Close();
-    if (!closed.ok() && all.ok()) {
+    if (closed.ok()) {
+      points.emplace_back(
+          NoteRecoveryPoint{.replica = key, .recovery_point = entry.log->recovery_point()});
+    } else if (all.ok()) {
       all = std::move(closed);
     }
+  }
+  if (Status noted = directory_->Note(points, Durability::kSynced); !noted.ok() && all.ok()) {
+    all = std::move(noted);
+  }
+  if (Status written = WriteCheckpoints(files_, Checkpoints()); !written.ok() && all.ok()) {
+    all = std::move(written);
   }
   logs_.clear();
   open_.clear();

@@ -12,6 +12,8 @@
 #include "broker-agent/core/producer_states.h"
 #include "broker-agent/log/data_directory.h"
 #include "broker-agent/log/file_system.h"
+#include "broker-agent/log/log_recovery.h"
+#include "broker-agent/log/offset_checkpoint.h"
 #include "broker-agent/log/partition_log.h"
 #include "common/base/result.h"
 
@@ -34,7 +36,7 @@ struct OpenedReplica {
 ProducerMark MarkOf(const BatchHeader& header);
 
 struct ReplicaLogsOptions {
-  LogConfig config;
+  LogConfig config;  ///< Of a log that has not been configured.
   /// Logs that may hold descriptors; the one that was idle for longest gives them up.
   size_t open_logs_max = 500;
 };
@@ -56,11 +58,25 @@ class ReplicaLogs {
                              ReplicaLogsOptions options);
 
   DataDirectory& directory() { return *directory_; }
+  FileSystem& files() { return files_; }
   /// Returns a replica's log, opened if need be.
   Result<PartitionLog*> Find(const ReplicaKey& key);
+  /// Returns a replica's log as it is in memory, for what needs none of its files open; null: no
+  /// use has been made of it yet.
+  PartitionLog* Loaded(const ReplicaKey& key);
+  /// The replica's log obeys `config` from now on, also if it is opened or made later.
+  void Configure(const ReplicaKey& key, const LogConfig& config);
   /// As DataDirectory::Change; what is set aside or deleted is closed first.
   std::vector<DataDirectory::Failure> Change(const std::vector<ReplicaChange>& changes);
-  /// Syncs and closes every log, and marks the stop as clean if all went well.
+  /// Notes how far the log is durable by now, if that is further than the journal says. Not synced:
+  /// a note that is lost costs time at the next start.
+  Status RaiseRecoveryPoint(const ReplicaKey& key);
+  /// Before a log is cut at `to`: nothing above it counts as durable any more, durably.
+  Status LowerRecoveryPoint(const ReplicaKey& key, Offset to);
+  /// What Kafka's checkpoint files would say now.
+  OffsetCheckpoints Checkpoints() const;
+  /// Syncs and closes every log, writes the checkpoint files, and marks the stop as clean if all
+  /// went well.
   Status Close();
 
  private:
@@ -75,12 +91,24 @@ class ReplicaLogs {
               ReplicaLogsOptions options)
       : files_(files), directory_(std::move(directory)), options_(options) {}
 
-  OpenedReplica OpenFound(FoundReplica found,
-                          LogOpening::Stop stop,
-                          std::vector<std::string>& notes);
+  /// What is known before the logs are opened, and what is learned while they are.
+  struct Opening {
+    LogOpening::Stop stop = LogOpening::Stop::kUnclean;
+    /// Nothing: there is no such file.
+    std::optional<OffsetsByName> recovery_points;
+    std::optional<OffsetsByName> log_starts;
+    bool check_everything = false;  ///< A file of recovery points cannot be read.
+    std::vector<JournalRecord> corrections;
+    std::vector<std::string>& notes;
+  };
+  void ReadCheckpoints(Opening& opening);
+  Offset RecoveryPointOf(const JournalEntry& entry, const Opening& opening) const;
+  OpenedReplica OpenFound(FoundReplica found, Opening& opening);
+  void TakeStartFromFile(const ReplicaKey& key, PartitionLog& log, Opening& known);
   /// Makes a log the last to give up its descriptors.
   void Touch(const ReplicaKey& key, Entry& entry);
   Offset StartOf(const ReplicaKey& key) const;
+  const LogConfig& ConfigOf(const ReplicaKey& key) const;
   /// Closes a log whose directory is about to move or go.
   void Release(const ReplicaKey& key);
 
@@ -88,6 +116,7 @@ class ReplicaLogs {
   std::unique_ptr<DataDirectory> directory_;
   ReplicaLogsOptions options_;
   std::map<ReplicaKey, Entry> logs_;
+  std::map<ReplicaKey, LogConfig> configs_;
   std::list<ReplicaKey> open_;  ///< Those that may hold descriptors, the longest idle first.
 };
 

@@ -286,6 +286,36 @@ Status Segment::Sync() {
   return Success{};
 }
 
+Result<std::optional<SegmentSync>> Segment::BeginSync(SyncDepth depth) {
+  SegmentSync sync{.base = base_, .end = next_, .whole = depth == SyncDepth::kWhole, .files = {}};
+  if (synced_to_ != next_) {
+    if (Status ready = OpenWriter(); !ready.ok()) {
+      return ready.error();
+    }
+    sync.files.push_back(writer_);
+  }
+  if (sync.whole) {
+    for (IndexFile* const index : {&offsets_.file(), &times_.file()}) {
+      Result<std::shared_ptr<AppendFile>> file = index->BeginSync();
+      if (!file.ok()) {
+        return file.error();
+      }
+      if (*file != nullptr) {
+        sync.files.push_back(std::move(file).value());
+      }
+    }
+  }
+  return sync.files.empty() ? std::nullopt : std::optional(std::move(sync));
+}
+
+void Segment::FinishSync(const SegmentSync& sync) {
+  synced_to_ = std::clamp(sync.end, synced_to_, next_);
+  if (sync.whole) {
+    offsets_.file().NoteSynced();
+    times_.file().NoteSynced();
+  }
+}
+
 Result<Offset> Segment::CutTo(Offset end) {
   const Result<PlacedBatch> first_cut = Locate(end);
   if (!first_cut.ok()) {

@@ -13,6 +13,7 @@
 #include "broker-agent/log/batch_walk.h"
 #include "broker-agent/log/file_system.h"
 #include "broker-agent/log/log_config.h"
+#include "broker-agent/log/log_sync.h"
 #include "broker-agent/log/record_batch_view.h"
 #include "broker-agent/log/segment_index.h"
 #include "common/base/result.h"
@@ -29,6 +30,8 @@ struct BadBatch {
   uint64_t position = 0;
   std::string reason;
 };
+
+enum class SyncDepth { kRecords, kWhole };
 
 /// What is about to be appended, as far as it decides about a new segment.
 struct ComingAppend {
@@ -82,6 +85,11 @@ class Segment {
   Status Unseal() { return LoadTail(); }
   /// Makes everything durable. After a failure the segment must not be used any more.
   Status Sync();
+  /// Begins a sync that somebody else carries out: of the records, or of everything in a segment
+  /// that nobody appends to any more. Nothing: that is durable already.
+  Result<std::optional<SegmentSync>> BeginSync(SyncDepth depth);
+  /// The sync has succeeded, and nothing was cut since it began.
+  void FinishSync(const SegmentSync& sync);
   /// Cuts at the batch boundary at or below `end`, durably; yields the boundary. After a failure
   /// the segment must not be used any more.
   Result<Offset> CutTo(Offset end);
@@ -106,8 +114,12 @@ class Segment {
   Offset next() const { return next_; }
   uint64_t bytes() const { return bytes_; }
   Timestamp max_timestamp() const { return greatest_.timestamp; }
-  /// Below it everything is durable, once the directory is.
+  /// Below it all records are durable, once the directory is.
   Offset synced_to() const { return synced_to_; }
+  /// Below it everything is, indexes included.
+  Offset whole_to() const {
+    return offsets_.file().synced() && times_.file().synced() ? synced_to_ : base_;
+  }
   void NoteSynced(Offset to) { synced_to_ = std::clamp(to, base_, next_); }
   bool broken() const { return broken_; }
   const std::string& path() const { return path_; }
@@ -135,7 +147,7 @@ class Segment {
   std::optional<Timestamp> first_append_;     ///< When this life appended first.
   bool broken_ = false;
 
-  std::unique_ptr<AppendFile> writer_;
+  std::shared_ptr<AppendFile> writer_;
   std::shared_ptr<const ReadFile> reader_;
 };
 

@@ -36,6 +36,7 @@ class OffsetIndex {
   const IndexedBatch& last() const { return last_; }
   bool Full(uint64_t bytes_max) const { return file_.size() >= bytes_max / kEntryBytes; }
   IndexFile& file() { return file_; }
+  const IndexFile& file() const { return file_; }
 
   static constexpr size_t kEntryBytes = 8;
 
@@ -77,6 +78,7 @@ class TimeIndex {
   /// One entry stays free, for the end of the segment.
   bool Full(uint64_t bytes_max) const { return file_.size() + 1 >= bytes_max / kEntryBytes; }
   IndexFile& file() { return file_; }
+  const IndexFile& file() const { return file_; }
 
   static constexpr size_t kEntryBytes = 12;
 

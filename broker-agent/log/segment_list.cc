@@ -11,7 +11,7 @@ Status SegmentList::Begin(Offset base) {
   if (Status made = segment->Create(); !made.ok()) {
     return made;
   }
-  names_dirty_ = true;
+  NamesChanged();
   Add(std::move(segment));
   return Success{};
 }
@@ -24,12 +24,13 @@ Status SegmentList::Roll() {
 }
 
 Status SegmentList::RemoveFrom(size_t first) {
+  NoteCut();
   while (segments_.size() > first) {
     if (Status removed = segments_.back()->Remove(); !removed.ok()) {
       return removed;
     }
     segments_.pop_back();
-    names_dirty_ = true;
+    NamesChanged();
   }
   return SyncNames();
 }
@@ -45,6 +46,7 @@ Status SegmentList::RemoveOldest(size_t count) {
 }
 
 Status SegmentList::RestartAt(Offset base) {
+  NoteCut();
   const auto same = std::ranges::find(segments_, base, [](const auto& s) { return s->base(); });
   if (same != segments_.end()) {
     // Its name stays, so that there is a log at every moment.
@@ -58,7 +60,7 @@ Status SegmentList::RestartAt(Offset base) {
     if (Status removed = RemoveOldest(index); !removed.ok()) {
       return removed;
     }
-    names_dirty_ = true;
+    NamesChanged();
     return SyncNames();
   }
   const size_t before = segments_.size();
@@ -69,6 +71,11 @@ Status SegmentList::RestartAt(Offset base) {
   std::rotate(segments_.begin(), segments_.begin() + static_cast<std::ptrdiff_t>(before),
               segments_.end());
   return RemoveFrom(1);
+}
+
+void SegmentList::NamesChanged() {
+  names_dirty_ = true;
+  ++name_changes_;
 }
 
 Status SegmentList::SyncNames() {
@@ -93,6 +100,60 @@ Status SegmentList::SyncUpTo(Offset offset) {
     }
   }
   return Success{};
+}
+
+Result<std::optional<LogSync>> SegmentList::BeginSync(Reach reach) {
+  LogSync sync{.files = &files_,
+               .directory = names_dirty_ ? directory_ : "",
+               .names = name_changes_,
+               .segments = {},
+               .log = identity_,
+               .cuts = cuts_};
+  for (const auto& segment : segments_) {
+    const bool active = segment == segments_.back();
+    if (active && reach == Reach::kSealed) {
+      break;
+    }
+    auto part = segment->BeginSync(active ? SyncDepth::kRecords : SyncDepth::kWhole);
+    if (!part.ok()) {
+      return part.error();
+    }
+    if (*part) {
+      sync.segments.push_back(std::move(**part));
+    }
+  }
+  return sync.segments.empty() ? std::nullopt : std::optional(std::move(sync));
+}
+
+void SegmentList::FinishSync(const LogSync& sync) {
+  if (sync.cuts != cuts_) {
+    return;
+  }
+  if (sync.names == name_changes_) {
+    names_dirty_ = false;
+  }
+  for (const SegmentSync& part : sync.segments) {
+    const auto found =
+        std::ranges::find(segments_, part.base, [](const auto& s) { return s->base(); });
+    if (found != segments_.end()) {
+      (*found)->FinishSync(part);  // Otherwise old records have gone since.
+    }
+  }
+}
+
+Offset SegmentList::recovery_point() const {
+  for (const auto& segment : segments_) {
+    if (segment->whole_to() < segment->next()) {
+      return segment->whole_to();
+    }
+  }
+  return active().next();
+}
+
+bool SegmentList::AnySealedUnsynced() const {
+  return std::ranges::any_of(segments_.begin(), segments_.end() - 1, [](const auto& segment) {
+    return segment->whole_to() < segment->next();
+  });
 }
 
 Offset SegmentList::synced_to() const {

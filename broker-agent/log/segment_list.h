@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -43,11 +44,27 @@ class SegmentList {
   /// Puts one empty segment at `base` in place of all, durably.
   Status RestartAt(Offset base);
 
+  /// Segments or records at the end have gone, or are about to.
+  void NoteCut() { ++cuts_; }
   /// Makes durable what lies below `offset`, and what shares a segment with it. After a failure the
   /// files must not be used any more.
   Status SyncUpTo(Offset offset);
-  /// Below it everything is durable.
+  /// Which segments a sync is about.
+  enum class Reach {
+    kSealed,  ///< All but the active one, with their indexes.
+    kAll,     ///< The active one's records too.
+  };
+  /// Begins a sync that somebody else carries out; nothing: everything is durable already.
+  Result<std::optional<LogSync>> BeginSync(Reach reach);
+  /// The sync has succeeded.
+  void FinishSync(const LogSync& sync);
+  bool Began(const LogSync& sync) const { return sync.log == identity_; }
+  /// Below it all records are durable.
   Offset synced_to() const;
+  /// Below it everything is, indexes included: a log need not be checked from its start.
+  Offset recovery_point() const;
+  /// Whether a segment that nobody appends to any more is not durable yet.
+  bool AnySealedUnsynced() const;
   Status Release();
 
   /// Returns the index of the segment that holds `offset`, which is not below the first one.
@@ -65,6 +82,7 @@ class SegmentList {
 
  private:
   Status SyncNames();
+  void NamesChanged();
 
   FileSystem& files_;
   std::string directory_;
@@ -73,6 +91,10 @@ class SegmentList {
   /// The directory may know of files that its disk does not: some have been made, or a life before
   /// this one may have made them, and nobody has synced it since.
   bool names_dirty_ = true;
+  uint64_t name_changes_ = 0;
+  /// Of a sync that began before a cut, nobody knows what it was about.
+  uint64_t cuts_ = 0;
+  std::shared_ptr<const int> identity_ = std::make_shared<const int>(0);
 };
 
 }  // namespace regent::storage

@@ -107,6 +107,9 @@ struct MetadataTopic {
   TopicRef topic;
   bool deleted = false;
   TopicConfig config;
+  /// Of the topic, with those that have no state yet and so no entry: clients must not take the
+  /// number of entries for it. 0: unknown.
+  int32_t partition_count = 0;
   std::vector<MetadataPartition> partitions;
 };
 

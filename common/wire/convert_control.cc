@@ -93,6 +93,7 @@ void Fill(const MetadataUpdate& from, v1::MetadataUpdate* to) {
   for (const MetadataTopic& topic : from.topics) {
     v1::MetadataTopic* added = to->add_topics();
     added->set_deleted(topic.deleted);
+    added->set_partition_count(topic.partition_count);
     FillTopic(topic, added);
   }
   if (from.brokers) {
@@ -112,6 +113,7 @@ MetadataUpdate Read(FieldCheck& check, const v1::MetadataUpdate& from) {
   for (const v1::MetadataTopic& topic : from.topics()) {
     update.topics.push_back(ReadTopic<MetadataTopic>(check, topic));
     update.topics.back().deleted = topic.deleted();
+    update.topics.back().partition_count = check.PartitionCount(topic.partition_count());
   }
   if (from.has_brokers()) {
     update.brokers.emplace();

@@ -54,6 +54,15 @@ class FieldCheck {
   PartitionEpoch PartitionEpochFrom(int32_t min, int32_t epoch) {
     return PartitionEpoch(AtLeast(min, epoch, "partition_epoch"));
   }
+  /// How many partitions a topic has: memory is set aside for them, so not anything.
+  int32_t PartitionCount(int32_t count) {
+    constexpr int32_t most = 1'000'000;
+    if (count < 0 || count > most) {
+      Fault("partition_count", std::to_string(count), "must be 0 to " + std::to_string(most));
+      return 0;
+    }
+    return count;
+  }
   /// Broker ids, none twice.
   BrokerList Brokers(const google::protobuf::RepeatedField<int32_t>& ids, const char* field);
   /// 16 bytes, not all zero.

@@ -39,8 +39,11 @@ MetadataPartition MetadataLog::FaceOf(PartitionRef ref) const {
 MetadataTopic& MetadataLog::TopicOf(MetadataUpdate& update, uint32_t index) const {
   const Topic& topic = cluster_.topic(index);
   if (update.topics.empty() || update.topics.back().topic != topic.identity) {
-    update.topics.push_back(
-        {.topic = topic.identity, .deleted = topic.gone, .config = topic.config, .partitions = {}});
+    update.topics.push_back({.topic = topic.identity,
+                             .deleted = topic.gone,
+                             .config = topic.config,
+                             .partition_count = static_cast<int32_t>(topic.partitions.size()),
+                             .partitions = {}});
   }
   return update.topics.back();
 }

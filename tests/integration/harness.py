@@ -48,8 +48,8 @@ class Cluster:
 
     # Processes.
 
-    def broker(self, broker, *flags, host=LOOPBACK, prefix=(), zookeeper=None, directory=None,
-               name=None):
+    def broker(self, broker, *flags, host=LOOPBACK, prefix=(), zookeeper=None, session_ms=None,
+               directory=None, name=None):
         """Defines a broker; start it with .start()."""
         name = name or f"broker-{broker}"
         home = directory or self.directory / name
@@ -60,13 +60,14 @@ class Cluster:
                    f"--zookeeper={zookeeper or self.zookeeper}", f"--data-dir={home}",
                    f"--listen=PLAINTEXT://{host}:{9092 + broker},REGENT://{host}:{9192 + broker}",
                    f"--metrics-listen={host}:{9292 + broker}",
-                   f"--zookeeper-session-timeout-ms={self.session_ms}",
+                   f"--zookeeper-session-timeout-ms={session_ms or self.session_ms}",
                    f"--replica-lag-time-max-ms={self.lag_ms}", *flags]
         process = Process(name, command, self.directory)
         self.processes[name] = process
         return process
 
-    def controller(self, controller, *flags, host=LOOPBACK, prefix=(), zookeeper=None):
+    def controller(self, controller, *flags, host=LOOPBACK, prefix=(), zookeeper=None,
+                   session_ms=None):
         name = f"controller-{controller}"
         port = 9300 + controller
         self.addresses[name] = f"{host}:{port}"
@@ -76,7 +77,7 @@ class Cluster:
                    f"--zookeeper={zookeeper or self.zookeeper}",
                    f"--data-dir={self.directory / name}",
                    f"--listen=REGENT://{host}:{port}", f"--metrics-listen={host}:{port + 100}",
-                   f"--zookeeper-session-timeout-ms={self.session_ms}", *flags]
+                   f"--zookeeper-session-timeout-ms={session_ms or self.session_ms}", *flags]
         process = Process(name, command, self.directory)
         self.processes[name] = process
         return process
@@ -234,10 +235,11 @@ class ClusterTest(unittest.TestCase):
         self.processes.append(process)
         return process
 
-    def zk_client(self):
+    def zk_client(self, server=None):
         """A client of our own, of another make, that ends with the test."""
+        server = server or self.zookeeper
         client = kazoo.client.KazooClient(
-            hosts=f"{self.zookeeper.host}:{self.zookeeper.port}", timeout=SESSION_MS_MAX / 1000)
+            hosts=f"{server.host}:{server.port}", timeout=SESSION_MS_MAX / 1000)
         client.start()
         self.clients.append(client)
         return client

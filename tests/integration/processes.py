@@ -96,12 +96,13 @@ class ZooKeeper(Process):
     """One server; alone, or one of an ensemble (`servers`: {id: host}, `myid`)."""
 
     def __init__(self, directory, name="zookeeper", host=LOOPBACK, port=2181, servers=None,
-                 myid=None, prefix=()):
+                 myid=None, prefix=(), sync_limit=20):
         home = directory / name
         home.mkdir(parents=True)
         self.host, self.port, self._prefix = host, port, list(prefix)
-        lines = [f"tickTime={TICK_MS}", "initLimit=50", "syncLimit=20", f"dataDir={home / 'data'}",
-                 f"clientPort={port}", f"clientPortAddress={host}", "admin.enableServer=false",
+        lines = [f"tickTime={TICK_MS}", "initLimit=50", f"syncLimit={sync_limit}",
+                 f"dataDir={home / 'data'}", f"clientPort={port}",
+                 f"clientPortAddress={host}", "admin.enableServer=false",
                  "4lw.commands.whitelist=*", "maxClientCnxns=0",
                  f"maxSessionTimeout={SESSION_MS_MAX}"]
         (home / "data").mkdir()

@@ -83,6 +83,9 @@ class SimReplicaStore final : public ReplicaStore {
   /// Carries an operation out and returns what it leads to.
   std::optional<AgentEvent> Carry(const LogAction& action);
   std::optional<AgentEvent> On(const ChangeLogs& change);
+  static std::optional<AgentEvent> On(const ConfigureLogs&) { return std::nullopt; }
+  static std::optional<AgentEvent> On(const TrimLogs&) { return std::nullopt; }
+  static std::optional<AgentEvent> On(const WriteCheckpoints&) { return std::nullopt; }
   std::optional<AgentEvent> On(const AppendToLog& append);
   std::optional<AgentEvent> On(const TruncateLog& truncate);
   std::optional<AgentEvent> On(const RestartLog& restart);

@@ -60,6 +60,19 @@ TEST(EpochHistory, CutsAnEmptyEpochAtTheEndToo) {
   EXPECT_THAT(history.entries(), ::testing::ElementsAre(At(2, 0)));
 }
 
+TEST(EpochHistory, ForgetsWhatLiesBelowTheStartOfTheLog) {
+  EpochHistory epochs({{.epoch = LeaderEpoch(1), .start = Offset(0)},
+                       {.epoch = LeaderEpoch(2), .start = Offset(10)},
+                       {.epoch = LeaderEpoch(4), .start = Offset(20)}});
+  epochs.AdvanceTo(Offset(15));
+  EXPECT_EQ(epochs.entries(),
+            (std::vector<EpochStart>{{.epoch = LeaderEpoch(2), .start = Offset(15)},
+                                     {.epoch = LeaderEpoch(4), .start = Offset(20)}}));
+  epochs.AdvanceTo(Offset(20));
+  EXPECT_EQ(epochs.entries(),
+            (std::vector<EpochStart>{{.epoch = LeaderEpoch(4), .start = Offset(20)}}));
+}
+
 TEST(LogView, CutsByEveryRowOfTheTable) {
   const LogView log = LogOf({1, 1, 1, 3, 3, 3});  // epoch 1: [0,3), epoch 3: [3,6)
   EXPECT_EQ(log.CutFor(End(-1, 2)), Offset(2)) << "no epoch is shared";

@@ -237,8 +237,24 @@ bool TestBroker::IsDiskWork(const AgentAction& action) const {
   return std::holds_alternative<ChangeLogs>(action) ||
          std::holds_alternative<AppendToLog>(action) ||
          std::holds_alternative<TruncateLog>(action) ||
-         std::holds_alternative<RestartLog>(action) ||
+         std::holds_alternative<RestartLog>(action) || std::holds_alternative<TrimLogs>(action) ||
          std::holds_alternative<ReadFromLog>(action) || std::holds_alternative<FindInLog>(action);
+}
+
+LogsTrimmed TestBroker::Trim(const TrimLogs& trim) {
+  trims.push_back(trim);
+  LogsTrimmed trimmed;
+  for (const TrimLogs::Item& item : trim.items) {
+    const PartitionKey key = KeyOf(item.partition);
+    Log& log = logs[key];
+    const auto old = too_old.find(key);
+    const Offset below =
+        old == too_old.end() ? log.start : std::min(old->second, item.high_watermark);
+    log.start = std::max({log.start, item.log_start, below});
+    std::erase_if(log.batches, [&](const RecordBatch& batch) { return batch.next <= log.start; });
+    trimmed.items.push_back({.partition = key, .start = log.start});
+  }
+  return trimmed;
 }
 
 std::optional<AgentEvent> TestBroker::Work(const AgentAction& action) {
@@ -262,7 +278,8 @@ std::optional<AgentEvent> TestBroker::Work(const AgentAction& action) {
     const PartitionKey key = KeyOf(append->partition);
     std::vector<RecordBatch>& batches = logs[key].batches;
     batches.insert(batches.end(), append->batches.begin(), append->batches.end());
-    return LogAppended{.partition = key, .op = append->op, .error = {}};
+    return LogAppended{
+        .partition = key, .op = append->op, .error = {}, .append_time_ms = append_time_ms};
   }
   if (const auto* cut = std::get_if<TruncateLog>(&action)) {
     const PartitionKey key = KeyOf(cut->partition);
@@ -274,6 +291,9 @@ std::optional<AgentEvent> TestBroker::Work(const AgentAction& action) {
     logs[key].batches.clear();
     logs[key].start = restart->at;
     return LogTruncated{.partition = key, .op = restart->op, .end = {}, .error = {}};
+  }
+  if (const auto* trim = std::get_if<TrimLogs>(&action)) {
+    return Trim(*trim);
   }
   if (const auto* find = std::get_if<FindInLog>(&action)) {
     // Records are as old as their offsets.

@@ -116,11 +116,15 @@ class TestBroker {
   ControllerEpoch controller_epoch{1};
   BrokerEpoch broker_epoch = kNoBrokerEpoch;
   uint64_t next_ticket = 0;
+  std::vector<TrimLogs> trims;             ///< Every look for old records that was asked for.
+  std::map<PartitionKey, Offset> too_old;  ///< Below it a log's records may go.
+  int64_t append_time_ms = -1;             ///< What the disk stamps on a producer's batch.
   Agent agent;
 
  private:
   bool IsDiskWork(const AgentAction& action) const;
   std::optional<AgentEvent> Work(const AgentAction& action);
+  LogsTrimmed Trim(const TrimLogs& trim);
 
   std::vector<AgentAction> actions_;
   std::deque<AgentAction> disk_queue_;

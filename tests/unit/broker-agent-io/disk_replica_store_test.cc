@@ -7,6 +7,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "broker-agent/log/batch_check.h"
 #include "broker-agent/log/memory_file_system.h"
 #include "broker-agent/log/record_batch_view.h"
 #include "broker-agent/log/replica_logs.h"
@@ -50,7 +51,7 @@ class DiskReplicaStoreTest : public ::testing::Test {
     recovered_ = RecoverState(logs->logs->directory(), logs->replicas);
     store_ = std::make_unique<DiskReplicaStore>(
         std::move(logs->logs), disk_,
-        DiskReplicaStore::Options{.wall_clock_ms = []() { return int64_t{1000}; }});
+        DiskReplicaStore::Options{.wall_clock_ms = []() { return kNow; }});
     store_->Start([this](AgentEvent event) { events_.push_back(std::move(event)); });
     disk_.Run();
   }
@@ -73,6 +74,7 @@ class DiskReplicaStoreTest : public ::testing::Test {
     return event;
   }
 
+  static constexpr int64_t kNow = 1000;
   storage::MemoryFileSystem files_;
   zk::ManualExecutor disk_;
   std::unique_ptr<DiskReplicaStore> store_;
@@ -259,6 +261,166 @@ TEST_F(StoredRecords, AreFoundByTheirTime) {
   EXPECT_EQ(find(400, 1), (OffsetAndTime{.offset = Offset(0), .timestamp_ms = 500}));
   EXPECT_EQ(find(501, 1), OffsetAndTime{});
   EXPECT_EQ(find(400, 0), OffsetAndTime{}) << "not committed";
+}
+
+class ConfiguredRecords : public StoredRecords {
+ protected:
+  void Configure(TopicSettings settings) {
+    store_->Do(
+        ConfigureLogs{.items = {{.partition = Partition(0),
+                                 .settings = std::make_shared<const TopicSettings>(settings)}}});
+  }
+  bool HasSegment(const std::string& base) {
+    return files_.Exists("/data/test1-0/000000000000000000" + base + ".log").value();
+  }
+  static constexpr int kSmallSegment = 100;
+};
+
+TEST_F(ConfiguredRecords, LieInSegmentsOfTheTopicsSize) {
+  Configure({.segment_bytes = kSmallSegment});
+  ASSERT_FALSE(Append({Produced(0, 2, 3)}));
+  ASSERT_FALSE(Append({Produced(2, 2, 3)}));
+  EXPECT_TRUE(HasSegment("02"));
+}
+
+TEST_F(ConfiguredRecords, ObeyAlsoWhenTheirLogIsOpenedLater) {
+  const auto change = [&](LogChange::Kind kind) {
+    store_->Do(ChangeLogs{.op = OpId(5),
+                          .changes = {{.kind = kind,
+                                       .partition = Partition(0),
+                                       .leader_epoch = LeaderEpoch(3),
+                                       .partition_epoch = PartitionEpoch(3)}}});
+    EXPECT_THAT(Next<LogsChanged>().failures, IsEmpty());
+  };
+  Configure({.segment_bytes = kSmallSegment});
+  ASSERT_FALSE(Append({Produced(0, 2, 3)}));
+  change(LogChange::Kind::kSetAside);
+  change(LogChange::Kind::kTakeBack);
+  ASSERT_FALSE(Append({Produced(2, 2, 3)}));
+  EXPECT_TRUE(HasSegment("02"));
+}
+
+TEST_F(ConfiguredRecords, GetTheTimeOfTheAppend) {
+  Configure({.timestamp_type = TimestampType::kLogAppendTime});
+  store_->Do(AppendToLog{.source = AppendToLog::Source::kProducer,
+                         .partition = Partition(0),
+                         .op = OpId(2),
+                         .batches = {Produced(0, 2, 3)}});
+  const auto appended = Next<LogAppended>();
+  ASSERT_FALSE(appended.error);
+  EXPECT_EQ(appended.append_time_ms, kNow);
+  const std::string stored = *Read(0, 2).value().at(0).payload;
+  const storage::BatchHeader header = storage::DecodeBatchHeader(stored);
+  EXPECT_EQ(header.timestamp_type(), TimestampType::kLogAppendTime);
+  EXPECT_EQ(header.max_timestamp, storage::Timestamp(kNow));
+  EXPECT_FALSE(storage::ReplicatedFault(stored)) << "its CRC is that of the stamped bytes";
+}
+
+TEST_F(ConfiguredRecords, OfALeaderKeepItsTime) {
+  ASSERT_FALSE(Append({Produced(0, 1, 3)}));
+  const std::vector<RecordBatch> sent = Read(0, 1).value();
+  store_->Do(TruncateLog{.partition = Partition(0), .op = OpId(4), .to = Offset(0)});
+  ASSERT_FALSE(Next<LogTruncated>().error);
+  Configure({.timestamp_type = TimestampType::kLogAppendTime});
+  store_->Do(AppendToLog{.source = AppendToLog::Source::kLeader,
+                         .partition = Partition(0),
+                         .op = OpId(5),
+                         .batches = sent});
+  EXPECT_EQ(Next<LogAppended>().append_time_ms, -1);
+  EXPECT_EQ(Read(0, 1).value(), sent) << "byte for byte";
+}
+
+/// Ten records in segments of two, as the core would have them trimmed.
+class OldRecords : public ConfiguredRecords {
+ protected:
+  void SetUp() override {
+    ConfiguredRecords::SetUp();
+    const auto batch_bytes = static_cast<int64_t>(Produced(0, 2, 3).payload->size());
+    Configure({.segment_bytes = kSmallSegment, .retention_bytes = 2 * batch_bytes});
+    for (int64_t base = 0; base < 10; base += 2) {
+      ASSERT_FALSE(Append({Produced(base, 2, 3)}));
+    }
+  }
+  LogsTrimmed::Item Trim(int64_t high_watermark, int64_t log_start = 0) {
+    store_->Do(TrimLogs{.items = {{.partition = Partition(0),
+                                   .high_watermark = Offset(high_watermark),
+                                   .log_start = Offset(log_start)}}});
+    return Next<LogsTrimmed>().items.at(0);
+  }
+  void CrashMachine() {
+    store_.reset();
+    disk_.Run();
+    files_.Crash();
+    Restart();
+  }
+};
+
+TEST_F(OldRecords, GoByWholeSegmentsBelowTheHighWatermark) {
+  EXPECT_EQ(Trim(3).start, Offset(2));
+  EXPECT_FALSE(HasSegment("00"));
+  EXPECT_TRUE(HasSegment("02"));
+  EXPECT_EQ(Trim(10).start, Offset(6)) << "two segments' bytes may stay";
+}
+
+TEST_F(OldRecords, GoAFewSegmentsAtATime) {
+  Configure({.segment_bytes = kSmallSegment, .retention_bytes = 0});
+  const LogsTrimmed::Item first = Trim(10);
+  EXPECT_EQ(first.start, Offset(8));
+  EXPECT_TRUE(first.more);
+  const LogsTrimmed::Item rest = Trim(10);
+  EXPECT_EQ(rest.start, Offset(10));
+  EXPECT_FALSE(rest.more);
+}
+
+TEST_F(OldRecords, DoNotComeBackWhenTheMachineCrashes) {
+  ASSERT_EQ(Trim(10).start, Offset(6));
+  CrashMachine();
+  EXPECT_EQ(Recovered().start, Offset(6)) << "durable once it was told";
+}
+
+TEST_F(OldRecords, OfAFollowerGoWhereItsLeaderBegins) {
+  Configure({.segment_bytes = kSmallSegment, .retention_ms = -1});
+  EXPECT_EQ(Trim(10, 5).start, Offset(5)) << "within a segment";
+  EXPECT_FALSE(HasSegment("02"));
+  EXPECT_TRUE(HasSegment("04"));
+  CrashMachine();
+  EXPECT_EQ(Recovered().start, Offset(5));
+}
+
+TEST_F(OldRecords, ThatHaveGoneAreOutOfRange) {
+  ASSERT_EQ(Trim(10).start, Offset(6));
+  EXPECT_FALSE(Read(2, 10, ReadFromLog::Alignment::kContaining).ok()) << "out of range";
+  EXPECT_TRUE(Read(6, 10).ok());
+}
+
+TEST_F(OldRecords, ThatCannotBeRemovedDoNotTakeTheLogOffline) {
+  files_.SetFault([](storage::DiskOperation operation, const std::string&) -> std::optional<Error> {
+    if (operation == storage::DiskOperation::kRename) {
+      return Error{ErrorCode::kUnavailable, "rename: Input/output error"};
+    }
+    return std::nullopt;
+  });
+  Trim(10);
+  files_.SetFault(nullptr);
+  EXPECT_FALSE(Append({Produced(10, 2, 3)}));
+}
+
+TEST_F(OldRecords, MarksThatWereOvertakenByATrimDoNotBringTheStartBack) {
+  ASSERT_EQ(Trim(10).start, Offset(6));
+  store_->Do(RecordMarks{.marks = {{.partition = Partition(0), .high_watermark = Offset(10)}}});
+  disk_.Run();
+  CrashMachine();
+  EXPECT_EQ(Recovered().start, Offset(6));
+}
+
+TEST_F(OldRecords, MarksThatWereOvertakenByACutDoNotHideTheRest) {
+  store_->Do(TruncateLog{.partition = Partition(0), .op = OpId(4), .to = Offset(4)});
+  ASSERT_FALSE(Next<LogTruncated>().error);
+  store_->Do(RecordMarks{
+      .marks = {
+          {.partition = Partition(0), .high_watermark = Offset(10), .log_start = Offset(8)}}});
+  Kill();
+  EXPECT_EQ(Recovered().end, Offset(4)) << "a start beyond the end would throw the log away";
 }
 
 TEST_F(DiskReplicaStoreTest, WorksOnItsOwnThreadAndAnswersByEvent) {

@@ -114,8 +114,8 @@ class ClientServiceTest : public ::testing::Test {
 TEST_F(ClientServiceTest, OffersOnlyWhatItServes) {
   const auto response = Ask<ApiVersionsResponse>(ApiVersionsRequest{}, 3);
   EXPECT_EQ(response.error, KafkaError::kNone);
+  EXPECT_THAT(response.apis, SizeIs(Apis().size()));
   for (const ApiVersionsResponse::Api& api : response.apis) {
-    EXPECT_NE(api.key, static_cast<int16_t>(ApiKey::kCreateTopics));
     if (api.key == static_cast<int16_t>(ApiKey::kProduce)) {
       EXPECT_EQ(api.min_version, 0) << "librdkafka takes its absence for want of compression";
     }
@@ -131,7 +131,6 @@ TEST_F(ClientServiceTest, AnUnknownVersionOfApiVersionsIsAnsweredInTheOldestForm
 }
 
 TEST_F(ClientServiceTest, WhatWasNotOfferedEndsTheConnection) {
-  EXPECT_THAT(Send(CreateTopicsRequest{}, 5)->hung_up.value(), HasSubstr("CreateTopics"));
   EXPECT_THAT(Send(Fetch(), 13)->hung_up.value(), HasSubstr("Fetch version 13"));
   auto call = std::make_shared<FakeCall>();
   service_.Serve(Slice("rubbish, not a request"), call);

@@ -15,12 +15,57 @@
 namespace regent::kafka {
 
 /// A broker that keeps what it is asked until the test answers.
+/// A controller that does at once what it is asked, or refuses it with `refusal`.
+class FakeClusterAdmin final : public ClusterAdmin {
+ public:
+  void Create(NewTopic topic, AdminOptions options, Done<CreatedTopic> done) override {
+    created.emplace_back(topic, options);
+    const size_t count =
+        topic.assignment.empty() ? static_cast<size_t>(topic.partitions) : topic.assignment.size();
+    Answer<CreatedTopic>(
+        {.id = {}, .assignment = std::vector<BrokerList>(count, {BrokerId(1), BrokerId(2)})}, done);
+  }
+  void Delete(DoomedTopic topic, AdminOptions /*options*/, Done<DoomedTopic> done) override {
+    deleted.push_back(topic);
+    Answer<DoomedTopic>({.name = topic.name.empty() ? "orders" : topic.name, .id = topic.id}, done);
+  }
+  void Extend(NewPartitions more, AdminOptions options, Done<Success> done) override {
+    extended.emplace_back(std::move(more), options);
+    Answer<Success>({}, done);
+  }
+  void Alter(ConfigChange change, AdminOptions options, Done<Success> done) override {
+    altered.emplace_back(std::move(change), options);
+    Answer<Success>({}, done);
+  }
+  void ElectPreferred(std::vector<std::pair<std::string, int32_t>> partitions,
+                      AdminOptions /*options*/,
+                      Done<std::vector<Election>> done) override {
+    elected.push_back(std::move(partitions));
+    Answer<std::vector<Election>>(elections, done);
+  }
+
+  std::optional<Error> refusal;
+  std::vector<Election> elections;
+  std::vector<std::pair<NewTopic, AdminOptions>> created;
+  std::vector<DoomedTopic> deleted;
+  std::vector<std::pair<NewPartitions, AdminOptions>> extended;
+  std::vector<std::pair<ConfigChange, AdminOptions>> altered;
+  std::vector<std::vector<std::pair<std::string, int32_t>>> elected;
+
+ private:
+  template <class T>
+  void Answer(T value, const Done<T>& done) {
+    done(refusal ? Result<T>(*refusal) : Result<T>(std::move(value)));
+  }
+};
+
 class FakeBackend final : public Backend {
  public:
   BrokerId self() const override { return BrokerId(1); }
   std::string cluster_id() const override { return "cluster"; }
   std::shared_ptr<const MetadataView> metadata() const override { return view; }
   Instant Now() const override { return now; }
+  ClusterAdmin& admin() override { return cluster_admin; }
   void Append(AppendRequested request, std::function<void(const Result<Offset>&)> done) override {
     appends.emplace_back(std::move(request), std::move(done));
   }
@@ -40,6 +85,7 @@ class FakeBackend final : public Backend {
     done(producer_id);
   }
 
+  FakeClusterAdmin cluster_admin;
   std::shared_ptr<const MetadataView> view;
   Instant now;
   Result<int64_t> producer_id = int64_t{7};

@@ -115,7 +115,7 @@ TEST_F(LogRecoveryTest, CutsAtTheFirstBadBatchAndRemovesWhatFollows) {
   EXPECT_EQ(opened.report.bad_file, "/p/00000000000000000030.log");
   EXPECT_FALSE(opened.report.synced_lost);
   EXPECT_EQ(opened.log->epochs().latest(), LeaderEpoch(3)) << "it may begin at the end";
-  EXPECT_EQ(opened.log->recovery_point(), Offset(10));
+  EXPECT_EQ(opened.log->synced_to(), Offset(10));
   files_.Crash();
   EXPECT_EQ(Content("00000000000000000030.log"), batches_[3]);
   EXPECT_FALSE(*files_.Exists("/p/00000000000000000060.log"));

@@ -1,0 +1,36 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "broker-agent/log/file_system.h"
+#include "common/base/result.h"
+#include "common/model/ids.h"
+
+namespace regent::storage {
+
+/// What of a segment is to be made durable.
+struct SegmentSync {
+  Offset base{0};
+  Offset end{0};
+  bool whole = false;  ///< With its indexes.
+  std::vector<std::shared_ptr<AppendFile>> files;
+};
+
+/// The part of a log's sync that takes its time: it runs on any thread, while the log goes on.
+/// PartitionLog::BeginSync makes it of what is written by then, FinishSync takes its outcome.
+struct LogSync {
+  FileSystem* files = nullptr;  ///< Outlives it.
+  std::string directory;        ///< Its names are to be synced too; empty: they are durable.
+  uint64_t names = 0;           ///< How often the names had changed.
+  std::vector<SegmentSync> segments;
+  std::shared_ptr<const int> log;  ///< Nobody else's.
+  uint64_t cuts = 0;               ///< How often it had been cut.
+
+  /// Blocks.
+  Status Run() const;
+};
+
+}  // namespace regent::storage
