@@ -276,6 +276,37 @@ Result<v1::CreateTopicResponse> Client::CreateTopic(v1::CreateTopicRequest reque
       &Stub::CreateTopic, request, Repeat::kHarmful, "the creation of topic " + request.name());
 }
 
+Result<v1::DeleteTopicResponse> Client::DeleteTopic(v1::DeleteTopicRequest request) {
+  using Stub = v1::Admin::StubInterface;
+  request.set_timeout_ms(TimeoutOfController(options_.timeout));
+  // Between two attempts, somebody may make a topic of the same name.
+  return Call<v1::DeleteTopicRequest, v1::DeleteTopicResponse>(
+      &Stub::DeleteTopic, request, Repeat::kHarmful, "the deletion of topic " + request.name());
+}
+
+Result<v1::ExtendTopicResponse> Client::ExtendTopic(v1::ExtendTopicRequest request) {
+  using Stub = v1::Admin::StubInterface;
+  request.set_timeout_ms(TimeoutOfController(options_.timeout));
+  return Call<v1::ExtendTopicRequest, v1::ExtendTopicResponse>(
+      &Stub::ExtendTopic, request, Repeat::kHarmful, "the extension of topic " + request.name());
+}
+
+Result<v1::AlterTopicConfigResponse> Client::AlterTopicConfig(v1::AlterTopicConfigRequest request) {
+  using Stub = v1::Admin::StubInterface;
+  request.set_timeout_ms(TimeoutOfController(options_.timeout));
+  return Call<v1::AlterTopicConfigRequest, v1::AlterTopicConfigResponse>(
+      &Stub::AlterTopicConfig, request, Repeat::kHarmless,
+      "the change of the config of topic " + request.name());
+}
+
+Result<v1::DescribeTopicConfigResponse> Client::DescribeTopicConfig(const std::string& topic) {
+  using Stub = v1::Admin::StubInterface;
+  v1::DescribeTopicConfigRequest request;
+  request.set_name(topic);
+  return Call<v1::DescribeTopicConfigRequest, v1::DescribeTopicConfigResponse>(
+      &Stub::DescribeTopicConfig, request, Repeat::kHarmless, "the config of topic " + topic);
+}
+
 Result<v1::ListTopicsResponse> Client::ListTopics() {
   using Stub = v1::Admin::StubInterface;
   return Call<v1::ListTopicsRequest, v1::ListTopicsResponse>(&Stub::ListTopics, {},

@@ -38,6 +38,10 @@ class Client {
   Result<v1::GetClusterStatusResponse> GetClusterStatus();
   Result<v1::ListBrokersResponse> ListBrokers();
   Result<v1::CreateTopicResponse> CreateTopic(v1::CreateTopicRequest request);
+  Result<v1::DeleteTopicResponse> DeleteTopic(v1::DeleteTopicRequest request);
+  Result<v1::ExtendTopicResponse> ExtendTopic(v1::ExtendTopicRequest request);
+  Result<v1::AlterTopicConfigResponse> AlterTopicConfig(v1::AlterTopicConfigRequest request);
+  Result<v1::DescribeTopicConfigResponse> DescribeTopicConfig(const std::string& topic);
   Result<v1::ListTopicsResponse> ListTopics();
   Result<v1::DescribeTopicsResponse> DescribeTopics(const v1::DescribeTopicsRequest& request);
   Result<v1::ElectLeadersResponse> ElectLeaders(v1::ElectLeadersRequest request);

@@ -23,6 +23,22 @@ struct CreateTopicOptions {
   std::optional<int32_t> replication_factor;
   std::vector<std::vector<int32_t>> assignment;  ///< Empty: the controller places the replicas.
   std::map<std::string, std::string> configs;
+  bool validate_only = false;
+};
+
+struct ExtendTopicOptions {
+  std::string name;
+  int32_t partitions = 0;  ///< In total.
+  std::vector<std::vector<int32_t>>
+      assignment;  ///< Of the new ones; empty: placed by the controller.
+  bool validate_only = false;
+};
+
+struct TopicConfigOptions {
+  std::string name;
+  std::map<std::string, std::string> set;
+  std::vector<std::string> reset;
+  bool validate_only = false;
 };
 
 struct ElectLeadersOptions {
@@ -40,6 +56,11 @@ ExitCode ControllerWatch(Client& client, const Console& console, int32_t count);
 ExitCode BrokerListing(Client& client, const Console& console);
 
 ExitCode TopicCreate(Client& client, const Console& console, const CreateTopicOptions& options);
+/// By name, or by id as Kafka prints it.
+ExitCode TopicDelete(Client& client, const Console& console, const std::string& topic, bool by_id);
+ExitCode TopicExtend(Client& client, const Console& console, const ExtendTopicOptions& options);
+/// Without changes: the settings.
+ExitCode TopicConfig(Client& client, const Console& console, const TopicConfigOptions& options);
 ExitCode TopicListing(Client& client, const Console& console, TopicFilter filter);
 ExitCode TopicDescribe(Client& client,
                        const Console& console,

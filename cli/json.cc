@@ -231,6 +231,41 @@ Json CreatedJson(const std::string& name, const v1::CreateTopicResponse& created
   return json;
 }
 
+Json DeletedJson(const v1::DeleteTopicResponse& deleted) {
+  Json json = Object("TopicDeleted", deleted.header());
+  json["name"] = deleted.name();
+  AddTopicId(deleted.topic_id(), json);
+  return json;
+}
+
+Json ExtendedJson(const Extension& extension, const v1::ExtendTopicResponse& extended) {
+  Json json = Object("TopicExtended", extended.header());
+  json["name"] = extension.name;
+  json["partitionCount"] = extension.partitions;
+  json["firstNewPartition"] = extension.partitions - extended.assignment_size();
+  json["assignment"] = Json::array();
+  for (const v1::ReplicaAssignment& replicas : extended.assignment()) {
+    json["assignment"].push_back(ListJson(replicas.brokers()));
+  }
+  return json;
+}
+
+Json TopicConfigJson(const std::string& name, const v1::DescribeTopicConfigResponse& config) {
+  Json json = Object("TopicConfig", config.header());
+  json["name"] = name;
+  json["settings"] = Json::array();
+  for (const v1::TopicSetting& setting : config.settings()) {
+    Json item;
+    item["name"] = setting.name();
+    item["value"] = setting.value();
+    item["source"] = setting.source();
+    item["defaultValue"] = setting.default_value();
+    item["documentation"] = setting.documentation();
+    json["settings"].push_back(std::move(item));
+  }
+  return json;
+}
+
 Json ElectionsJson(const v1::ElectLeadersResponse& elections) {
   Json json = Object("LeaderElections", elections.header());
   json["alreadyPreferred"] = elections.already_preferred();

@@ -7,6 +7,7 @@
 #include "regent/v1/admin.pb.h"
 
 #include "cli/exit_code.h"
+#include "cli/render.h"
 #include "common/base/result.h"
 
 namespace regent::cli {
@@ -27,6 +28,9 @@ Json TopicsJson(const v1::ListTopicsResponse& topics);
 Json DescriptionJson(const v1::DescribeTopicsResponse& topics);
 Json PartitionJson(const v1::DescribeTopicsResponse& topics);
 Json CreatedJson(const std::string& name, const v1::CreateTopicResponse& created);
+Json DeletedJson(const v1::DeleteTopicResponse& deleted);
+Json ExtendedJson(const Extension& extension, const v1::ExtendTopicResponse& extended);
+Json TopicConfigJson(const std::string& name, const v1::DescribeTopicConfigResponse& config);
 Json ElectionsJson(const v1::ElectLeadersResponse& elections);
 
 /// Returns the object as text; what is not UTF-8 is replaced, never an exception.

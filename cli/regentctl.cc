@@ -53,6 +53,9 @@ class CommandTree {
   void AddBroker();
   void AddTopic();
   void AddTopicCreate(CLI::App& topic);
+  void AddTopicDelete(CLI::App& topic);
+  void AddTopicExtend(CLI::App& topic);
+  void AddTopicConfig(CLI::App& topic);
   void AddPartition();
   void AddLeader();
   CLI::App& AddNoun(const char* name, const char* description);
@@ -197,11 +200,99 @@ void CommandTree::AddTopicCreate(CLI::App& topic) {
       .add_option("--config", flags->configs,
                   "key=value, may be repeated, e.g. min.insync.replicas=2")
       ->allow_extra_args(false);
+  create.add_flag("--validate-only", flags->topic.validate_only,
+                  "Check and place everything, write nothing");
+}
+
+void CommandTree::AddTopicDelete(CLI::App& topic) {
+  struct Flags {
+    std::string name;
+    std::string id;
+  };
+  const auto flags = std::make_shared<Flags>();
+  CLI::App& remove = AddVerb(
+      topic, "delete", "Deletes a topic with all its records", [flags]() -> Result<Command> {
+        if (flags->name.empty() == flags->id.empty()) {
+          return Usage("topic delete needs a name or --id");
+        }
+        return Command([flags](Client& client, const Console& console) {
+          return TopicDelete(client, console, flags->name + flags->id, !flags->id.empty());
+        });
+      });
+  remove.add_option("name", flags->name, "Name of the topic");
+  remove.add_option("--id", flags->id, "Id of the topic, instead of its name");
+}
+
+void CommandTree::AddTopicExtend(CLI::App& topic) {
+  struct Flags {
+    ExtendTopicOptions topic;
+    std::string assignment;
+  };
+  const auto flags = std::make_shared<Flags>();
+  CLI::App& extend =
+      AddVerb(topic, "extend", "Adds partitions to a topic", [flags]() -> Result<Command> {
+        ExtendTopicOptions options = flags->topic;
+        if (!flags->assignment.empty()) {
+          Result<std::vector<std::vector<int32_t>>> assignment = ParseAssignment(flags->assignment);
+          if (!assignment.ok()) {
+            return assignment.error();
+          }
+          options.assignment = *std::move(assignment);
+        }
+        return Command([options](Client& client, const Console& console) {
+          return TopicExtend(client, console, options);
+        });
+      });
+  extend.add_option("name", flags->topic.name, "Name of the topic")->required();
+  extend
+      .add_option("--partitions", flags->topic.partitions,
+                  "How many it is to have in total, more than it has")
+      ->required()
+      ->check(CLI::PositiveNumber);
+  extend.add_option("--replica-assignment", flags->assignment,
+                    "Brokers of the new partitions by hand, preferred leader first: 1:0:2,2:1:0");
+  extend.add_flag("--validate-only", flags->topic.validate_only,
+                  "Check and place everything, write nothing");
+}
+
+void CommandTree::AddTopicConfig(CLI::App& topic) {
+  struct Flags {
+    TopicConfigOptions config;
+    std::vector<std::string> set;
+  };
+  const auto flags = std::make_shared<Flags>();
+  CLI::App& config =
+      AddVerb(topic, "config", "Shows the settings of a topic, or changes them",
+              [flags]() -> Result<Command> {
+                TopicConfigOptions options = flags->config;
+                Result<std::map<std::string, std::string>> set = ParseConfigs(flags->set);
+                if (!set.ok()) {
+                  return set.error();
+                }
+                options.set = *std::move(set);
+                if (options.validate_only && options.set.empty() && options.reset.empty()) {
+                  return Usage("topic config --validate-only needs --set or --reset");
+                }
+                return Command([options](Client& client, const Console& console) {
+                  return TopicConfig(client, console, options);
+                });
+              });
+  config.add_option("name", flags->config.name, "Name of the topic")->required();
+  config.add_option("--set", flags->set, "key=value, may be repeated, e.g. retention.ms=3600000")
+      ->allow_extra_args(false);
+  config
+      .add_option("--reset", flags->config.reset, "Key to give back its default, may be repeated")
+      ->allow_extra_args(false);
+  config.add_flag("--validate-only", flags->config.validate_only,
+                  "Check everything, write nothing");
 }
 
 void CommandTree::AddTopic() {
   CLI::App& topic = AddNoun("topic", "Topics and their partitions");
   AddTopicCreate(topic);
+  AddTopicDelete(topic);
+  AddTopicExtend(topic);
+  AddTopicConfig(topic);
 
   const auto list_filter = std::make_shared<FilterFlags>();
   list_filter->AddTo(AddVerb(topic, "list", "Topics, a line each", [list_filter] {

@@ -298,6 +298,32 @@ std::string RenderCreated(const std::string& name,
   return table.Print(style.headers);
 }
 
+std::string RenderDeleted(const v1::DeleteTopicResponse& deleted, const TableStyle& style) {
+  Table table({"TOPIC", "TOPIC-ID"});
+  table.Add({deleted.name(), TopicIdText(deleted.topic_id())});
+  return table.Print(style.headers);
+}
+
+std::string RenderExtended(const Extension& extension,
+                           const v1::ExtendTopicResponse& extended,
+                           const TableStyle& style) {
+  Table table({"TOPIC", "PARTITION", "REPLICAS"});
+  const int first = extension.partitions - extended.assignment_size();
+  for (int i = 0; i < extended.assignment_size(); ++i) {
+    table.Add({extension.name, std::to_string(first + i), Join(extended.assignment(i).brokers())});
+  }
+  return table.Print(style.headers);
+}
+
+std::string RenderTopicConfig(const v1::DescribeTopicConfigResponse& config,
+                              const TableStyle& style) {
+  Table table({"NAME", "VALUE", "SOURCE"});
+  for (const v1::TopicSetting& setting : config.settings()) {
+    table.Add({setting.name(), setting.value(), setting.source()});
+  }
+  return table.Print(style.headers);
+}
+
 std::string RenderElections(const v1::ElectLeadersResponse& elections, const TableStyle& style) {
   Table table({"TOPIC", "PARTITION", "OUTCOME", "OLD-LEADER", "NEW-LEADER", "MESSAGE"});
   for (const v1::ElectResult& result : elections.results()) {

@@ -40,6 +40,17 @@ std::string RenderPartition(const v1::TopicDescription& topic, const TableStyle&
 std::string RenderCreated(const std::string& name,
                           const v1::CreateTopicResponse& created,
                           const TableStyle& style);
+std::string RenderDeleted(const v1::DeleteTopicResponse& deleted, const TableStyle& style);
+/// What was asked for: the answer holds the new partitions alone.
+struct Extension {
+  std::string name;
+  int32_t partitions = 0;  ///< In total.
+};
+std::string RenderExtended(const Extension& extension,
+                           const v1::ExtendTopicResponse& extended,
+                           const TableStyle& style);
+std::string RenderTopicConfig(const v1::DescribeTopicConfigResponse& config,
+                              const TableStyle& style);
 std::string RenderElections(const v1::ElectLeadersResponse& elections, const TableStyle& style);
 
 /// Returns "ELECTED", "ALREADY_PREFERRED", …

@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "cli/commands.h"
+#include "common/base/uuid.h"
 
 namespace regent::cli {
 namespace {
@@ -49,6 +50,7 @@ ExitCode TopicCreate(Client& client, const Console& console, const CreateTopicOp
     request.add_assignment()->mutable_brokers()->Add(replicas.begin(), replicas.end());
   }
   request.mutable_configs()->insert(options.configs.begin(), options.configs.end());
+  request.set_validate_only(options.validate_only);
   const Result<v1::CreateTopicResponse> created = client.CreateTopic(std::move(request));
   if (!created.ok()) {
     return console.Fail(created.error());
@@ -57,6 +59,87 @@ ExitCode TopicCreate(Client& client, const Console& console, const CreateTopicOp
     console.PrintJson(CreatedJson(options.name, *created));
   } else {
     console.Print(RenderCreated(options.name, *created, console.style()));
+  }
+  if (options.validate_only) {
+    console.Talk("topic '" + options.name + "' could be created so; nothing was written");
+  }
+  return ExitCode::kOk;
+}
+
+ExitCode TopicDelete(Client& client, const Console& console, const std::string& topic, bool by_id) {
+  v1::DeleteTopicRequest request;
+  if (by_id) {
+    const std::optional<Uuid> id = Uuid::Parse(topic);
+    if (!id) {
+      return console.Fail(
+          Error{ErrorCode::kInvalidArgument,
+                "'" + topic + "' is no topic id; `regentctl topic list` shows them"});
+    }
+    request.set_topic_id(id->ToBytes());
+  } else {
+    request.set_name(topic);
+  }
+  const Result<v1::DeleteTopicResponse> deleted = client.DeleteTopic(std::move(request));
+  if (!deleted.ok()) {
+    return console.Fail(deleted.error());
+  }
+  if (console.json()) {
+    console.PrintJson(DeletedJson(*deleted));
+  } else {
+    console.Print(RenderDeleted(*deleted, console.style()));
+  }
+  return ExitCode::kOk;
+}
+
+ExitCode TopicExtend(Client& client, const Console& console, const ExtendTopicOptions& options) {
+  v1::ExtendTopicRequest request;
+  request.set_name(options.name);
+  request.set_partitions(options.partitions);
+  for (const std::vector<int32_t>& replicas : options.assignment) {
+    request.add_assignment()->mutable_brokers()->Add(replicas.begin(), replicas.end());
+  }
+  request.set_validate_only(options.validate_only);
+  const Result<v1::ExtendTopicResponse> extended = client.ExtendTopic(std::move(request));
+  if (!extended.ok()) {
+    return console.Fail(extended.error());
+  }
+  const Extension extension{.name = options.name, .partitions = options.partitions};
+  if (console.json()) {
+    console.PrintJson(ExtendedJson(extension, *extended));
+  } else {
+    console.Print(RenderExtended(extension, *extended, console.style()));
+  }
+  if (options.validate_only) {
+    console.Talk("topic '" + options.name + "' could be extended so; nothing was written");
+  }
+  return ExitCode::kOk;
+}
+
+ExitCode TopicConfig(Client& client, const Console& console, const TopicConfigOptions& options) {
+  if (!options.set.empty() || !options.reset.empty()) {
+    v1::AlterTopicConfigRequest request;
+    request.set_name(options.name);
+    request.mutable_set()->insert(options.set.begin(), options.set.end());
+    request.mutable_reset()->Add(options.reset.begin(), options.reset.end());
+    request.set_validate_only(options.validate_only);
+    const Result<v1::AlterTopicConfigResponse> altered =
+        client.AlterTopicConfig(std::move(request));
+    if (!altered.ok()) {
+      return console.Fail(altered.error());
+    }
+    if (options.validate_only) {
+      console.Talk("the config of topic '" + options.name +
+                   "' could be changed so; nothing was written");
+    }
+  }
+  const Result<v1::DescribeTopicConfigResponse> config = client.DescribeTopicConfig(options.name);
+  if (!config.ok()) {
+    return console.Fail(config.error());
+  }
+  if (console.json()) {
+    console.PrintJson(TopicConfigJson(options.name, *config));
+  } else {
+    console.Print(RenderTopicConfig(*config, console.style()));
   }
   return ExitCode::kOk;
 }

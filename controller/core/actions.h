@@ -63,7 +63,7 @@ struct OfficeLeft {};
 // --- The term's store ---
 
 /// Read everything: ClusterLoaded follows. Arms the term's watches, which then lead to BrokersRead,
-/// TopicsListed and PreferredElectionFound.
+/// TopicsListed, PreferredElectionFound, DeletionsRequested and ConfigChangesFound.
 struct LoadCluster {
   ControllerEpoch term{0};
 };
@@ -75,10 +75,17 @@ struct ReadBrokers {
 struct ReadPreferredElection {
   ControllerEpoch term{0};
 };
-/// Read topics with their states behind a sync: TopicsRead follows.
+/// Read topics behind a sync: TopicsRead follows.
 struct ReadTopics {
   ReadId id;
   std::vector<std::string> names;
+  TopicDepth depth = TopicDepth::kAll;
+};
+/// Read what stands of a topic under deletion behind a sync: TopicTreeFound follows.
+struct ReadTopicTree {
+  ReadId id;
+  std::string topic;
+  TopicId deletion;
 };
 /// Read states behind a sync: PartitionsRead follows.
 struct ReadPartitions {
@@ -136,6 +143,18 @@ struct AnswerElectLeaders {
   RequestId request;
   ElectLeadersResult result;
 };
+struct AnswerDeleteTopic {
+  RequestId request;
+  DeleteTopicResult result;
+};
+struct AnswerExtendTopic {
+  RequestId request;
+  ExtendTopicResult result;
+};
+struct AnswerAlterTopicConfig {
+  RequestId request;
+  AlterTopicConfigResult result;
+};
 
 using Action = std::variant<ReadRoot,
                             PrepareRoot,
@@ -150,6 +169,7 @@ using Action = std::variant<ReadRoot,
                             ReadBrokers,
                             ReadPreferredElection,
                             ReadTopics,
+                            ReadTopicTree,
                             ReadPartitions,
                             Write,
                             OpenChannel,
@@ -160,7 +180,10 @@ using Action = std::variant<ReadRoot,
                             AnswerAlterPartition,
                             AnswerControlledShutdown,
                             AnswerCreateTopic,
-                            AnswerElectLeaders>;
+                            AnswerElectLeaders,
+                            AnswerDeleteTopic,
+                            AnswerExtendTopic,
+                            AnswerAlterTopicConfig>;
 using Actions = std::vector<Action>;
 
 }  // namespace regent::controller

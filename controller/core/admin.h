@@ -26,12 +26,64 @@ struct CreateTopicSpec {
   TopicId new_id;               ///< Drawn by the shell: the core draws nothing.
   uint64_t placement_seed = 0;  ///< Likewise: where automatic placement begins.
   Duration timeout{0};          ///< For the answer; the creation goes on. 0: the default of 30 s.
+  bool validate_only = false;   ///< Everything is checked and planned, nothing is written.
 };
 
 struct CreateTopicResult {
   std::optional<Error> error;
-  TopicId id;
+  TopicId id;  ///< Zero if nothing was written.
   std::vector<BrokerList> assignment;
+};
+
+struct DeleteTopicSpec {
+  std::string name;  ///< Or by `id`; then this is empty.
+  std::optional<TopicId> id;
+  TopicId new_id;       ///< Drawn by the shell: for a topic that has none.
+  Duration timeout{0};  ///< For the answer; the deletion goes on. 0: the default of 30 s.
+};
+
+struct DeleteTopicResult {
+  std::optional<Error> error;
+  std::string name;
+  TopicId id;
+};
+
+struct ExtendTopicSpec {
+  std::string name;
+  int32_t partitions = 0;              ///< In total.
+  std::vector<BrokerList> assignment;  ///< Of the new ones; empty: placed automatically.
+  uint64_t placement_seed = 0;         ///< Drawn by the shell.
+  bool validate_only = false;
+  Duration timeout{0};  ///< For the answer; the extension goes on. 0: the default of 30 s.
+};
+
+struct ExtendTopicResult {
+  std::optional<Error> error;
+  std::vector<BrokerList> assignment;  ///< Of the new ones.
+};
+
+struct AlterTopicConfigSpec {
+  std::string name;
+  std::map<std::string, std::string> set;
+  std::vector<std::string> reset;  ///< Back to their defaults.
+  bool replace = false;            ///< Overrides that are not named go too.
+  bool validate_only = false;
+  Duration timeout{0};  ///< For the answer. 0: the default of 30 s.
+};
+
+struct AlterTopicConfigResult {
+  std::optional<Error> error;
+};
+
+/// A setting of a topic, for people.
+struct TopicSetting {
+  std::string name;
+  std::string value;  ///< In force.
+  enum class Source { kTopic, kDefault } source = Source::kDefault;
+  std::string default_value;
+  std::string documentation;
+
+  friend bool operator==(const TopicSetting&, const TopicSetting&) = default;
 };
 
 struct NamedPartition {

@@ -42,7 +42,8 @@ void Announcer::Register(BrokerId broker, BrokerEpoch epoch, Endpoint endpoint) 
   Agent agent;
   agent.epoch = epoch;
   agent.full_number = term_.NextFullState();
-  agent.full_ends = PartsOf(term_.cluster.broker(broker).hosted);
+  agent.full_hosted = term_.cluster.broker(broker).hosted;
+  agent.full_ends = PartsOf(agent.full_hosted);
   agents_[broker] = std::move(agent);
   ready_.insert(broker);
   term_.Emit(OpenChannel{.broker = broker, .endpoint = std::move(endpoint)});
@@ -86,6 +87,24 @@ void Announcer::MarkStop(BrokerId broker, PartitionRef ref) {
   ready_.insert(broker);
 }
 
+void Announcer::MarkDelete(BrokerId broker, PartitionRef ref) {
+  if (!deletions_[broker].insert(ref).second) {
+    return;
+  }
+  ++doomed_[{broker, term_.cluster.topic(ref.topic).identity->name}];
+  if (const auto found = agents_.find(broker); found != agents_.end()) {
+    found->second.dirty.erase(ref);
+    found->second.stop.erase(ref);
+    found->second.parked.erase(ref);
+    ready_.insert(broker);
+  }
+}
+
+bool Announcer::IsBlocked(BrokerId broker, PartitionRef ref) const {
+  return !doomed_.empty() &&
+         doomed_.contains({broker, term_.cluster.topic(ref.topic).identity->name});
+}
+
 void Announcer::Publish(PartitionRef ref) {
   log_.Publish(ref);
   all_ready_ = true;
@@ -101,9 +120,16 @@ void Announcer::PublishGone(uint32_t topic) {
   all_ready_ = true;
 }
 
-bool Announcer::Wants(const Agent& agent) const {
-  const bool control =
-      !agent.control && (!agent.full_done() || !agent.dirty.empty() || !agent.stop.empty());
+bool Announcer::OwesDeletions(BrokerId id, const Agent& agent) const {
+  const auto owed = deletions_.find(id);
+  return owed != deletions_.end() &&
+         std::ranges::any_of(owed->second,
+                             [&](PartitionRef ref) { return !agent.parked.contains(ref); });
+}
+
+bool Announcer::Wants(BrokerId id, const Agent& agent) const {
+  const bool control = !agent.control && (!agent.full_done() || !agent.dirty.empty() ||
+                                          !agent.stop.empty() || OwesDeletions(id, agent));
   const bool metadata =
       !agent.metadata && (!agent.has_snapshot || agent.cursor < log_.end() ||
                           agent.brokers != log_.brokers() || agent.snapshot != nullptr);
@@ -123,7 +149,7 @@ void Announcer::Pump() {
     Agent& agent = agents_.at(*it);
     PumpControl(*it, agent);
     PumpMetadata(*it, agent);
-    it = Wants(agent) ? std::next(it) : ready_.erase(it);
+    it = Wants(*it, agent) ? std::next(it) : ready_.erase(it);
   }
   if (log_.WorthTrimming()) {
     uint64_t least_cursor = log_.end();
@@ -142,10 +168,12 @@ void Announcer::PumpControl(BrokerId id, Agent& agent) {
   }
   if (!agent.full_done()) {
     SendFullPart(id, agent);
-  } else if (!agent.dirty.empty()) {
-    SendIncrement(id, agent);
+  } else if (SendIncrement(id, agent)) {
+    return;
   } else if (!agent.stop.empty()) {
     SendStop(id, agent);
+  } else {
+    SendDeletions(id, agent);
   }
 }
 
@@ -157,7 +185,7 @@ void Announcer::SendFullPart(BrokerId id, Agent& agent) {
                                .incomplete = !term_.cluster.problems().empty()};
   ControlCall call;
   call.full = true;
-  const auto& hosted = term_.cluster.broker(id).hosted;
+  const auto& hosted = agent.full_hosted;
   const size_t end = agent.full_ends[agent.full_part];
   for (size_t i = agent.full_begin(agent.full_part); i < end; ++i) {
     Include(request, call, hosted[i]);
@@ -166,18 +194,27 @@ void Announcer::SendFullPart(BrokerId id, Agent& agent) {
   SendRoles(id, agent, std::move(request), std::move(call));
 }
 
-void Announcer::SendIncrement(BrokerId id, Agent& agent) {
+bool Announcer::SendIncrement(BrokerId id, Agent& agent) {
   LeaderAndIsrRequest request;
   ControlCall call;
   PartFiller filler = FillerForRoles();
   auto it = agent.dirty.begin();
-  while (it != agent.dirty.end() && filler.Take(*it)) {
+  while (it != agent.dirty.end()) {
+    if (IsBlocked(id, *it)) {
+      ++it;
+      continue;
+    }
+    if (!filler.Take(*it)) {
+      break;
+    }
     Include(request, call, *it);
     it = agent.dirty.erase(it);
   }
-  if (!call.sent.empty()) {
-    SendRoles(id, agent, std::move(request), std::move(call));
+  if (call.sent.empty()) {
+    return false;
   }
+  SendRoles(id, agent, std::move(request), std::move(call));
+  return true;
 }
 
 void Announcer::Include(LeaderAndIsrRequest& request, ControlCall& call, PartitionRef ref) const {
@@ -220,23 +257,65 @@ void Announcer::SendRoles(BrokerId id,
   agent.control = std::move(call);
 }
 
+size_t Announcer::StopsPerRequest() const {
+  // Each entry bears its topic's name: so few of them are below the limit in bytes, too.
+  return std::min(limits_.partitions, limits_.bytes / kStopBytesMax);
+}
+
 void Announcer::SendStop(BrokerId id, Agent& agent) {
-  auto request = std::make_shared<StopReplicaRequest>();
+  StopReplicaRequest request;
   ControlCall call;
   call.stop = true;
-  // Each entry bears its topic's name: so few of them are below the limit in bytes, too.
-  const size_t most = std::min(limits_.partitions, limits_.bytes / kStopBytesMax);
   auto it = agent.stop.begin();
-  while (it != agent.stop.end() && call.sent.size() < most) {
+  while (it != agent.stop.end() && call.sent.size() < StopsPerRequest()) {
     const LeaderEpoch epoch = term_.cluster.at(*it).state.leader_epoch;
-    request->partitions.push_back(
+    request.partitions.push_back(
         {.partition = term_.cluster.Name(*it), .leader_epoch = epoch, .delete_files = false});
     call.sent.push_back({.partition = *it, .leader_epoch = epoch});
     it = agent.stop.erase(it);
   }
-  request->header = Header(id, agent);
+  SendStops(id, agent, std::move(request), std::move(call));
+}
+
+bool Announcer::SendDeletions(BrokerId id, Agent& agent) {
+  const auto owed = deletions_.find(id);
+  if (owed == deletions_.end()) {
+    return false;
+  }
+  StopReplicaRequest request;
+  ControlCall call;
+  call.stop = true;
+  call.deletes = true;
+  for (const PartitionRef ref : owed->second) {
+    if (agent.parked.contains(ref)) {
+      continue;
+    }
+    if (call.sent.size() == StopsPerRequest()) {
+      break;
+    }
+    // No epoch of that topic id comes after it.
+    request.partitions.push_back({.partition = term_.cluster.Name(ref),
+                                  .leader_epoch = kLeaderEpochMax,
+                                  .delete_files = true});
+    call.sent.push_back({.partition = ref, .leader_epoch = kLeaderEpochMax});
+  }
+  if (call.sent.empty()) {
+    return false;
+  }
+  SendStops(id, agent, std::move(request), std::move(call));
+  return true;
+}
+
+void Announcer::SendStops(BrokerId id,
+                          Agent& agent,
+                          StopReplicaRequest request,
+                          ControlCall call) {
+  request.header = Header(id, agent);
   call.call = term_.NextCall();
-  term_.Emit(SendStopReplica{.broker = id, .call = call.call, .request = std::move(request)});
+  term_.Emit(
+      SendStopReplica{.broker = id,
+                      .call = call.call,
+                      .request = std::make_shared<const StopReplicaRequest>(std::move(request))});
   agent.control = std::move(call);
 }
 
@@ -330,8 +409,63 @@ void Announcer::TakeControl(Agent& agent, const Result<ControlResponse>& respons
   agent.control_backoff = {};
   if (call.full) {
     ++agent.full_part;
+    if (agent.full_done()) {
+      agent.full_hosted = {};
+    }
   }
-  TakeRoles(agent, call, *response, digest);
+  if (call.deletes) {
+    TakeDeletions(agent, call, *response, digest);
+  } else {
+    TakeRoles(agent, call, *response, digest);
+  }
+}
+
+void Announcer::TakeDeletions(Agent& agent,
+                              const ControlCall& call,
+                              const ControlResponse& response,
+                              Digest& digest) {
+  std::map<std::pair<TopicId, int32_t>, const PartitionAnswerEntry*> listed;
+  for (const PartitionAnswerEntry& entry : response.partitions) {
+    listed[{entry.topic, entry.index}] = &entry;
+  }
+  for (const Sent& sent : call.sent) {
+    const TopicPartition name = term_.cluster.Name(sent.partition);
+    const auto entry = listed.find({name.topic->id, name.index});
+    const bool told = entry != listed.end();
+    if (told ? Settles(entry->second->answer) : response.settled_omitted) {
+      DeletionDone(digest.broker, agent, sent.partition);
+      digest.deleted.push_back(sent.partition);
+    } else if (told) {
+      agent.parked[sent.partition] = {.until = term_.now() + term_.options().problem_retry,
+                                      .stop = true};
+      digest.undeleted.push_back({.partition = sent.partition,
+                                  .sent_leader_epoch = sent.leader_epoch,
+                                  .entry = *entry->second});
+    }
+  }
+}
+
+void Announcer::DeletionDone(BrokerId broker, Agent& agent, PartitionRef ref) {
+  const auto owed = deletions_.find(broker);
+  owed->second.erase(ref);
+  if (owed->second.empty()) {
+    deletions_.erase(owed);
+  }
+  const std::string& name = term_.cluster.topic(ref.topic).identity->name;
+  const auto doomed = doomed_.find({broker, name});
+  if (--doomed->second > 0) {
+    return;
+  }
+  doomed_.erase(doomed);
+  // A newer topic of the name has been refused its directories until now.
+  std::erase_if(agent.parked, [&](const auto& entry) {
+    const Topic& topic = term_.cluster.topic(entry.first.topic);
+    const bool freed = !topic.gone && topic.identity->name == name;
+    if (freed) {
+      Again(agent, entry.first, entry.second.stop);
+    }
+    return freed;
+  });
 }
 
 void Announcer::TakeRoles(Agent& agent,
@@ -366,7 +500,10 @@ void Announcer::TakeRoles(Agent& agent,
   }
 }
 
-void Announcer::Again(Agent& agent, PartitionRef ref, bool stop) {
+void Announcer::Again(Agent& agent, PartitionRef ref, bool stop) const {
+  if (term_.cluster.topic(ref.topic).deleted) {
+    return;  // What is to be deleted stands elsewhere.
+  }
   // What was decided since goes before what is only repeated.
   if (stop && !agent.dirty.contains(ref)) {
     agent.stop.insert(ref);
@@ -425,7 +562,7 @@ void Announcer::Tick() {
       }
       return due;
     });
-    if (Wants(agent)) {
+    if (Wants(id, agent)) {
       ready_.insert(id);
     }
   }
@@ -438,7 +575,10 @@ int64_t Announcer::Unacknowledged(BrokerId broker) const {
   }
   const Agent& agent = found->second;
   size_t count = agent.dirty.size() + agent.stop.size() + agent.parked.size();
-  if (agent.control) {
+  if (const auto owed = deletions_.find(broker); owed != deletions_.end()) {
+    count += owed->second.size();
+  }
+  if (agent.control && !agent.control->deletes) {
     count += agent.control->sent.size();
   }
   if (!agent.full_done()) {
@@ -469,7 +609,7 @@ bool Announcer::HasHeard(BrokerId broker, PartitionRef ref) const {
 bool Announcer::Quiet() const {
   return std::ranges::all_of(agents_, [this](const auto& entry) {
     const Agent& agent = entry.second;
-    return !Wants(agent) && !agent.control && !agent.metadata && agent.parked.empty();
+    return !Wants(entry.first, agent) && !agent.control && !agent.metadata && agent.parked.empty();
   });
 }
 

@@ -5,6 +5,8 @@
 #include <memory>
 #include <optional>
 #include <set>
+#include <string>
+#include <utility>
 #include <vector>
 
 #include "controller/core/metadata_log.h"
@@ -39,6 +41,9 @@ class Announcer {
       PartitionAnswerEntry entry;
     };
     std::vector<Refusal> refusals;
+    /// Replicas of deleted topics: those that are gone for good, and those that will not go yet.
+    std::vector<PartitionRef> deleted;
+    std::vector<Refusal> undeleted;
   };
 
   explicit Announcer(Term& term)
@@ -55,6 +60,8 @@ class Announcer {
   /// The agent, which is about to leave, is to stop its replica (without deleting it). From now on
   /// it gets no role for what it does not lead.
   void MarkStop(BrokerId broker, PartitionRef ref);
+  /// The broker is to delete its replica of a deleted topic, now or when it is there again (R9).
+  void MarkDelete(BrokerId broker, PartitionRef ref);
   /// The partition's public face has changed: clients are to know (R1 decides when).
   void Publish(PartitionRef ref);
   void PublishBrokers();
@@ -87,6 +94,7 @@ class Announcer {
     CallId call;
     std::vector<Sent> sent;
     bool stop = false;
+    bool deletes = false;
     bool full = false;
   };
   struct MetadataCall {
@@ -111,6 +119,7 @@ class Announcer {
     std::optional<ControlCall> control;
     Backoff control_backoff;
     uint64_t full_number = 0;
+    std::vector<PartitionRef> full_hosted;  ///< What it hosted when that state began.
     /// Of the full state's parts: where each ends among the hosted partitions.
     std::vector<size_t> full_ends;
     size_t full_part = 0;  ///< Next part to send.
@@ -134,8 +143,12 @@ class Announcer {
   std::vector<size_t> PartsOf(const std::vector<PartitionRef>& hosted) const;
   void PumpControl(BrokerId id, Agent& agent);
   void SendFullPart(BrokerId id, Agent& agent);
-  void SendIncrement(BrokerId id, Agent& agent);
+  /// False if there was nothing that may be said now.
+  bool SendIncrement(BrokerId id, Agent& agent);
   void SendStop(BrokerId id, Agent& agent);
+  bool SendDeletions(BrokerId id, Agent& agent);
+  void SendStops(BrokerId id, Agent& agent, StopReplicaRequest request, ControlCall call);
+  size_t StopsPerRequest() const;
   void PumpMetadata(BrokerId id, Agent& agent);
   void Include(LeaderAndIsrRequest& request, ControlCall& call, PartitionRef ref) const;
   void SendRoles(BrokerId id, Agent& agent, LeaderAndIsrRequest request, ControlCall call);
@@ -143,21 +156,33 @@ class Announcer {
   std::vector<BrokerEndpoint> EndpointsOf(const std::set<BrokerId>& brokers) const;
 
   void TakeControl(Agent& agent, const Result<ControlResponse>& response, Digest& digest);
+  void TakeDeletions(Agent& agent,
+                     const ControlCall& call,
+                     const ControlResponse& response,
+                     Digest& digest);
+  void DeletionDone(BrokerId broker, Agent& agent, PartitionRef ref);
+  /// An older topic of that name has to go first: a replica's directory bears the name.
+  bool IsBlocked(BrokerId broker, PartitionRef ref) const;
   void TakeMetadata(Agent& agent, const Result<ControlResponse>& response, Digest& digest);
   void TakeRoles(Agent& agent,
                  const ControlCall& call,
                  const ControlResponse& response,
                  Digest& digest);
   void MarkAgain(Agent& agent, const ControlCall& call);
-  static void Again(Agent& agent, PartitionRef ref, bool stop);
+  void Again(Agent& agent, PartitionRef ref, bool stop) const;
   void BackOff(Backoff& backoff);
-  bool Wants(const Agent& agent) const;
+  bool Wants(BrokerId id, const Agent& agent) const;
+  bool OwesDeletions(BrokerId id, const Agent& agent) const;
 
   Term& term_;
   const PartFiller::Limits limits_;
   MetadataLog log_;
   Revision revision_{0};
   std::map<BrokerId, Agent> agents_;
+  /// Replicas to be deleted, also of brokers that are not there.
+  std::map<BrokerId, std::set<PartitionRef>> deletions_;
+  /// How many of them, by broker and topic's name.
+  std::map<std::pair<BrokerId, std::string>, size_t> doomed_;
   std::set<BrokerId> ready_;  ///< Agents that may have something to send: no walk over all (R6).
   bool all_ready_ = false;    ///< Everybody has: something was published.
 };

@@ -480,7 +480,10 @@ void Candidate::ToTerm(Event event) {
   const bool asked = std::holds_alternative<AlterPartitionAsked>(event) ||
                      std::holds_alternative<ControlledShutdownAsked>(event) ||
                      std::holds_alternative<CreateTopicAsked>(event) ||
-                     std::holds_alternative<ElectLeadersAsked>(event);
+                     std::holds_alternative<ElectLeadersAsked>(event) ||
+                     std::holds_alternative<DeleteTopicAsked>(event) ||
+                     std::holds_alternative<ExtendTopicAsked>(event) ||
+                     std::holds_alternative<AlterTopicConfigAsked>(event);
   if (asked && (term() == nullptr || fenced_ || blind_)) {
     Refuse(event);
     return;
@@ -552,6 +555,19 @@ void Candidate::Refuse(const Event& event) {
             ElectLeadersResult result;
             result.error = error;
             out_.push_back(AnswerElectLeaders{.request = e.request, .result = std::move(result)});
+          },
+          [&](const DeleteTopicAsked& e) {
+            DeleteTopicResult result;
+            result.error = error;
+            out_.push_back(AnswerDeleteTopic{.request = e.request, .result = std::move(result)});
+          },
+          [&](const ExtendTopicAsked& e) {
+            ExtendTopicResult result;
+            result.error = error;
+            out_.push_back(AnswerExtendTopic{.request = e.request, .result = std::move(result)});
+          },
+          [&](const AlterTopicConfigAsked& e) {
+            out_.push_back(AnswerAlterTopicConfig{.request = e.request, .result = {error}});
           },
           [](const auto&) {}},
       event);

@@ -1,7 +1,9 @@
 #include "controller/core/cluster.h"
 
 #include <algorithm>
+#include <set>
 
+#include "common/model/topic_settings.h"
 #include "controller/core/invariant.h"
 #include "controller/core/topic_rules.h"
 
@@ -16,6 +18,7 @@ uint32_t Cluster::AddTopic(TopicRef identity, TopicRead read, int32_t min_insync
   topic.config.overrides = std::move(read.overrides);
   topic.config.version = read.config_version;
   topic.config.min_insync_replicas = min_insync_replicas;
+  topic.unclean = SettingsOf(topic.config.overrides).unclean_leader_election_enable;
   topic.partitions.resize(read.assignment.size());
   by_name_[topic.identity->name] = index;
   by_id_[topic.identity->id] = index;
@@ -66,15 +69,48 @@ void Cluster::SetTopicGone(uint32_t index) {
   }
   gone.gone = true;
   --counts_.topics;
+  std::set<BrokerId> hosts;
   for (Partition& p : gone.partitions) {
     Count(gone, p, -1, counts_);
     if (p.state.leader != kNoBroker) {
       --brokers_[p.state.leader].leaders;
     }
+    hosts.insert(p.replicas.begin(), p.replicas.end());
   }
+  for (const BrokerId host : hosts) {
+    std::erase_if(brokers_[host].hosted, [index](PartitionRef ref) { return ref.topic == index; });
+  }
+  out_of_sync_since_.erase(out_of_sync_since_.lower_bound({{index, 0}, kNoBroker}),
+                           out_of_sync_since_.lower_bound({{index + 1, 0}, kNoBroker}));
   by_name_.erase(gone.identity->name);
   by_collision_key_.erase({CollisionKey(gone.identity->name), gone.identity->name});
   by_id_.erase(gone.identity->id);
+}
+
+uint32_t Cluster::AddDeletedTopic(TopicRef identity, int32_t partitions) {
+  const auto index = static_cast<uint32_t>(topics_.size());
+  topics_.emplace_back();
+  Topic& topic = topics_.back();
+  topic.identity = std::move(identity);
+  topic.gone = true;
+  topic.deleted = true;
+  topic.partitions.resize(static_cast<size_t>(partitions));
+  return index;
+}
+
+void Cluster::SetConfig(uint32_t index, TopicConfig config) {
+  Topic& owner = topics_[index];
+  if (owner.gone) {
+    throw InvariantBroken({.path = {}, .reason = "a config was taken for a topic that is gone"});
+  }
+  for (const Partition& p : owner.partitions) {
+    Count(owner, p, -1, counts_);
+  }
+  owner.unclean = SettingsOf(config.overrides).unclean_leader_election_enable;
+  owner.config = std::move(config);
+  for (const Partition& p : owner.partitions) {
+    Count(owner, p, 1, counts_);
+  }
 }
 
 bool Cluster::Usable(PartitionRef ref) const {

@@ -54,11 +54,13 @@ struct Partition {
 struct Topic {
   TopicRef identity;
   TopicConfig config;
+  bool unclean = false;  ///< By its config, a replica outside the ISR may lead (R7).
   int32_t node_version = 0;
   bool has_partitions_directory = false;
   bool directory_write_out = false;  ///< The write that creates it is under way.
   bool announced = false;  ///< Has its id in ZooKeeper: states may be written and announced.
   bool gone = false;       ///< Its node has disappeared: nothing is decided any more.
+  bool deleted = false;    ///< Gone, and its replicas are to be deleted (R9).
   std::vector<Partition> partitions;
 };
 
@@ -90,6 +92,10 @@ class Cluster {
   std::optional<uint32_t> FindTopic(const std::string& name) const;
   std::optional<uint32_t> FindTopic(TopicId id) const;
   void SetTopicGone(uint32_t index);
+  /// Takes in a topic of which nothing is left but that its replicas are to be deleted.
+  uint32_t AddDeletedTopic(TopicRef identity, int32_t partitions);
+  /// Puts an acknowledged config into memory and keeps the counts.
+  void SetConfig(uint32_t index, TopicConfig config);
   const std::vector<Topic>& topics() const { return topics_; }
   Topic& topic(uint32_t index) { return topics_[index]; }
   const Topic& topic(uint32_t index) const { return topics_[index]; }
@@ -142,6 +148,14 @@ class Cluster {
   /// Items that cannot be used, by znode path or broker, and why.
   const std::map<std::string, std::string>& problems() const { return problems_; }
 
+  /// What people should know although nothing is left alone because of it: unlike a problem, it
+  /// leaves a full state complete (R9).
+  void SetRemark(const std::string& item, std::string remark) {
+    remarks_[item] = std::move(remark);
+  }
+  void ClearRemark(const std::string& item) { remarks_.erase(item); }
+  const std::map<std::string, std::string>& remarks() const { return remarks_; }
+
   const ClusterCounts& counts() const { return counts_; }
   /// Counts everything anew; tests compare it with counts().
   ClusterCounts Recount() const;
@@ -162,6 +176,7 @@ class Cluster {
   std::map<std::pair<BrokerId, PartitionRef>, ReplicaProblem> replica_problems_;
   std::map<std::pair<PartitionRef, BrokerId>, Instant> out_of_sync_since_;
   std::map<std::string, std::string> problems_;
+  std::map<std::string, std::string> remarks_;
   ClusterCounts counts_;
 };
 

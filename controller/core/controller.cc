@@ -22,7 +22,8 @@ Controller::Impl::Impl(Options options, TermIds& ids)
       writer(term, announcer, *this),
       alters(term, announcer, writer),
       elections(term, writer),
-      topics(term, announcer, writer),
+      configs(term, announcer, writer),
+      topics(term, announcer, writer, configs),
       membership(term, announcer, writer, alters) {}
 
 void Controller::Impl::Start(Instant now, Actions& out) {
@@ -37,6 +38,7 @@ void Controller::Impl::Handle(Event event, Instant now, Actions& out) {
                  [&](BrokersRead& e) { On(e); },
                  [&](TopicsListed& e) { On(e); },
                  [&](PreferredElectionFound& e) { On(e); },
+                 [&](ConfigChangesFound& e) { On(e); },
                  [&](WriteDone& e) { term.Resolve(e); },
                  [&](PartitionsRead& e) { term.Resolve(e); },
                  [&](TopicsRead& e) { term.Resolve(std::move(e)); },
@@ -45,6 +47,9 @@ void Controller::Impl::Handle(Event event, Instant now, Actions& out) {
                  [&](ControlledShutdownAsked& e) { On(e); },
                  [&](CreateTopicAsked& e) { On(e); },
                  [&](ElectLeadersAsked& e) { On(e); },
+                 [&](DeleteTopicAsked& e) { On(e); },
+                 [&](ExtendTopicAsked& e) { On(e); },
+                 [&](AlterTopicConfigAsked& e) { On(e); },
                  [&](Ticked& e) { On(e); },
                  [](auto&) {
                    throw InvariantBroken(
@@ -86,6 +91,9 @@ void Controller::Impl::On(ClusterLoaded& event) {
   if (auto early = std::exchange(early_election_, std::nullopt)) {
     elections.Take(early->election);
   }
+  if (!early_changes_.empty()) {
+    configs.Take({.term = term.epoch(), .changes = std::exchange(early_changes_, {})});
+  }
 }
 
 void Controller::Impl::Load(ClusterSnapshot snapshot) {
@@ -103,6 +111,7 @@ void Controller::Impl::Load(ClusterSnapshot snapshot) {
   for (TopicRead& topic : snapshot.topics) {
     topics.Adopt(std::move(topic));
   }
+  configs.Begin(snapshot.config_changes);
   // Agents are registered once the topics are known: their full state is then complete.
   membership.Begin(snapshot.brokers, snapshot.stopping);
   term.loaded = true;
@@ -153,6 +162,17 @@ void Controller::Impl::On(PreferredElectionFound& event) {
     return;
   }
   elections.Take(event.election);
+}
+
+void Controller::Impl::On(ConfigChangesFound& event) {
+  if (event.term != term.epoch()) {
+    return;
+  }
+  if (!term.loaded) {
+    std::ranges::move(event.changes, std::back_inserter(early_changes_));
+    return;
+  }
+  configs.Take(event);
 }
 
 // --- Agents ---
@@ -266,6 +286,19 @@ void Controller::Impl::On(const CreateTopicAsked& event) {
 void Controller::Impl::On(const ElectLeadersAsked& event) {
   elections.Take(event);
 }
+void Controller::Impl::On(const DeleteTopicAsked& event) {
+  DeleteTopicResult result;
+  result.error = Error{ErrorCode::kRefused, "not yet"};
+  term.Emit(AnswerDeleteTopic{.request = event.request, .result = std::move(result)});
+}
+void Controller::Impl::On(const ExtendTopicAsked& event) {
+  ExtendTopicResult result;
+  result.error = Error{ErrorCode::kRefused, "not yet"};
+  term.Emit(AnswerExtendTopic{.request = event.request, .result = std::move(result)});
+}
+void Controller::Impl::On(const AlterTopicConfigAsked& event) {
+  configs.Take(event);
+}
 
 void Controller::Impl::On(const Ticked& /*event*/) {
   if (load_again_at_ && *load_again_at_ <= term.now()) {
@@ -277,6 +310,7 @@ void Controller::Impl::On(const Ticked& /*event*/) {
   alters.Tick();
   announcer.Tick();
   elections.Tick();
+  configs.Tick();
   topics.Tick();
   membership.Tick();
 }
@@ -304,6 +338,7 @@ void Controller::Impl::AbandonRequests(Actions& out) {
   term.Begin(term.now(), out);
   alters.Abandon(writer.Abandon());
   elections.Abandon();
+  configs.Abandon();
   topics.Abandon();
   membership.Abandon();
 }
@@ -358,8 +393,8 @@ const TermCounters& Controller::counters() const {
   return impl_->term.counters;
 }
 size_t Controller::requests_open() const {
-  return impl_->alters.open() + impl_->elections.open() + impl_->topics.open() +
-         impl_->membership.open();
+  return impl_->alters.open() + impl_->elections.open() + impl_->configs.open() +
+         impl_->topics.open() + impl_->membership.open();
 }
 bool Controller::KnowsBroker(BrokerId broker) const {
   return impl_->term.cluster.IsLive(broker);

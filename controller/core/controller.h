@@ -115,6 +115,8 @@ class Controller {
   /// Goes on with a description until `partitions` have been looked at; true when it is complete.
   bool Describe(DescribeWalk& walk, Instant now, size_t partitions) const;
   Result<std::vector<TopicDescription>> Describe(const DescribeSpec& spec, Instant now) const;
+  /// Every setting of a topic, ordered by name; also overrides that Regent does not obey.
+  Result<std::vector<TopicSetting>> TopicSettings(const std::string& name) const;
   size_t requests_open() const;
   /// Whether the broker is still registered in this term's memory.
   bool KnowsBroker(BrokerId broker) const;

@@ -6,6 +6,7 @@
 
 #include "controller/core/alter_desk.h"
 #include "controller/core/announcer.h"
+#include "controller/core/config_desk.h"
 #include "controller/core/controller.h"
 #include "controller/core/election_desk.h"
 #include "controller/core/membership.h"
@@ -37,6 +38,7 @@ class Controller::Impl final : public PartitionListener {
   PartitionWriter writer;
   AlterDesk alters;
   ElectionDesk elections;
+  ConfigDesk configs;
   TopicDesk topics;
   Membership membership;
   std::string load_problem;
@@ -46,11 +48,15 @@ class Controller::Impl final : public PartitionListener {
   void On(BrokersRead& event);
   void On(TopicsListed& event);
   void On(PreferredElectionFound& event);
+  void On(ConfigChangesFound& event);
   void On(const ControlAnswered& event);
   void On(const AlterPartitionAsked& event);
   void On(const ControlledShutdownAsked& event);
   void On(const CreateTopicAsked& event);
   void On(const ElectLeadersAsked& event);
+  void On(const DeleteTopicAsked& event);
+  void On(const ExtendTopicAsked& event);
+  void On(const AlterTopicConfigAsked& event);
   void On(const Ticked& event);
 
   void Load(ClusterSnapshot snapshot);
@@ -62,6 +68,7 @@ class Controller::Impl final : public PartitionListener {
   std::optional<BrokersRead> early_brokers_;
   std::optional<TopicsListed> early_topics_;
   std::optional<PreferredElectionFound> early_election_;
+  std::vector<ConfigChange> early_changes_;
   std::optional<Instant> load_again_at_;
 };
 

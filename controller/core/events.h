@@ -116,6 +116,20 @@ struct PreferredElectionFound {
   ControllerEpoch term{0};
   PreferredElectionRead election;
 };
+struct TopicTreeFound {
+  ReadId id;
+  Result<TopicTreeRead> tree{TopicTreeRead{}};
+};
+/// The children of /admin/delete_topics; comes again whenever they change.
+struct DeletionsRequested {
+  ControllerEpoch term{0};
+  std::vector<std::string> names;
+};
+/// What has been added to /config/changes since the load, or since the last such event.
+struct ConfigChangesFound {
+  ControllerEpoch term{0};
+  std::vector<ConfigChange> changes;
+};
 struct WriteDone {
   WriteId id;
   WriteOutcome outcome;
@@ -148,6 +162,18 @@ struct ElectLeadersAsked {
   RequestId request;
   ElectLeadersSpec spec;
 };
+struct DeleteTopicAsked {
+  RequestId request;
+  DeleteTopicSpec spec;
+};
+struct ExtendTopicAsked {
+  RequestId request;
+  ExtendTopicSpec spec;
+};
+struct AlterTopicConfigAsked {
+  RequestId request;
+  AlterTopicConfigSpec spec;
+};
 
 /// Time has passed; comes at least every 100 ms.
 struct Ticked {};
@@ -168,12 +194,18 @@ using Event = std::variant<SessionConnected,
                            TopicsRead,
                            PartitionsRead,
                            PreferredElectionFound,
+                           TopicTreeFound,
+                           DeletionsRequested,
+                           ConfigChangesFound,
                            WriteDone,
                            ControlAnswered,
                            AlterPartitionAsked,
                            ControlledShutdownAsked,
                            CreateTopicAsked,
                            ElectLeadersAsked,
+                           DeleteTopicAsked,
+                           ExtendTopicAsked,
+                           AlterTopicConfigAsked,
                            Ticked>;
 
 }  // namespace regent::controller

@@ -2,6 +2,7 @@
 #include <limits>
 #include <utility>
 
+#include "common/model/topic_settings.h"
 #include "controller/core/controller.h"
 #include "controller/core/controller_impl.h"
 
@@ -136,6 +137,12 @@ ClusterStatus Controller::Status() const {
     }
     status.problems.push_back(item + ": " + problem);
   }
+  for (const auto& [item, remark] : cluster.remarks()) {
+    if (status.problems.size() > kProblemsShown) {
+      break;
+    }
+    status.problems.push_back(item + ": " + remark);
+  }
   return status;
 }
 
@@ -191,6 +198,42 @@ std::vector<TopicSummary> Controller::Topics() const {
   ListTopicsWalk walk;
   ListTopics(walk, std::numeric_limits<size_t>::max());
   return std::move(walk.summaries);
+}
+
+Result<std::vector<TopicSetting>> Controller::TopicSettings(const std::string& name) const {
+  const auto index = impl_->term.cluster.FindTopic(name);
+  if (!index) {
+    return Error{ErrorCode::kNotFound, "topic '" + name + "' does not exist"};
+  }
+  const TopicConfig& config = impl_->term.cluster.topic(*index).config;
+  std::map<std::string, TopicSetting> settings;
+  for (const TopicSettingSpec& spec : TopicSettingSpecs()) {
+    TopicSetting setting{.name = std::string(spec.name),
+                         .value = std::string(spec.default_value),
+                         .default_value = std::string(spec.default_value),
+                         .documentation = std::string(spec.documentation)};
+    if (setting.name == "min.insync.replicas") {
+      setting.default_value = std::to_string(impl_->term.options().default_min_insync_replicas);
+      setting.value = setting.default_value;
+    }
+    settings.emplace(setting.name, std::move(setting));
+  }
+  for (const auto& [key, value] : config.overrides) {
+    TopicSetting& setting = settings[key];
+    if (setting.name.empty()) {
+      setting.name = key;
+      setting.documentation = "Not obeyed by Regent.";
+    } else if (!CheckTopicSetting(key, value).ok()) {
+      continue;  // The default is in force.
+    }
+    setting.value = value;
+    setting.source = TopicSetting::Source::kTopic;
+  }
+  std::vector<TopicSetting> list;
+  for (auto& [key, setting] : settings) {
+    list.push_back(std::move(setting));
+  }
+  return list;
 }
 
 Result<DescribeWalk> Controller::BeginDescription(DescribeSpec spec) const {

@@ -49,7 +49,7 @@ size_t StoreBytes(const StoreOp& op) {
           },
           [](const CreatePartitionsDirectory& o) { return kOpBytes + o.topic->name.size(); },
           [](const CreateTopicNode& o) { return BytesOf(o.topic, o.assignment); },
-          [](const SetTopicId& o) { return BytesOf(o.topic, o.assignment) + o.node_extra.size(); },
+          [](const SetTopicId& o) { return BytesOf(o.topic, o.assignment) + o.node_text.size(); },
           [](const WriteTopicConfig& o) {
             size_t bytes = kOpBytes + o.topic.size() + kFieldsBytes;
             for (const auto& [key, value] : o.overrides) {
@@ -57,6 +57,15 @@ size_t StoreBytes(const StoreOp& op) {
             }
             return bytes;
           },
+          [](const DeleteConfigChange& o) { return kOpBytes + o.node.size(); },
+          [](const WriteDeletionMark& o) {
+            return kOpBytes + kFieldsBytes + o.mark.topic.size() + BytesOf(o.mark.brokers);
+          },
+          [](const RemoveDeletionMark&) { return kOpBytes; },
+          [](const DeleteTopicChild& o) { return kOpBytes + o.topic.size() + o.below.size(); },
+          [](const DeleteTopicNode& o) { return kOpBytes + o.topic.size(); },
+          [](const DeleteTopicConfig& o) { return kOpBytes + o.topic.size(); },
+          [](const DeleteDeletionRequest& o) { return kOpBytes + o.topic.size(); },
           [](const CreateStoppingMark&) { return kOpBytes + kFieldsBytes; },
           [](const DeleteStoppingMark&) { return kOpBytes; },
           [](const DeletePreferredElection&) { return kOpBytes; },

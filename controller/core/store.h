@@ -42,6 +42,18 @@ struct QuarantineEntry {
   friend bool operator==(const QuarantineEntry&, const QuarantineEntry&) = default;
 };
 
+/// A topic's deletion that has begun (R9), and what is left of it. Named by the topic's id: another
+/// topic may bear the name before it is done.
+struct DeletionMark {
+  std::string topic;
+  TopicId id;
+  int32_t partitions = 0;
+  BrokerList brokers;          ///< Have not said that their replicas are deleted.
+  bool znodes_cleared = false; ///< Nothing of the topic is left in ZooKeeper but this mark.
+
+  friend bool operator==(const DeletionMark&, const DeletionMark&) = default;
+};
+
 // --- Writes ---
 
 /// CAS of a partition's state.
@@ -66,11 +78,11 @@ struct CreateTopicNode {
   std::vector<BrokerList> assignment;
 };
 /// Gives a topic that a Kafka tool has created its id: CAS of /brokers/topics/<t>, keeping what
-/// else stands in it (`node_extra`, as read).
+/// else stands in it (`node_text`, as read).
 struct SetTopicId {
   TopicRef topic;
   std::vector<BrokerList> assignment;
-  std::string node_extra;
+  std::string node_text;
   int32_t expected = 0;
 };
 /// Writes /config/topics/<t>: creates it, or replaces it if `exists`.
@@ -78,6 +90,37 @@ struct WriteTopicConfig {
   std::string topic;
   std::map<std::string, std::string> overrides;
   bool exists = false;
+  std::optional<int32_t> expected;  ///< Of what `exists`: its version; nothing: whatever it is.
+};
+/// Removes /config/changes/<node>: everybody has had the time to hear of it.
+struct DeleteConfigChange {
+  std::string node;
+};
+/// Creates /regent/deletions/<id>, or replaces it if `exists`.
+struct WriteDeletionMark {
+  DeletionMark mark;
+  bool exists = false;
+};
+struct RemoveDeletionMark {
+  TopicId id;
+};
+/// Removes a node below /brokers/topics/<t>, whatever it is.
+struct DeleteTopicChild {
+  std::string topic;
+  std::string below;  ///< "partitions/0/state", say.
+};
+/// Removes /brokers/topics/<t> as read.
+struct DeleteTopicNode {
+  std::string topic;
+  int32_t expected = 0;
+};
+/// Removes /config/topics/<t>.
+struct DeleteTopicConfig {
+  std::string topic;
+};
+/// Removes /admin/delete_topics/<t>.
+struct DeleteDeletionRequest {
+  std::string topic;
 };
 struct CreateStoppingMark {
   StoppingMark mark;
@@ -96,6 +139,13 @@ using StoreOp = std::variant<SetPartitionState,
                              CreateTopicNode,
                              SetTopicId,
                              WriteTopicConfig,
+                             DeleteConfigChange,
+                             WriteDeletionMark,
+                             RemoveDeletionMark,
+                             DeleteTopicChild,
+                             DeleteTopicNode,
+                             DeleteTopicConfig,
+                             DeleteDeletionRequest,
                              CreateStoppingMark,
                              DeleteStoppingMark,
                              DeletePreferredElection>;
@@ -161,12 +211,40 @@ struct TopicRead {
   std::optional<TopicId> id;
   TopicId spare_id;  ///< Drawn by the shell, for a topic without an id.
   std::vector<BrokerList> assignment;
-  std::string node_extra;
+  std::string node_text;                ///< All that stands in it.
   bool has_adding_or_removing = false;  ///< A reassignment of Kafka's stands in it.
+  bool has_config = false;              ///< /config/topics/<t> is there.
+  int32_t config_node_version = 0;
   std::map<std::string, std::string> overrides;
   ConfigVersion config_version{0};
-  std::vector<PartitionStateRead> states;  ///< One per entry of `assignment`.
-  std::string problem;  ///< Not empty: the topic node (or its config) cannot be read, and why.
+  /// One per entry of `assignment`; none if only the nodes were asked for.
+  std::vector<PartitionStateRead> states;
+  std::string problem;         ///< Not empty: the topic node cannot be read, and why.
+  std::string config_problem;  ///< Not empty: its config cannot.
+};
+
+/// How much of a topic is read.
+enum class TopicDepth {
+  kAll,    ///< Its node, its config, its states.
+  kNodes,  ///< Its node and its config.
+};
+
+/// What stands of a topic that is being deleted, and of what goes with it.
+struct TopicTreeRead {
+  std::optional<DeletionMark> mark;  ///< Nothing: it is not there, or cannot be read.
+  bool exists = false;               ///< The topic's node is there.
+  int32_t node_version = 0;
+  std::optional<TopicId> id;       ///< Nothing: it has none, or cannot be read.
+  std::vector<std::string> below;  ///< Every node below it, children before parents.
+  bool has_config = false;
+  bool requested = false;  ///< /admin/delete_topics/<t> is there.
+};
+
+/// A node under /config/changes: somebody has changed a config.
+struct ConfigChange {
+  std::string node;     ///< Its name.
+  std::string topic;    ///< Whose; empty: not a topic's.
+  std::string problem;  ///< Not empty: it cannot be read, and why.
 };
 
 /// What stands at /admin/preferred_replica_election. Kafka's tool makes the node anew each time, in
@@ -187,6 +265,10 @@ struct ClusterSnapshot {
   std::vector<StoppingMark> stopping;
   std::vector<QuarantineEntry> quarantine;
   std::optional<PreferredElectionRead> preferred_election;
+  std::vector<DeletionMark> deletions;
+  std::vector<std::string> deletion_requests;  ///< Names under /admin/delete_topics.
+  /// Names under /config/changes, listed before the configs were read.
+  std::vector<std::string> config_changes;
   std::vector<std::string> problems;  ///< Items that could not be read, for people.
 };
 

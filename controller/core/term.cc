@@ -26,10 +26,16 @@ void Term::IssueRead(std::vector<TopicPartition> partitions, PartitionsContinuat
   Emit(ReadPartitions{.id = ids_.read, .partitions = std::move(partitions)});
 }
 
-void Term::IssueRead(std::vector<std::string> topics, TopicsContinuation done) {
+void Term::IssueRead(std::vector<std::string> topics, TopicDepth depth, TopicsContinuation done) {
   ids_.read = ids_.read.Next();
   topic_reads_.emplace(ids_.read, std::move(done));
-  Emit(ReadTopics{.id = ids_.read, .names = std::move(topics)});
+  Emit(ReadTopics{.id = ids_.read, .names = std::move(topics), .depth = depth});
+}
+
+void Term::IssueTreeRead(std::string topic, TopicId deletion, TreeContinuation done) {
+  ids_.read = ids_.read.Next();
+  tree_reads_.emplace(ids_.read, std::move(done));
+  Emit(ReadTopicTree{.id = ids_.read, .topic = std::move(topic), .deletion = deletion});
 }
 
 void Term::Resolve(const WriteDone& event) {
@@ -63,6 +69,16 @@ void Term::Resolve(TopicsRead event) {
   const TopicsContinuation done = std::move(found->second);
   topic_reads_.erase(found);
   done(std::move(event.topics));
+}
+
+void Term::Resolve(TopicTreeFound event) {
+  const auto found = tree_reads_.find(event.id);
+  if (found == tree_reads_.end()) {
+    return;
+  }
+  const TreeContinuation done = std::move(found->second);
+  tree_reads_.erase(found);
+  done(std::move(event.tree));
 }
 
 void Term::Tick() {
@@ -99,6 +115,14 @@ std::string StateNode(const TopicPartition& partition) {
 
 std::string TopicNode(const std::string& topic) {
   return "/brokers/topics/" + topic;
+}
+
+std::string ConfigNode(const std::string& topic) {
+  return "/config/topics/" + topic;
+}
+
+std::string DeletionNode(TopicId id) {
+  return "/regent/deletions/" + id.ToText();
 }
 
 std::string BrokerNode(BrokerId broker) {

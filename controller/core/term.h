@@ -22,6 +22,7 @@ class Term {
   using PartitionsContinuation =
       std::function<void(const Result<std::vector<PartitionStateRead>>&)>;
   using TopicsContinuation = std::function<void(Result<std::vector<TopicRead>>)>;
+  using TreeContinuation = std::function<void(Result<TopicTreeRead>)>;
 
   Term(Controller::Options options, TermIds& ids) : options_(std::move(options)), ids_(ids) {}
   Term(const Term&) = delete;
@@ -47,11 +48,17 @@ class Term {
   /// Sends a write, or keeps it until the term is no longer fenced; `done` hears its outcome.
   void IssueWrite(std::vector<StoreOp> ops, WriteContinuation done);
   void IssueRead(std::vector<TopicPartition> partitions, PartitionsContinuation done);
-  void IssueRead(std::vector<std::string> topics, TopicsContinuation done);
+  void IssueRead(std::vector<std::string> topics, TopicsContinuation done) {
+    IssueRead(std::move(topics), TopicDepth::kAll, std::move(done));
+  }
+  void IssueRead(std::vector<std::string> topics, TopicDepth depth, TopicsContinuation done);
+  /// Of a topic that is being deleted.
+  void IssueTreeRead(std::string topic, TopicId deletion, TreeContinuation done);
   /// Hands an outcome to who waits for it; one that nobody waits for is of an earlier term.
   void Resolve(const WriteDone& event);
   void Resolve(const PartitionsRead& event);
   void Resolve(TopicsRead event);
+  void Resolve(TopicTreeFound event);
   size_t writes_out() const { return writes_.size(); }
   /// Does something again after a while: no attempt follows its failure at once (R8).
   void Later(std::function<void()> what) { due_.emplace(now_ + kRetryPause, std::move(what)); }
@@ -88,6 +95,7 @@ class Term {
   std::map<WriteId, WriteContinuation> writes_;
   std::map<ReadId, PartitionsContinuation> partition_reads_;
   std::map<ReadId, TopicsContinuation> topic_reads_;
+  std::map<ReadId, TreeContinuation> tree_reads_;
   std::vector<Write> held_back_;
   std::multimap<Instant, std::function<void()>> due_;
 };
@@ -95,6 +103,8 @@ class Term {
 /// Path of a partition's state, to name it in problems and quarantine.
 std::string StateNode(const TopicPartition& partition);
 std::string TopicNode(const std::string& topic);
+std::string ConfigNode(const std::string& topic);
+std::string DeletionNode(TopicId id);
 std::string BrokerNode(BrokerId broker);
 
 }  // namespace regent::controller

@@ -91,6 +91,12 @@ void TopicDesk::Take(const CreateTopicAsked& event) {
   if (!assignment.ok()) {
     return refuse(assignment.error());
   }
+  if (spec.validate_only) {
+    CreateTopicResult result;
+    result.assignment = std::move(*assignment);
+    term_.Emit(AnswerCreateTopic{.request = event.request, .result = std::move(result)});
+    return;
+  }
   Creation creation;
   creation.request = event.request;
   creation.spec = spec;
@@ -381,8 +387,9 @@ void TopicDesk::ReadDone(const std::vector<std::string>& names,
 }
 
 std::string TopicDesk::WhyUnusable(const TopicRead& read) const {
-  if (!read.problem.empty()) {
-    return read.problem;
+  if (!read.problem.empty() || !read.config_problem.empty()) {
+    return read.problem + (read.problem.empty() || read.config_problem.empty() ? "" : "; ") +
+           read.config_problem;
   }
   if (std::string why = term_.WhyQuarantined(TopicNode(read.name), read.node_version);
       !why.empty()) {
@@ -466,7 +473,7 @@ void TopicDesk::GiveId(TopicRead read) {
       std::make_shared<const TopicIdentity>(TopicIdentity{.name = read.name, .id = read.spare_id});
   SetTopicId op{.topic = identity,
                 .assignment = read.assignment,
-                .node_extra = read.node_extra,
+                .node_text = read.node_text,
                 .expected = read.node_version};
   reading_.emplace(read.name, false);
   auto kept = std::make_shared<TopicRead>(std::move(read));
@@ -484,6 +491,7 @@ void TopicDesk::GiveId(TopicRead read) {
 
 uint32_t TopicDesk::Include(TopicRef identity, TopicRead read) {
   const std::vector<PartitionStateRead> states = std::move(read.states);
+  configs_.Remark(identity->name, read.overrides);
   const int32_t min_isr =
       MinInsyncReplicas(read.overrides, term_.options().default_min_insync_replicas);
   const uint32_t index = term_.cluster.AddTopic(std::move(identity), std::move(read), min_isr);

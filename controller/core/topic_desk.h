@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "controller/core/config_desk.h"
 #include "controller/core/partition_writer.h"
 #include "controller/core/term.h"
 
@@ -16,8 +17,8 @@ namespace regent::controller {
 /// memory, whose partitions without a state are queued.
 class TopicDesk {
  public:
-  TopicDesk(Term& term, Announcer& announcer, PartitionWriter& writer)
-      : term_(term), announcer_(announcer), writer_(writer) {}
+  TopicDesk(Term& term, Announcer& announcer, PartitionWriter& writer, ConfigDesk& configs)
+      : term_(term), announcer_(announcer), writer_(writer), configs_(configs) {}
 
   void Take(const CreateTopicAsked& event);
   /// What stands under /brokers/topics now.
@@ -69,6 +70,7 @@ class TopicDesk {
   Term& term_;
   Announcer& announcer_;
   PartitionWriter& writer_;
+  ConfigDesk& configs_;
   std::map<std::string, Creation> creations_;
   std::map<uint32_t, std::string> completing_;  ///< Topics whose creation waits for its states.
   /// Asked for, not yet answered; true: to be read again, something may have changed since.

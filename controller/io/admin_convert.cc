@@ -35,6 +35,23 @@ Result<Duration> TimeoutOf(int64_t timeout_ms) {
   return Duration(milliseconds(timeout_ms));
 }
 
+Result<std::vector<BrokerList>> AssignmentOf(
+    const google::protobuf::RepeatedPtrField<v1::ReplicaAssignment>& proto) {
+  std::vector<BrokerList> assignment;
+  for (int i = 0; i < proto.size(); ++i) {
+    BrokerList replicas;
+    for (const int32_t id : proto[i].brokers()) {
+      if (id < 0) {
+        return Invalid("assignment[" + std::to_string(i) + "] names broker " + std::to_string(id) +
+                       "; broker ids are 0 or more");
+      }
+      replicas.emplace_back(id);
+    }
+    assignment.push_back(std::move(replicas));
+  }
+  return assignment;
+}
+
 void Fill(const BrokerList& from, google::protobuf::RepeatedField<int32_t>* to) {
   for (const BrokerId id : from) {
     to->Add(id.value());
@@ -100,17 +117,11 @@ Result<CreateTopicSpec> FromProto(const v1::CreateTopicRequest& request) {
         "an assignment and partitions or replication_factor are given; give the assignment alone, "
         "or the two numbers");
   }
-  for (int i = 0; i < request.assignment_size(); ++i) {
-    BrokerList replicas;
-    for (const int32_t id : request.assignment(i).brokers()) {
-      if (id < 0) {
-        return Invalid("assignment[" + std::to_string(i) + "] names broker " + std::to_string(id) +
-                       "; broker ids are 0 or more");
-      }
-      replicas.emplace_back(id);
-    }
-    spec.assignment.push_back(std::move(replicas));
+  Result<std::vector<BrokerList>> assignment = AssignmentOf(request.assignment());
+  if (!assignment.ok()) {
+    return assignment.error();
   }
+  spec.assignment = *std::move(assignment);
   for (const auto& config : request.configs()) {
     spec.configs.emplace(config.first, config.second);
   }
@@ -119,6 +130,65 @@ Result<CreateTopicSpec> FromProto(const v1::CreateTopicRequest& request) {
     return timeout.error();
   }
   spec.timeout = *timeout;
+  spec.validate_only = request.validate_only();
+  return spec;
+}
+
+Result<DeleteTopicSpec> FromProto(const v1::DeleteTopicRequest& request) {
+  DeleteTopicSpec spec;
+  spec.name = request.name();
+  if (request.name().empty() == request.topic_id().empty()) {
+    return Invalid("give the topic's name or its topic_id, one of them");
+  }
+  if (!request.topic_id().empty()) {
+    spec.id = Uuid::FromBytes(request.topic_id());
+    if (!spec.id || spec.id->is_zero()) {
+      return Invalid("topic_id is not an id of 16 bytes");
+    }
+  }
+  const Result<Duration> timeout = TimeoutOf(request.timeout_ms());
+  if (!timeout.ok()) {
+    return timeout.error();
+  }
+  spec.timeout = *timeout;
+  return spec;
+}
+
+Result<ExtendTopicSpec> FromProto(const v1::ExtendTopicRequest& request) {
+  ExtendTopicSpec spec;
+  spec.name = request.name();
+  spec.partitions = request.partitions();
+  Result<std::vector<BrokerList>> assignment = AssignmentOf(request.assignment());
+  if (!assignment.ok()) {
+    return assignment.error();
+  }
+  spec.assignment = *std::move(assignment);
+  const Result<Duration> timeout = TimeoutOf(request.timeout_ms());
+  if (!timeout.ok()) {
+    return timeout.error();
+  }
+  spec.timeout = *timeout;
+  spec.validate_only = request.validate_only();
+  return spec;
+}
+
+Result<AlterTopicConfigSpec> FromProto(const v1::AlterTopicConfigRequest& request) {
+  AlterTopicConfigSpec spec;
+  spec.name = request.name();
+  for (const auto& config : request.set()) {
+    spec.set.emplace(config.first, config.second);
+  }
+  spec.reset.assign(request.reset().begin(), request.reset().end());
+  spec.replace = request.replace();
+  if (spec.set.empty() && spec.reset.empty() && !spec.replace) {
+    return Invalid("nothing is to be changed: give set, reset or replace");
+  }
+  const Result<Duration> timeout = TimeoutOf(request.timeout_ms());
+  if (!timeout.ok()) {
+    return timeout.error();
+  }
+  spec.timeout = *timeout;
+  spec.validate_only = request.validate_only();
   return spec;
 }
 
@@ -261,6 +331,39 @@ void Fill(const CreateTopicResult& result, v1::CreateTopicResponse* response) {
   for (const BrokerList& replicas : result.assignment) {
     Fill(replicas, response->add_assignment()->mutable_brokers());
   }
+}
+
+void Fill(const DeleteTopicResult& result, v1::DeleteTopicResponse* response) {
+  if (result.error) {
+    *response->mutable_header()->mutable_error() = wire::ToProto(*result.error);
+  }
+  response->set_name(wire::ValidUtf8(result.name));
+  if (!result.id.is_zero()) {
+    response->set_topic_id(result.id.ToBytes());
+  }
+}
+
+void Fill(const ExtendTopicResult& result, v1::ExtendTopicResponse* response) {
+  if (result.error) {
+    *response->mutable_header()->mutable_error() = wire::ToProto(*result.error);
+  }
+  for (const BrokerList& replicas : result.assignment) {
+    Fill(replicas, response->add_assignment()->mutable_brokers());
+  }
+}
+
+void Fill(const AlterTopicConfigResult& result, v1::AlterTopicConfigResponse* response) {
+  if (result.error) {
+    *response->mutable_header()->mutable_error() = wire::ToProto(*result.error);
+  }
+}
+
+void Fill(const TopicSetting& setting, v1::TopicSetting* proto) {
+  proto->set_name(wire::ValidUtf8(setting.name));
+  proto->set_value(wire::ValidUtf8(setting.value));
+  proto->set_source(setting.source == TopicSetting::Source::kTopic ? "topic" : "default");
+  proto->set_default_value(setting.default_value);
+  proto->set_documentation(setting.documentation);
 }
 
 void Fill(const ElectLeadersResult& result, v1::ElectLeadersResponse* response) {

@@ -16,6 +16,9 @@ inline constexpr Duration kAskTimeoutMin = std::chrono::seconds(1);
 inline constexpr Duration kAskTimeoutMax = std::chrono::seconds(600);
 
 Result<CreateTopicSpec> FromProto(const v1::CreateTopicRequest& request);
+Result<DeleteTopicSpec> FromProto(const v1::DeleteTopicRequest& request);
+Result<ExtendTopicSpec> FromProto(const v1::ExtendTopicRequest& request);
+Result<AlterTopicConfigSpec> FromProto(const v1::AlterTopicConfigRequest& request);
 Result<DescribeSpec> FromProto(const v1::DescribeTopicsRequest& request);
 Result<ElectLeadersSpec> FromProto(const v1::ElectLeadersRequest& request);
 
@@ -27,6 +30,10 @@ void Fill(const TopicSummary& summary, v1::TopicSummary* proto);
 /// `wall_ms` is now: moments that the core knows as "so long ago" become points in time.
 void Fill(const TopicDescription& topic, int64_t wall_ms, v1::TopicDescription* proto);
 void Fill(const CreateTopicResult& result, v1::CreateTopicResponse* response);
+void Fill(const DeleteTopicResult& result, v1::DeleteTopicResponse* response);
+void Fill(const ExtendTopicResult& result, v1::ExtendTopicResponse* response);
+void Fill(const AlterTopicConfigResult& result, v1::AlterTopicConfigResponse* response);
+void Fill(const TopicSetting& setting, v1::TopicSetting* proto);
 void Fill(const ElectLeadersResult& result, v1::ElectLeadersResponse* response);
 
 }  // namespace regent::controller

@@ -351,23 +351,81 @@ grpc::ServerUnaryReactor* AdminService::DescribeTopics(grpc::CallbackServerConte
   return reactor;
 }
 
-grpc::ServerUnaryReactor* AdminService::CreateTopic(grpc::CallbackServerContext* context,
-                                                    const v1::CreateTopicRequest* request,
-                                                    v1::CreateTopicResponse* response) {
+template <class Outcome, class Request, class Response, class Call>
+grpc::ServerUnaryReactor* AdminService::Change(grpc::CallbackServerContext* context,
+                                               const Request& request,
+                                               Response* response,
+                                               Call call) {
   grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
-  const auto answer = [this, reactor, response](const CreateTopicResult& result) {
+  const auto answer = [this, reactor, response](const Outcome& result) {
     Reply(reactor, [this, response, result] {
       Fill(result, response);
       Complete(response->mutable_header());
     });
   };
-  Result<CreateTopicSpec> spec = FromProto(*request);
+  auto spec = FromProto(request);
   if (calls_ == nullptr) {
     answer({.error = NoCandidate()});
   } else if (!spec.ok()) {
     answer({.error = spec.error()});
   } else {
-    calls_->CreateTopic(*std::move(spec), answer);
+    call(*std::move(spec), answer);
+  }
+  return reactor;
+}
+
+grpc::ServerUnaryReactor* AdminService::CreateTopic(grpc::CallbackServerContext* context,
+                                                    const v1::CreateTopicRequest* request,
+                                                    v1::CreateTopicResponse* response) {
+  return Change<CreateTopicResult>(context, *request, response, [this](auto spec, auto done) {
+    calls_->CreateTopic(std::move(spec), done);
+  });
+}
+
+grpc::ServerUnaryReactor* AdminService::DeleteTopic(grpc::CallbackServerContext* context,
+                                                    const v1::DeleteTopicRequest* request,
+                                                    v1::DeleteTopicResponse* response) {
+  return Change<DeleteTopicResult>(context, *request, response, [this](auto spec, auto done) {
+    calls_->DeleteTopic(std::move(spec), done);
+  });
+}
+
+grpc::ServerUnaryReactor* AdminService::ExtendTopic(grpc::CallbackServerContext* context,
+                                                    const v1::ExtendTopicRequest* request,
+                                                    v1::ExtendTopicResponse* response) {
+  return Change<ExtendTopicResult>(context, *request, response, [this](auto spec, auto done) {
+    calls_->ExtendTopic(std::move(spec), done);
+  });
+}
+
+grpc::ServerUnaryReactor* AdminService::AlterTopicConfig(grpc::CallbackServerContext* context,
+                                                         const v1::AlterTopicConfigRequest* request,
+                                                         v1::AlterTopicConfigResponse* response) {
+  return Change<AlterTopicConfigResult>(context, *request, response, [this](auto spec, auto done) {
+    calls_->AlterTopicConfig(std::move(spec), done);
+  });
+}
+
+grpc::ServerUnaryReactor* AdminService::DescribeTopicConfig(
+    grpc::CallbackServerContext* context,
+    const v1::DescribeTopicConfigRequest* request,
+    v1::DescribeTopicConfigResponse* response) {
+  grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
+  const auto answer = [this, reactor, response](Result<std::vector<TopicSetting>> settings) {
+    Reply(reactor, [this, response, settings = std::move(settings)] {
+      if (!settings.ok()) {
+        return Fail(settings.error(), response->mutable_header());
+      }
+      for (const TopicSetting& setting : *settings) {
+        Fill(setting, response->add_settings());
+      }
+      Complete(response->mutable_header());
+    });
+  };
+  if (calls_ == nullptr) {
+    answer(NoCandidate());
+  } else {
+    calls_->TopicSettings(request->name(), answer);
   }
   return reactor;
 }

@@ -44,6 +44,18 @@ class AdminService final : public v1::Admin::CallbackService {
   grpc::ServerUnaryReactor* CreateTopic(grpc::CallbackServerContext* context,
                                         const v1::CreateTopicRequest* request,
                                         v1::CreateTopicResponse* response) override;
+  grpc::ServerUnaryReactor* DeleteTopic(grpc::CallbackServerContext* context,
+                                        const v1::DeleteTopicRequest* request,
+                                        v1::DeleteTopicResponse* response) override;
+  grpc::ServerUnaryReactor* ExtendTopic(grpc::CallbackServerContext* context,
+                                        const v1::ExtendTopicRequest* request,
+                                        v1::ExtendTopicResponse* response) override;
+  grpc::ServerUnaryReactor* AlterTopicConfig(grpc::CallbackServerContext* context,
+                                             const v1::AlterTopicConfigRequest* request,
+                                             v1::AlterTopicConfigResponse* response) override;
+  grpc::ServerUnaryReactor* DescribeTopicConfig(grpc::CallbackServerContext* context,
+                                                const v1::DescribeTopicConfigRequest* request,
+                                                v1::DescribeTopicConfigResponse* response) override;
   grpc::ServerUnaryReactor* ListTopics(grpc::CallbackServerContext* context,
                                        const v1::ListTopicsRequest* request,
                                        v1::ListTopicsResponse* response) override;
@@ -61,6 +73,13 @@ class AdminService final : public v1::Admin::CallbackService {
 
   /// A place among those that ask for everything; null if all are taken.
   std::shared_ptr<WideQuery> TakePlace();
+  /// Hands what is asked to `call`, unless it is wrong or nobody is here to ask; the result becomes
+  /// the answer.
+  template <class Outcome, class Request, class Response, class Call>
+  grpc::ServerUnaryReactor* Change(grpc::CallbackServerContext* context,
+                                   const Request& request,
+                                   Response* response,
+                                   Call call);
   /// Runs `convert`, then ends the call; not on the caller's thread.
   void Reply(grpc::ServerUnaryReactor* reactor, std::function<void()> convert);
 

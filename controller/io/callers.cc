@@ -26,6 +26,18 @@ void Abandon(const ControllerCalls::ElectLeadersDone& done) {
   done(ElectLeadersResult{.error = Ending()});
 }
 
+void Abandon(const ControllerCalls::DeleteTopicDone& done) {
+  done(DeleteTopicResult{.error = Ending()});
+}
+
+void Abandon(const ControllerCalls::ExtendTopicDone& done) {
+  done(ExtendTopicResult{.error = Ending()});
+}
+
+void Abandon(const ControllerCalls::AlterTopicConfigDone& done) {
+  done(AlterTopicConfigResult{.error = Ending()});
+}
+
 RequestId Callers::Add(Caller caller) {
   const RequestId request{next_++};
   waiting_.emplace(request, std::move(caller));

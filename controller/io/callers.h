@@ -17,6 +17,9 @@ void Abandon(const ControllerCalls::AlterPartitionDone& done);
 void Abandon(const ControllerCalls::ControlledShutdownDone& done);
 void Abandon(const ControllerCalls::CreateTopicDone& done);
 void Abandon(const ControllerCalls::ElectLeadersDone& done);
+void Abandon(const ControllerCalls::DeleteTopicDone& done);
+void Abandon(const ControllerCalls::ExtendTopicDone& done);
+void Abandon(const ControllerCalls::AlterTopicConfigDone& done);
 
 /// Those who wait for the candidate's answer (R8): each is answered exactly once.
 class Callers {
@@ -24,7 +27,10 @@ class Callers {
   using Caller = std::variant<ControllerCalls::AlterPartitionDone,
                               ControllerCalls::ControlledShutdownDone,
                               ControllerCalls::CreateTopicDone,
-                              ControllerCalls::ElectLeadersDone>;
+                              ControllerCalls::ElectLeadersDone,
+                              ControllerCalls::DeleteTopicDone,
+                              ControllerCalls::ExtendTopicDone,
+                              ControllerCalls::AlterTopicConfigDone>;
 
   RequestId Add(Caller caller);
   template <class Done, class Reply>

@@ -339,6 +339,15 @@ void CandidateRunner::Perform(Action action) {
                  [this](const AnswerCreateTopic& a) {
                    callers_.Answer<CreateTopicDone>(a.request, a.result);
                  },
+                 [this](const AnswerDeleteTopic& a) {
+                   callers_.Answer<DeleteTopicDone>(a.request, a.result);
+                 },
+                 [this](const AnswerExtendTopic& a) {
+                   callers_.Answer<ExtendTopicDone>(a.request, a.result);
+                 },
+                 [this](const AnswerAlterTopicConfig& a) {
+                   callers_.Answer<AlterTopicConfigDone>(a.request, a.result);
+                 },
                  [this](AnswerElectLeaders&& a) {
                    callers_.Answer<ElectLeadersDone>(a.request, std::move(a.result));
                  },
@@ -435,6 +444,8 @@ void CandidateRunner::Submit(Ask ask, Done done) {
   OnLoop([this, caller, ask = std::move(ask)]() mutable {
     if constexpr (requires { ask.new_id; }) {
       ask.new_id = Uuid::Random(rng_);
+    }
+    if constexpr (requires { ask.placement_seed; }) {
       ask.placement_seed = rng_.Next();
     }
     Asked asked;
@@ -461,6 +472,18 @@ void CandidateRunner::CreateTopic(CreateTopicSpec spec, CreateTopicDone done) {
   Submit<CreateTopicAsked>(std::move(spec), std::move(done));
 }
 
+void CandidateRunner::DeleteTopic(DeleteTopicSpec spec, DeleteTopicDone done) {
+  Submit<DeleteTopicAsked>(std::move(spec), std::move(done));
+}
+
+void CandidateRunner::ExtendTopic(ExtendTopicSpec spec, ExtendTopicDone done) {
+  Submit<ExtendTopicAsked>(std::move(spec), std::move(done));
+}
+
+void CandidateRunner::AlterTopicConfig(AlterTopicConfigSpec spec, AlterTopicConfigDone done) {
+  Submit<AlterTopicConfigAsked>(std::move(spec), std::move(done));
+}
+
 void CandidateRunner::ElectLeaders(ElectLeadersSpec spec, ElectLeadersDone done) {
   Submit<ElectLeadersAsked>(std::move(spec), std::move(done));
 }
@@ -481,6 +504,12 @@ void CandidateRunner::Status(QueryDone<ClusterStatus> done) {
 void CandidateRunner::Brokers(QueryDone<std::vector<BrokerStatus>> done) {
   Query<std::vector<BrokerStatus>>(std::move(done),
                                    [](const Controller& term) { return term.Brokers(); });
+}
+
+void CandidateRunner::TopicSettings(std::string topic, QueryDone<std::vector<TopicSetting>> done) {
+  Query<std::vector<TopicSetting>>(
+      std::move(done),
+      [topic = std::move(topic)](const Controller& term) { return term.TopicSettings(topic); });
 }
 
 template <class T>

@@ -87,10 +87,14 @@ class CandidateRunner final : public ControllerCalls, private zk::SessionListene
   void AlterPartition(AlterPartitionRequest request, AlterPartitionDone done) override;
   void ControlledShutdown(ControlledShutdownRequest request, ControlledShutdownDone done) override;
   void CreateTopic(CreateTopicSpec spec, CreateTopicDone done) override;
+  void DeleteTopic(DeleteTopicSpec spec, DeleteTopicDone done) override;
+  void ExtendTopic(ExtendTopicSpec spec, ExtendTopicDone done) override;
+  void AlterTopicConfig(AlterTopicConfigSpec spec, AlterTopicConfigDone done) override;
   void ElectLeaders(ElectLeadersSpec spec, ElectLeadersDone done) override;
   void Status(QueryDone<ClusterStatus> done) override;
   void Brokers(QueryDone<std::vector<BrokerStatus>> done) override;
   void Topics(QueryDone<std::vector<TopicSummary>> done) override;
+  void TopicSettings(std::string topic, QueryDone<std::vector<TopicSetting>> done) override;
   void Describe(DescribeSpec spec, QueryDone<std::vector<TopicDescription>> done) override;
 
   // For tests and the simulation.

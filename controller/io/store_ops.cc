@@ -22,10 +22,10 @@ std::string NewTopicText(const CreateTopicNode& made) {
   return wire::EncodeTopicAssignment(node);
 }
 
-/// `node_extra` is the node's whole text (TopicReads): what else stands in it, a reassignment of
+/// `node_text` is the node's whole text (TopicReads): what else stands in it, a reassignment of
 /// Kafka's for instance, is kept.
 std::string TextWithId(const SetTopicId& set) {
-  Result<wire::TopicAssignment> node = wire::DecodeTopicAssignment(set.node_extra);
+  Result<wire::TopicAssignment> node = wire::DecodeTopicAssignment(set.node_text);
   wire::TopicAssignment next = node.ok() ? *std::move(node) : wire::TopicAssignment{};
   next.id = set.topic->id;
   next.replicas = set.assignment;
@@ -105,11 +105,18 @@ void FencedMulti::Add(size_t index, const StoreOp& op) {
                    if (write.exists) {
                      Append(zk::SetOp{.path = std::move(path),
                                       .data = std::move(data),
-                                      .expected = zk::AnyVersion{}},
+                                      .expected = write.expected
+                                                      ? zk::Expected(zk::AtVersion{*write.expected})
+                                                      : zk::Expected(zk::AnyVersion{})},
                             origin);
                    } else {
                      create(std::move(path), std::move(data));
                    }
+                 },
+                 [&](const DeleteConfigChange& gone) {
+                   Append(zk::DeleteOp{.path = zk::ConfigChangesPath() + '/' + gone.node,
+                                       .expected = zk::AnyVersion{}},
+                          origin);
                  },
                  [&](const CreateStoppingMark& made) {
                    create(zk::RegentStoppingPath(made.mark.life.ToText()),

@@ -63,6 +63,22 @@ PreferredElectionRead ElectionOf(const zk::Node& node) {
   return read;
 }
 
+ConfigChange ChangeOf(const std::string& name, const zk::Outcome<zk::Node>& node) {
+  constexpr std::string_view kTopics = "topics/";
+  ConfigChange change{.node = name};
+  if (!node.ok()) {
+    change.problem = node.Is(zk::ErrorKind::kNoNode) ? "" : node.ToText();
+    return change;
+  }
+  Result<std::string> path = wire::DecodeConfigChange(node.value().data);
+  if (!path.ok()) {
+    change.problem = path.error().message;
+  } else if (path->starts_with(kTopics)) {
+    change.topic = path->substr(kTopics.size());
+  }
+  return change;
+}
+
 }  // namespace
 
 /// A reading of the brokers that is under way.
@@ -196,8 +212,14 @@ void TermStore::Do(const LoadCluster&) {
 }
 
 void TermStore::LoadBehindSync() {
-  loading_->open = 6;
+  loading_->open = 7;
   LoadClusterId();
+  // Before the configs: what is listed here is in what is read there.
+  FetchNames(zk::ConfigChangesPath(), [this](std::vector<std::string> names) {
+    changes_known_ = {names.begin(), names.end()};
+    loading_->snapshot.config_changes = std::move(names);
+    Loaded();
+  });
   FetchBrokers([this](BrokersOrError brokers) {
     if (brokers.ok()) {
       loading_->snapshot.brokers = *std::move(brokers);
@@ -296,7 +318,7 @@ void TermStore::LoadTopics() {
         }
         const uint64_t number = next_reading_++;
         auto& reads = topic_reads_[number];
-        reads = std::make_unique<TopicReads>(reader_, rng_, std::move(topics),
+        reads = std::make_unique<TopicReads>(reader_, rng_, std::move(topics), TopicDepth::kAll,
                                              [this, number](std::vector<TopicRead> read) {
                                                loading_->snapshot.topics = std::move(read);
                                                topic_reads_.erase(number);
@@ -338,6 +360,8 @@ void TermStore::OnWatch(const std::string& path) {
     ListTopics();
   } else if (path == zk::PreferredElectionPath()) {
     CheckPreferredElection();
+  } else if (path == zk::ConfigChangesPath()) {
+    CheckConfigChanges();
   } else if (path == zk::BrokerIdsPath() || path.starts_with(zk::BrokerIdsPath() + "/")) {
     RereadBrokers();
   }
@@ -351,6 +375,7 @@ void TermStore::OnReconnected() {
   RereadBrokers();
   ListTopics();
   CheckPreferredElection();
+  CheckConfigChanges();
 }
 
 void TermStore::Do(const ReadPreferredElection&) {
@@ -441,15 +466,79 @@ void TermStore::CheckPreferredElection() {
   });
 }
 
+void TermStore::CheckConfigChanges() {
+  if (changes_reading_) {
+    changes_again_ = true;
+    return;
+  }
+  changes_reading_ = true;
+  changes_again_ = false;
+  FetchNames(zk::ConfigChangesPath(), [this](const std::vector<std::string>& names) {
+    std::vector<std::string> news;
+    std::ranges::set_difference(names, changes_known_, std::back_inserter(news));
+    changes_known_ = {names.begin(), names.end()};
+    FetchConfigChanges(news);
+  });
+}
+
+void TermStore::FetchConfigChanges(const std::vector<std::string>& names) {
+  struct Reading {
+    std::vector<ConfigChange> changes;
+    size_t open = 0;
+  };
+  const auto finish = [this](std::vector<ConfigChange> changes) {
+    changes_reading_ = false;
+    if (changes_again_) {
+      CheckConfigChanges();
+    }
+    if (!changes.empty()) {
+      emit_(ConfigChangesFound{.term = term_.epoch, .changes = std::move(changes)});
+    }
+  };
+  if (names.empty()) {
+    finish({});
+    return;
+  }
+  auto reading = std::make_shared<Reading>();
+  reading->changes.resize(names.size());
+  reading->open = names.size();
+  for (size_t i = 0; i < names.size(); ++i) {
+    reader_.Get(zk::ConfigChangesPath() + '/' + names[i], zk::Watch::kNone,
+                [reading, i, name = names[i], finish](const zk::Outcome<zk::Node>& node) {
+                  reading->changes[i] = ChangeOf(name, node);
+                  if (--reading->open == 0) {
+                    finish(std::move(reading->changes));
+                  }
+                });
+  }
+}
+
+void TermStore::FetchNames(const std::string& directory,
+                           std::function<void(std::vector<std::string>)> done) {
+  reader_.Children(
+      directory, zk::Watch::kArm,
+      [directory, done = std::move(done)](zk::Outcome<std::vector<std::string>> names) {
+        if (names.ok()) {
+          done(std::move(names.value()));
+          return;
+        }
+        if (!names.Is(zk::ErrorKind::kNoNode)) {
+          LOG(ERROR) << "not listed path=" << directory << " problem=\"" << names.ToText() << '"';
+        }
+        done({});
+      });
+}
+
 // --- Reads that the term asks for ---
 
 void TermStore::Do(const ReadTopics& ask) {
   const uint64_t number = next_reading_++;
-  topic_reads_[number] = std::make_unique<TopicReads>(
-      reader_, rng_, ask.names, [this, number, id = ask.id](std::vector<TopicRead> topics) {
-        topic_reads_.erase(number);
-        emit_(TopicsRead{.id = id, .topics = std::move(topics)});
-      });
+  topic_reads_[number] =
+      std::make_unique<TopicReads>(reader_, rng_, ask.names, ask.depth,
+                                   [this, number, id = ask.id](std::vector<TopicRead> topics) {
+                                     topic_reads_.erase(number);
+                                     emit_(TopicsRead{.id = id, .topics = std::move(topics)});
+                                   });
   reader_.Sync(
       [this, number](const zk::Outcome<std::monostate>&) { topic_reads_.at(number)->Start(); });
 }

@@ -4,6 +4,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -22,7 +23,7 @@ namespace regent::controller {
 /// and no event of it comes after that.
 ///
 /// Watches only say "read again": of the brokers, of the list of topics (at most once a second), of
-/// the preferred election asked for. What is read arms them again.
+/// the preferred election asked for, of the changes of configs. What is read arms them again.
 class TermStore {
  public:
   using Emit = std::function<void(Event)>;
@@ -66,6 +67,8 @@ class TermStore {
   /// Reads the children of /brokers/ids and what stands in them, arming the watches. A list that
   /// cannot be read is an error, never an empty list: absence is a death (R4).
   void FetchBrokers(std::function<void(BrokersOrError)> done);
+  /// The names under a directory, arming the watch; nothing if it is not there or not shown.
+  void FetchNames(const std::string& directory, std::function<void(std::vector<std::string>)> done);
   /// Nothing if ZooKeeper refuses to show it.
   void FetchPreferredElection(std::function<void(std::optional<PreferredElectionRead>)> done);
 
@@ -81,6 +84,8 @@ class TermStore {
   void ListTopics();
   void OnTopicsListed(zk::Outcome<std::vector<std::string>> names);
   void CheckPreferredElection();
+  void CheckConfigChanges();
+  void FetchConfigChanges(const std::vector<std::string>& names);
   /// Runs `task` after `wait`, unless the term has ended.
   void Later(Duration wait, std::function<void()> task);
   void FetchStates(const std::shared_ptr<PartitionReading>& reading);
@@ -105,6 +110,9 @@ class TermStore {
   Instant topics_not_before_;
   bool election_reading_ = false;
   bool election_again_ = false;
+  bool changes_reading_ = false;
+  bool changes_again_ = false;
+  std::set<std::string> changes_known_;  ///< Of those that still stand.
 
   uint64_t next_reading_ = 0;
   std::map<uint64_t, std::unique_ptr<TopicReads>> topic_reads_;

@@ -16,22 +16,19 @@ void AddProblem(TopicRead& topic, const std::string& path, const std::string& pr
 void TakeAssignment(TopicRead& topic, const zk::Node& node, Rng& rng) {
   topic.exists = true;
   topic.node_version = node.stat.version;
+  topic.node_text = node.data;
   Result<wire::TopicAssignment> decoded = wire::DecodeTopicAssignment(node.data);
   if (!decoded.ok()) {
     AddProblem(topic, zk::TopicPath(topic.name), decoded.error().message);
+    topic.spare_id = Uuid::Random(rng);
     return;
   }
   topic.id = decoded->id;
+  if (!topic.id) {
+    topic.spare_id = Uuid::Random(rng);
+  }
   topic.has_adding_or_removing = !decoded->adding.empty() || !decoded->removing.empty();
   topic.assignment = std::move(decoded->replicas);
-  topic.states.resize(topic.assignment.size());
-  if (topic.id) {
-    topic.node_extra = std::move(decoded->extra);
-  } else {
-    // SetTopicId writes the id into the node as it stands.
-    topic.spare_id = Uuid::Random(rng);
-    topic.node_extra = node.data;
-  }
 }
 
 }  // namespace
@@ -62,8 +59,9 @@ PartitionStateRead StateOf(const zk::Outcome<zk::Node>& outcome) {
   return read;
 }
 
-TopicReads::TopicReads(PatientReader& reader, Rng& rng, std::vector<std::string> names, Done done)
-    : reader_(reader), rng_(rng), done_(std::move(done)), topics_(names.size()) {
+TopicReads::TopicReads(
+    PatientReader& reader, Rng& rng, std::vector<std::string> names, TopicDepth depth, Done done)
+    : reader_(reader), rng_(rng), depth_(depth), done_(std::move(done)), topics_(names.size()) {
   for (size_t i = 0; i < names.size(); ++i) {
     topics_[i].name = std::move(names[i]);
   }
@@ -113,7 +111,8 @@ void TopicReads::OnTopic(size_t topic, const zk::Outcome<zk::Node>& outcome) {
   TopicRead& read = topics_[topic];
   if (outcome.ok()) {
     TakeAssignment(read, outcome.value(), rng_);
-    if (!read.assignment.empty()) {
+    if (depth_ == TopicDepth::kAll && !read.assignment.empty()) {
+      read.states.resize(read.assignment.size());
       ready_.push_back({.topic = topic});
     }
   } else if (!outcome.Is(zk::ErrorKind::kNoNode)) {
@@ -126,15 +125,17 @@ void TopicReads::OnTopic(size_t topic, const zk::Outcome<zk::Node>& outcome) {
 void TopicReads::OnConfig(size_t topic, const zk::Outcome<zk::Node>& outcome) {
   TopicRead& read = topics_[topic];
   if (outcome.ok()) {
+    read.has_config = true;
+    read.config_node_version = outcome.value().stat.version;
     Result<wire::ConfigMap> config = wire::DecodeTopicConfig(outcome.value().data);
     if (config.ok()) {
       read.overrides = *std::move(config);
       read.config_version = ConfigVersion(outcome.value().stat.mzxid);
     } else {
-      AddProblem(read, zk::TopicConfigPath(read.name), config.error().message);
+      read.config_problem = zk::TopicConfigPath(read.name) + ": " + config.error().message;
     }
   } else if (!outcome.Is(zk::ErrorKind::kNoNode)) {
-    AddProblem(read, zk::TopicConfigPath(read.name), outcome.ToText());
+    read.config_problem = zk::TopicConfigPath(read.name) + ": " + outcome.ToText();
   }
   OnAnswer();
 }

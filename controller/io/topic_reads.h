@@ -17,8 +17,9 @@ namespace regent::controller {
 /// Decodes what a read of a partition's state yielded. A node that cannot be read is an answer.
 PartitionStateRead StateOf(const zk::Outcome<zk::Node>& outcome);
 
-/// Reads topics with their configs and all their states: three kinds of reads, pipelined, a bounded
-/// number out at a time, decoded as they arrive. One object per reading; the caller syncs before.
+/// Reads topics with their configs and, unless only the nodes are wanted, all their states:
+/// pipelined, a bounded number out at a time, decoded as they arrive. One object per reading; the
+/// caller syncs before.
 class TopicReads {
  public:
   using Done = std::function<void(std::vector<TopicRead>)>;
@@ -26,7 +27,8 @@ class TopicReads {
   static constexpr int kWindow = 4000;
 
   /// `reader` and `rng` outlive the reading.
-  TopicReads(PatientReader& reader, Rng& rng, std::vector<std::string> names, Done done);
+  TopicReads(
+      PatientReader& reader, Rng& rng, std::vector<std::string> names, TopicDepth depth, Done done);
   TopicReads(const TopicReads&) = delete;
   TopicReads& operator=(const TopicReads&) = delete;
 
@@ -50,6 +52,7 @@ class TopicReads {
 
   PatientReader& reader_;
   Rng& rng_;
+  const TopicDepth depth_;
   Done done_;
   std::vector<TopicRead> topics_;
   size_t next_topic_ = 0;

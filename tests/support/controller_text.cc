@@ -30,6 +30,10 @@ std::string PartOf(const std::optional<FullStatePart>& full) {
          std::to_string(full->parts) + (full->incomplete ? ", incomplete" : "") + ": ";
 }
 
+std::string Said(const std::optional<Error>& error) {
+  return error ? ErrorCodeName(error->code) + std::string(": ") + error->message : "done";
+}
+
 std::string NameOf(ElectOutcome outcome) {
   switch (outcome) {
     case ElectOutcome::kElected: return "elected";
@@ -93,6 +97,7 @@ std::string ToText(const StoreOp& op) {
           [](const WriteTopicConfig& o) {
             return std::string(o.exists ? "set" : "create") + " config of " + o.topic;
           },
+          [](const DeleteConfigChange& o) { return "delete " + o.node; },
           [](const CreateStoppingMark& o) { return "mark " + Number(o.mark.broker) + " stopping"; },
           [](const DeleteStoppingMark&) { return std::string("unmark a life that has gone"); },
           [](const DeletePreferredElection& o) {
@@ -266,6 +271,9 @@ std::string ToText(const Action& action) {
             return "answer shutdown: " + ToText(a.response);
           },
           [](const AnswerCreateTopic& a) { return "answer create: " + ToText(a.result); },
+          [](const AnswerDeleteTopic& a) { return "answer delete: " + Said(a.result.error); },
+          [](const AnswerExtendTopic& a) { return "answer extend: " + Said(a.result.error); },
+          [](const AnswerAlterTopicConfig& a) { return "answer config: " + Said(a.result.error); },
           [](const AnswerElectLeaders& a) { return "answer elect: " + ToText(a.result); },
       },
       action);

@@ -495,11 +495,28 @@ void ControllerWorld::TopicsChanged() {
   }
 }
 
+void ControllerWorld::ConfigsChanged(const std::map<std::string, ConfigChange>& before) {
+  ConfigChangesFound found;
+  for (const auto& [name, change] : store.config_changes) {
+    if (!before.contains(name)) {
+      found.changes.push_back(change);
+    }
+  }
+  for (const auto& [id, at] : seats_) {
+    if (!found.changes.empty() && !at->gone && at->watching) {
+      found.term = at->term;
+      Post(id, found);
+    }
+  }
+}
+
 void ControllerWorld::ChangeStore(const std::function<void(ToyStore&)>& change) {
   const bool had_election = store.preferred_election.has_value();
   const bool had_office = store.office.has_value();
+  const auto changes_before = store.config_changes;
   change(store);
   TopicsChanged();
+  ConfigsChanged(changes_before);
   if (had_office != store.office.has_value()) {
     OfficeChanged();
   }
@@ -658,6 +675,16 @@ void ControllerWorld::Do(Seat& /*at*/, const AnswerElectLeaders& action, Fate /*
   EXPECT_TRUE(elections.emplace(action.request, action.result).second) << "answered twice";
 }
 
+void ControllerWorld::Do(Seat& /*at*/, const AnswerDeleteTopic& action, Fate /*fate*/) {
+  EXPECT_TRUE(deletions.emplace(action.request, action.result).second) << "answered twice";
+}
+void ControllerWorld::Do(Seat& /*at*/, const AnswerExtendTopic& action, Fate /*fate*/) {
+  EXPECT_TRUE(extensions.emplace(action.request, action.result).second) << "answered twice";
+}
+void ControllerWorld::Do(Seat& /*at*/, const AnswerAlterTopicConfig& action, Fate /*fate*/) {
+  EXPECT_TRUE(config_answers.emplace(action.request, action.result).second) << "answered twice";
+}
+
 RequestId ControllerWorld::AskCreateTopic(CreateTopicSpec spec) {
   if (spec.new_id.is_zero()) {
     spec.new_id = Id(++next_uuid_);
@@ -680,6 +707,37 @@ const CreateTopicResult* ControllerWorld::CreateTopic(
   }
   const RequestId request = AskCreateTopic(std::move(spec));
   return creations.contains(request) ? &creations.at(request) : nullptr;
+}
+
+RequestId ControllerWorld::AskConfig(AlterTopicConfigSpec spec) {
+  const RequestId request(++next_request_);
+  Post(Asked(), AlterTopicConfigAsked{request, std::move(spec)});
+  Run();
+  return request;
+}
+
+RequestId ControllerWorld::AskDelete(DeleteTopicSpec spec) {
+  if (spec.new_id.is_zero()) {
+    spec.new_id = Id(++next_uuid_);
+  }
+  const RequestId request(++next_request_);
+  Post(Asked(), DeleteTopicAsked{request, std::move(spec)});
+  Run();
+  return request;
+}
+
+const DeleteTopicResult* ControllerWorld::DeleteTopic(const std::string& name) {
+  DeleteTopicSpec spec;
+  spec.name = name;
+  const RequestId request = AskDelete(std::move(spec));
+  return deletions.contains(request) ? &deletions.at(request) : nullptr;
+}
+
+RequestId ControllerWorld::AskExtend(ExtendTopicSpec spec) {
+  const RequestId request(++next_request_);
+  Post(Asked(), ExtendTopicAsked{request, std::move(spec)});
+  Run();
+  return request;
 }
 
 RequestId ControllerWorld::AskElect(ElectLeadersSpec spec) {

@@ -90,6 +90,10 @@ class ControllerWorld {
   const CreateTopicResult* CreateTopic(const std::string& name,
                                        const std::vector<std::vector<int32_t>>& assignment,
                                        const std::map<std::string, std::string>& configs = {});
+  RequestId AskConfig(AlterTopicConfigSpec spec);
+  RequestId AskDelete(DeleteTopicSpec spec);
+  const DeleteTopicResult* DeleteTopic(const std::string& name);
+  RequestId AskExtend(ExtendTopicSpec spec);
   RequestId AskElect(ElectLeadersSpec spec);
   const ElectLeadersResult* ElectPreferred();
   RequestId AskShutdown(int32_t broker);
@@ -153,6 +157,9 @@ class ControllerWorld {
   std::map<RequestId, ControlledShutdownResponse> shutdowns;
   std::map<RequestId, CreateTopicResult> creations;
   std::map<RequestId, ElectLeadersResult> elections;
+  std::map<RequestId, DeleteTopicResult> deletions;
+  std::map<RequestId, ExtendTopicResult> extensions;
+  std::map<RequestId, AlterTopicConfigResult> config_answers;
   std::vector<PublishOffice> offices;
   /// Off: the rules above are not watched over (for planted faults and zombies).
   bool watchful = true;
@@ -211,6 +218,9 @@ class ControllerWorld {
   void Do(Seat& seat, const AnswerControlledShutdown& action, Fate fate);
   void Do(Seat& seat, const AnswerCreateTopic& action, Fate fate);
   void Do(Seat& seat, const AnswerElectLeaders& action, Fate fate);
+  void Do(Seat& seat, const AnswerDeleteTopic& action, Fate fate);
+  void Do(Seat& seat, const AnswerExtendTopic& action, Fate fate);
+  void Do(Seat& seat, const AnswerAlterTopicConfig& action, Fate fate);
 
   template <class Send>
   void Call(Seat& seat, const Send& action, Fate fate);
@@ -218,6 +228,7 @@ class ControllerWorld {
   void OfficeChanged();
   void BrokersChanged();
   void TopicsChanged();
+  void ConfigsChanged(const std::map<std::string, ConfigChange>& before);
   void EndSession(Seat& seat);
   void Register(BrokerId id, std::optional<std::string> rack);
 

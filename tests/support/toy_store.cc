@@ -127,12 +127,32 @@ ToyStore::Refusal ToyStore::Do(const WriteTopicConfig& op, Undo& undo) {
   if ((found != configs.end()) != op.exists) {
     return Refuse(op.exists ? Reason::kMissing : Reason::kExists);
   }
+  if (op.expected && config_versions[op.topic] != *op.expected) {
+    return Refuse(Reason::kBadVersion);
+  }
+  undo.emplace_back([this, name = op.topic, version = config_versions[op.topic],
+                     problem = config_problems[op.topic]] {
+    config_versions[name] = version;
+    config_problems[name] = problem;
+  });
+  config_versions[op.topic] += op.exists ? 1 : 0;
+  config_problems.erase(op.topic);
   if (found == configs.end()) {
     undo.emplace_back([this, name = op.topic] { configs.erase(name); });
   } else {
     undo.emplace_back([this, name = op.topic, before = found->second] { configs[name] = before; });
   }
   configs[op.topic] = {op.overrides, zxid};
+  return std::nullopt;
+}
+
+ToyStore::Refusal ToyStore::Do(const DeleteConfigChange& op, Undo& undo) {
+  const auto found = config_changes.find(op.node);
+  if (found == config_changes.end()) {
+    return Refuse(Reason::kMissing);
+  }
+  undo.emplace_back([this, change = found->second] { config_changes[change.node] = change; });
+  config_changes.erase(found);
   return std::nullopt;
 }
 
@@ -204,7 +224,7 @@ TopicRead ToyStore::ReadTopic(const std::string& name) const {
   bytes.replace(0, std::min<size_t>(name.size(), 15), name.substr(0, 15));
   read.spare_id = *Uuid::FromBytes(bytes);
   read.assignment = node.assignment;
-  read.node_extra = node.extra;
+  read.node_text = node.extra;
   read.problem = node.problem;
   for (size_t i = 0; i < node.assignment.size(); ++i) {
     read.states.push_back(ReadPartition(name, static_cast<int32_t>(i)));
@@ -212,6 +232,11 @@ TopicRead ToyStore::ReadTopic(const std::string& name) const {
   if (const auto config = configs.find(name); config != configs.end()) {
     read.overrides = config->second.first;
     read.config_version = ConfigVersion(config->second.second.value());
+    read.has_config = true;
+    const auto version = config_versions.find(name);
+    read.config_node_version = version == config_versions.end() ? 0 : version->second;
+    const auto problem = config_problems.find(name);
+    read.config_problem = problem == config_problems.end() ? "" : problem->second;
   }
   return read;
 }
@@ -238,6 +263,9 @@ ClusterSnapshot ToyStore::ReadAll() const {
     snapshot.quarantine.push_back(entry);
   }
   snapshot.preferred_election = preferred_election;
+  for (const auto& [name, change] : config_changes) {
+    snapshot.config_changes.push_back(name);
+  }
   return snapshot;
 }
 
@@ -279,6 +307,16 @@ void ToyStore::WriteTopicByTool(const std::string& name,
   node = {};
   node.id = id;
   node.assignment = std::move(assignment);
+}
+
+void ToyStore::WriteConfigByTool(const std::string& topic,
+                                 std::map<std::string, std::string> overrides) {
+  NextZxid();
+  config_versions[topic] += configs.contains(topic) ? 1 : 0;
+  configs[topic] = {std::move(overrides), zxid};
+  NextZxid();
+  const std::string node = "config_change_" + std::to_string(zxid.value());
+  config_changes[node] = {.node = node, .topic = topic, .problem = {}};
 }
 
 void ToyStore::WriteState(const std::string& topic, int32_t index, PartitionState state) {

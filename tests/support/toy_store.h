@@ -61,6 +61,8 @@ class ToyStore {
   void WriteTopicByTool(const std::string& name,
                         std::vector<BrokerList> assignment,
                         std::optional<TopicId> id = std::nullopt);
+  /// Writes a config and its notification as a Kafka tool does.
+  void WriteConfigByTool(const std::string& topic, std::map<std::string, std::string> overrides);
   /// Puts a state into an existing topic, with all directories above it.
   void WriteState(const std::string& topic, int32_t index, PartitionState state);
   void RemoveTopic(const std::string& name);
@@ -74,6 +76,10 @@ class ToyStore {
   bool has_cluster_id = true;
   std::map<std::string, TopicNode> topics;
   std::map<std::string, std::pair<std::map<std::string, std::string>, Zxid>> configs;
+  /// Versions of config nodes; absent: 0.
+  std::map<std::string, int32_t> config_versions;
+  std::map<std::string, std::string> config_problems;  ///< What stands there is no config.
+  std::map<std::string, ConfigChange> config_changes;
   std::map<BrokerId, BrokerRead> brokers;
   std::map<LifeId, StoppingMark> stopping;
   std::map<std::string, QuarantineEntry> quarantine;
@@ -95,6 +101,7 @@ class ToyStore {
   Refusal Do(const CreateTopicNode& op, Undo& undo);
   Refusal Do(const SetTopicId& op, Undo& undo);
   Refusal Do(const WriteTopicConfig& op, Undo& undo);
+  Refusal Do(const DeleteConfigChange& op, Undo& undo);
   Refusal Do(const CreateStoppingMark& op, Undo& undo);
   Refusal Do(const DeleteStoppingMark& op, Undo& undo);
   Refusal Do(const DeletePreferredElection& op, Undo& undo);

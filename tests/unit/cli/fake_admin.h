@@ -80,6 +80,10 @@ class FakeAdmin final : public v1::Admin::Service {
   Script<v1::GetClusterStatusRequest, v1::GetClusterStatusResponse> on_cluster_status;
   Script<v1::ListBrokersRequest, v1::ListBrokersResponse> on_list_brokers;
   Script<v1::CreateTopicRequest, v1::CreateTopicResponse> on_create_topic;
+  Script<v1::DeleteTopicRequest, v1::DeleteTopicResponse> on_delete_topic;
+  Script<v1::ExtendTopicRequest, v1::ExtendTopicResponse> on_extend_topic;
+  Script<v1::AlterTopicConfigRequest, v1::AlterTopicConfigResponse> on_alter_config;
+  Script<v1::DescribeTopicConfigRequest, v1::DescribeTopicConfigResponse> on_describe_config;
   Script<v1::ListTopicsRequest, v1::ListTopicsResponse> on_list_topics;
   Script<v1::DescribeTopicsRequest, v1::DescribeTopicsResponse> on_describe;
   Script<v1::ElectLeadersRequest, v1::ElectLeadersResponse> on_elect;
@@ -121,6 +125,26 @@ class FakeAdmin final : public v1::Admin::Service {
                            const v1::CreateTopicRequest* request,
                            v1::CreateTopicResponse* response) override {
     return Answer("CreateTopic", on_create_topic, *request, *response);
+  }
+  grpc::Status DeleteTopic(grpc::ServerContext* /*context*/,
+                           const v1::DeleteTopicRequest* request,
+                           v1::DeleteTopicResponse* response) override {
+    return Answer("DeleteTopic", on_delete_topic, *request, *response);
+  }
+  grpc::Status ExtendTopic(grpc::ServerContext* /*context*/,
+                           const v1::ExtendTopicRequest* request,
+                           v1::ExtendTopicResponse* response) override {
+    return Answer("ExtendTopic", on_extend_topic, *request, *response);
+  }
+  grpc::Status AlterTopicConfig(grpc::ServerContext* /*context*/,
+                                const v1::AlterTopicConfigRequest* request,
+                                v1::AlterTopicConfigResponse* response) override {
+    return Answer("AlterTopicConfig", on_alter_config, *request, *response);
+  }
+  grpc::Status DescribeTopicConfig(grpc::ServerContext* /*context*/,
+                                   const v1::DescribeTopicConfigRequest* request,
+                                   v1::DescribeTopicConfigResponse* response) override {
+    return Answer("DescribeTopicConfig", on_describe_config, *request, *response);
   }
   grpc::Status ListTopics(grpc::ServerContext* /*context*/,
                           const v1::ListTopicsRequest* request,

@@ -222,6 +222,102 @@ TEST_F(Regentctl, ExitsWithThreeForATopicOrAPartitionThatIsNotThere) {
   EXPECT_EQ(Run({"topic", "describe", "test1", "nowhere"}), ExitCode::kSomeFailed);
 }
 
+TEST_F(Regentctl, ValidatesACreationWithoutWriting) {
+  v1::CreateTopicRequest seen;
+  admin_.on_create_topic = [&](const v1::CreateTopicRequest& request,
+                               v1::CreateTopicResponse& response) {
+    seen = request;
+    response.add_assignment()->add_brokers(3);
+    return grpc::Status::OK;
+  };
+  EXPECT_EQ(Run({"topic", "create", "t", "--partitions", "1", "--replication-factor", "1",
+                 "--validate-only"}),
+            ExitCode::kOk);
+  EXPECT_TRUE(seen.validate_only());
+  EXPECT_THAT(out(), HasSubstr("3"));
+  EXPECT_THAT(err(), HasSubstr("nothing was written"));
+}
+
+TEST_F(Regentctl, DeletesATopicByNameOrById) {
+  v1::DeleteTopicRequest seen;
+  admin_.on_delete_topic = [&](const v1::DeleteTopicRequest& request,
+                               v1::DeleteTopicResponse& response) {
+    seen = request;
+    response.set_name("test1");
+    return grpc::Status::OK;
+  };
+  EXPECT_EQ(Run({"topic", "delete", "test1", "-o", "json"}), ExitCode::kOk);
+  EXPECT_EQ(seen.name(), "test1");
+  EXPECT_EQ(json()["kind"], "TopicDeleted");
+  EXPECT_EQ(json()["name"], "test1");
+  EXPECT_EQ(Run({"topic", "delete", "--id", "b8tRS7h4TJ2Vt43Dp85v2A"}), ExitCode::kOk);
+  EXPECT_EQ(seen.topic_id().size(), 16U);
+  EXPECT_EQ(seen.name(), "");
+  EXPECT_EQ(Run({"topic", "delete"}), ExitCode::kUsage);
+  EXPECT_EQ(Run({"topic", "delete", "--id", "short"}), ExitCode::kUsage);
+}
+
+TEST_F(Regentctl, ExitsWithThreeWhenTheTopicToDeleteIsNotThere) {
+  admin_.on_delete_topic = [](const auto&, v1::DeleteTopicResponse& response) {
+    response.mutable_header()->mutable_error()->set_code(v1::NOT_FOUND);
+    return grpc::Status::OK;
+  };
+  EXPECT_EQ(Run({"topic", "delete", "nowhere"}), ExitCode::kNotFound);
+}
+
+TEST_F(Regentctl, ExtendsATopicAndNumbersTheNewPartitions) {
+  v1::ExtendTopicRequest seen;
+  admin_.on_extend_topic = [&](const v1::ExtendTopicRequest& request,
+                               v1::ExtendTopicResponse& response) {
+    seen = request;
+    *response.mutable_assignment() = request.assignment();
+    return grpc::Status::OK;
+  };
+  EXPECT_EQ(Run({"topic", "extend", "t", "--partitions", "5", "--replica-assignment", "1:2,2:1",
+                 "-o", "json"}),
+            ExitCode::kOk);
+  EXPECT_EQ(seen.partitions(), 5);
+  ASSERT_EQ(seen.assignment_size(), 2);
+  EXPECT_EQ(seen.assignment(1).brokers(0), 2);
+  EXPECT_EQ(json()["kind"], "TopicExtended");
+  EXPECT_EQ(json()["firstNewPartition"], 3);
+  EXPECT_EQ(Run({"topic", "extend", "t"}), ExitCode::kUsage);
+}
+
+TEST_F(Regentctl, ShowsTheSettingsOfATopic) {
+  admin_.on_describe_config = [](const v1::DescribeTopicConfigRequest& request,
+                                 v1::DescribeTopicConfigResponse& response) {
+    EXPECT_EQ(request.name(), "t");
+    v1::TopicSetting& setting = *response.add_settings();
+    setting.set_name("retention.ms");
+    setting.set_value("7");
+    setting.set_source("topic");
+    return grpc::Status::OK;
+  };
+  EXPECT_EQ(Run({"topic", "config", "t"}), ExitCode::kOk);
+  EXPECT_THAT(out(), HasSubstr("retention.ms  7      topic"));
+  EXPECT_EQ(Run({"topic", "config", "t", "-o", "json"}), ExitCode::kOk);
+  EXPECT_EQ(json()["settings"][0]["source"], "topic");
+  EXPECT_EQ(admin_.calls("AlterTopicConfig"), 0);
+}
+
+TEST_F(Regentctl, ChangesTheSettingsOfATopic) {
+  v1::AlterTopicConfigRequest seen;
+  admin_.on_alter_config = [&](const v1::AlterTopicConfigRequest& request, auto&) {
+    seen = request;
+    return grpc::Status::OK;
+  };
+  EXPECT_EQ(Run({"topic", "config", "t", "--set", "retention.ms=7", "--set",
+                 "min.insync.replicas=2", "--reset", "segment.ms", "--validate-only"}),
+            ExitCode::kOk);
+  EXPECT_EQ(seen.set().at("retention.ms"), "7");
+  EXPECT_EQ(seen.set_size(), 2);
+  EXPECT_THAT(seen.reset(), testing::ElementsAre("segment.ms"));
+  EXPECT_TRUE(seen.validate_only());
+  EXPECT_EQ(Run({"topic", "config", "t", "--validate-only"}), ExitCode::kUsage);
+  EXPECT_EQ(Run({"topic", "config", "t", "--set", "retention.ms"}), ExitCode::kUsage);
+}
+
 TEST_F(Regentctl, ElectionWantsAKindAndAScope) {
   EXPECT_EQ(Run({"leader", "elect", "--all"}), ExitCode::kUsage);
   EXPECT_EQ(Run({"leader", "elect", "--preferred"}), ExitCode::kUsage);

@@ -109,6 +109,25 @@ TEST_F(Topics, AreRefusedForWhatIsWrongWithThem) {
   EXPECT_EQ(world.store.topics.size(), 1U);
 }
 
+TEST_F(Topics, AreValidatedAndPlacedWithoutAWrite) {
+  CreateTopicSpec spec;
+  spec.name = "t";
+  spec.partitions = 3;
+  spec.replication_factor = 2;
+  spec.validate_only = true;
+  const int64_t before = world.CountOf(Any<Write>());
+  const RequestId request = world.AskCreateTopic(spec);
+  ASSERT_TRUE(world.creations.contains(request));
+  EXPECT_FALSE(world.creations.at(request).error);
+  EXPECT_EQ(world.creations.at(request).assignment.size(), 3U);
+  EXPECT_TRUE(world.creations.at(request).id.is_zero());
+  EXPECT_EQ(world.CountOf(Any<Write>()), before);
+  EXPECT_TRUE(world.store.topics.empty());
+  EXPECT_TRUE(world.term().Topics().empty());
+  spec.configs["retention.ms"] = "soon";
+  EXPECT_EQ(Refused(spec), ErrorCode::kInvalidArgument);
+}
+
 TEST_F(Topics, CollideWithOnesThatAreBeingCreated) {
   world.Once(Any<Write>(), Fate::kHold);
   world.AskCreateTopic(Spec("a.b"));

@@ -37,6 +37,29 @@ class FakeCalls final : public ControllerCalls {
     asked_create = std::move(spec);
     done(create);
   }
+  void DeleteTopic(DeleteTopicSpec spec, DeleteTopicDone done) override {
+    asked_delete = std::move(spec);
+    done({
+        .error = std::nullopt,
+        .name = "t",
+        .id = Uuid(),
+    });
+  }
+  void ExtendTopic(ExtendTopicSpec spec, ExtendTopicDone done) override {
+    asked_extend = std::move(spec);
+    done({.error = std::nullopt, .assignment = {{BrokerId(2), BrokerId(1)}}});
+  }
+  void AlterTopicConfig(AlterTopicConfigSpec spec, AlterTopicConfigDone done) override {
+    asked_config = std::move(spec);
+    done({});
+  }
+  void TopicSettings(std::string topic, QueryDone<std::vector<TopicSetting>> done) override {
+    done(std::vector<TopicSetting>{{.name = "retention.ms",
+                                    .value = topic,
+                                    .source = TopicSetting::Source::kTopic,
+                                    .default_value = "7",
+                                    .documentation = "d"}});
+  }
   void ElectLeaders(ElectLeadersSpec, ElectLeadersDone done) override { done(elect); }
   void Status(QueryDone<ClusterStatus> done) override { done(status); }
   void Brokers(QueryDone<std::vector<BrokerStatus>> done) override {
@@ -64,6 +87,9 @@ class FakeCalls final : public ControllerCalls {
   AlterPartitionRequest asked_alter;
   AlterPartitionResponse alter;
   CreateTopicSpec asked_create;
+  DeleteTopicSpec asked_delete;
+  ExtendTopicSpec asked_extend;
+  AlterTopicConfigSpec asked_config;
   CreateTopicResult create;
   ElectLeadersResult elect;
   Result<ClusterStatus> status{ClusterStatus{}};
@@ -227,6 +253,60 @@ TEST_F(ServicesTest, CarriesATopicsCreation) {
   EXPECT_EQ(response.assignment(0).brokers_size(), 2);
   EXPECT_EQ(calls_.asked_create.assignment, (std::vector<BrokerList>{{BrokerId(2)}}));
   EXPECT_EQ(calls_.asked_create.configs.at("min.insync.replicas"), "2");
+}
+
+TEST_F(ServicesTest, CarriesADeletionByNameOrById) {
+  v1::DeleteTopicRequest request;
+  v1::DeleteTopicResponse response;
+  request.set_name("t");
+  ASSERT_TRUE(admin_->DeleteTopic(&context_, request, &response).ok());
+  EXPECT_FALSE(response.header().has_error());
+  EXPECT_EQ(response.name(), "t");
+  EXPECT_EQ(calls_.asked_delete.name, "t");
+  EXPECT_FALSE(calls_.asked_delete.id);
+  request.set_topic_id(std::string(16, 'x'));
+  grpc::ClientContext both;
+  ASSERT_TRUE(admin_->DeleteTopic(&both, request, &response).ok());
+  EXPECT_EQ(response.header().error().code(), v1::INVALID_ARGUMENT);
+}
+
+TEST_F(ServicesTest, CarriesAnExtension) {
+  v1::ExtendTopicRequest request;
+  v1::ExtendTopicResponse response;
+  request.set_name("t");
+  request.set_partitions(4);
+  request.set_validate_only(true);
+  ASSERT_TRUE(admin_->ExtendTopic(&context_, request, &response).ok());
+  EXPECT_EQ(calls_.asked_extend.partitions, 4);
+  EXPECT_TRUE(calls_.asked_extend.validate_only);
+  EXPECT_EQ(response.assignment(0).brokers(0), 2);
+}
+
+TEST_F(ServicesTest, CarriesAConfigAndItsChange) {
+  v1::AlterTopicConfigRequest request;
+  v1::AlterTopicConfigResponse altered;
+  request.set_name("t");
+  (*request.mutable_set())["retention.ms"] = "5";
+  request.add_reset("segment.ms");
+  ASSERT_TRUE(admin_->AlterTopicConfig(&context_, request, &altered).ok());
+  EXPECT_FALSE(altered.header().has_error());
+  EXPECT_EQ(calls_.asked_config.set.at("retention.ms"), "5");
+  EXPECT_EQ(calls_.asked_config.reset.front(), "segment.ms");
+  v1::DescribeTopicConfigRequest ask;
+  v1::DescribeTopicConfigResponse config;
+  ask.set_name("t");
+  grpc::ClientContext context;
+  ASSERT_TRUE(admin_->DescribeTopicConfig(&context, ask, &config).ok());
+  EXPECT_EQ(config.settings(0).value(), "t");
+  EXPECT_EQ(config.settings(0).source(), "topic");
+}
+
+TEST_F(ServicesTest, RefusesAConfigChangeThatChangesNothing) {
+  v1::AlterTopicConfigRequest request;
+  v1::AlterTopicConfigResponse altered;
+  request.set_name("t");
+  ASSERT_TRUE(admin_->AlterTopicConfig(&context_, request, &altered).ok());
+  EXPECT_EQ(altered.header().error().code(), v1::INVALID_ARGUMENT);
 }
 
 TEST_F(ServicesTest, TurnsHowLongAgoIntoAPointInTime) {
