@@ -178,7 +178,6 @@ def prepare(options):
 
 
 def how_to_go_on(cluster, options):
-    listeners = ", ".join(f"127.0.0.1:{cluster.client_port(b)}" for b in clusters.BROKERS)
     flag = "" if options.dir == parse_arguments([]).dir else f" --dir {options.dir}"
     return (
         "\nThe cluster runs. To go on:\n"
@@ -189,7 +188,7 @@ def how_to_go_on(cluster, options):
         f"  deploy/quickstart{flag} broker stop|kill|start ID\n"
         f"  deploy/quickstart{flag} stop\n"
         f"State and logs: {options.dir}\n"
-        f"For Kafka clients: {listeners}"
+        f"For Kafka clients: {cluster.client_addresses()}"
     )
 
 

@@ -49,6 +49,10 @@ class Cluster:
     def client_port(self, broker):
         return 9092 + broker + self._shift
 
+    def client_addresses(self):
+        """Where Kafka clients find the brokers."""
+        return ",".join(f"127.0.0.1:{self.client_port(broker)}" for broker in BROKERS)
+
     def addresses(self):
         """gRPC addresses of all brokers and controllers, as regentctl takes them."""
         ports = [p.ports["gRPC"] for p in (*self.brokers.values(), *self.controllers.values())]

@@ -6,6 +6,7 @@ import time
 
 from cluster import BROKERS
 from processes import Failure
+from records import Records
 
 POLL = 0.1
 
@@ -116,6 +117,7 @@ class Walk:
     """Walks a story on a cluster, bounded in time, and prints what it sees."""
 
     def __init__(self, cluster, story, stop_signal, patience, say):
+        self._records = Records(cluster, story.settings["topic"], say)
         self._cluster = cluster
         self._story = story
         self._stop_signal = stop_signal
@@ -124,12 +126,14 @@ class Walk:
         self._topic = story.settings["topic"]
 
     def run(self):
-        """Returns the rows that differed, as text; it ends at the first."""
+        """Returns what differed, as text; it ends at the first row that does. From the topic's
+        creation on, records are produced before, while and after a row's actions."""
         before = None
         for row in self._story.rows:
             print(f"\nStep {row.step}: {row.text()}")
             began = time.monotonic()
             stopped = set()
+            producing = self._records.begin() if before and before.partitions else None
             for verb, brokers in row.actions:
                 self._act(verb, brokers, stopped)
             if row.expected is None:
@@ -138,6 +142,8 @@ class Walk:
                 continue
             now = self._await(row)
             took = time.monotonic() - began
+            if producing:
+                self._records.end(producing)
             self._show(row, now)
             if now is None or not now.matches(row.expected, self._story.replicas):
                 return f"step {row.step} ({row.text()}) differs from what is expected"
@@ -147,7 +153,9 @@ class Walk:
             self._say(f"reached after {took:.1f} s")
             self._say(self._office(before, now))
             before = now
-        return None
+        tally = self._records.tally()
+        print(f"\n{tally.text()}")
+        return tally.problem()
 
     def _act(self, verb, brokers, stopped):
         if verb == "start":

@@ -2,10 +2,14 @@
 
 import pathlib
 import subprocess
+import sys
 import tempfile
 import unittest
 
 import harness
+
+sys.path.append(str(harness.ROOT / "deploy" / "quickstart_py"))
+from tally import Tally  # noqa: E402
 
 QUICKSTART = harness.ROOT / "deploy" / "quickstart"
 ROWS = harness.ROOT / "deploy" / "quickstart.rows"
@@ -25,6 +29,7 @@ class EightRows(unittest.TestCase):
         self.assertEqual(done.returncode, 0, done.stdout[-4000:] + done.stderr[-2000:])
         self.assertIn("All 8 rows are as expected", done.stdout)
         self.assertNotIn("was killed", done.stdout)
+        self.assertRegex(done.stdout, r"sent 6000, acknowledged 6000, read 6000, lost 0, doubled 0")
 
     def test_with_controlled_shutdowns(self):
         self.assert_walked(self.walk())
@@ -48,6 +53,24 @@ class EightRows(unittest.TestCase):
         done = self.walk("--rows", str(altered), "--wait", "5")
         self.assertNotEqual(done.returncode, 0)
         self.assertIn("step 3", done.stdout + done.stderr)
+
+
+class Tallies(unittest.TestCase):
+    """The walk's verdict on its records."""
+
+    def test_all_there_once_is_as_it_must_be(self):
+        tally = Tally(3, 3, ["a", "b", "c"])
+        self.assertEqual(tally.text(),
+                         "records: sent 3, acknowledged 3, read 3, lost 0, doubled 0")
+        self.assertEqual(tally.problem(), "")
+
+    def test_one_that_is_missing_is_lost_and_one_read_twice_is_doubled(self):
+        tally = Tally(3, 3, ["a", "b", "b"])
+        self.assertEqual((tally.lost, tally.doubled), (1, 1))
+        self.assertIn("lost or doubled", tally.problem())
+
+    def test_one_without_an_acknowledgement_is_told(self):
+        self.assertIn("not acknowledged", Tally(3, 2, ["a", "b", "c"]).problem())
 
 
 if __name__ == "__main__":
