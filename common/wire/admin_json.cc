@@ -14,6 +14,10 @@ namespace {
 constexpr size_t kNameBytesMax = 255;
 constexpr size_t kPathBytesMax = 4096;
 constexpr size_t kReasonBytesMax = 4096;
+/// Of a deletion: what is left.
+constexpr const char* kStageZnodes = "znodes";
+constexpr const char* kStageReplicas = "replicas";
+constexpr int64_t kDeletedPartitionsMax = 1'000'000;
 
 bool IsIndex(const Json& value) {
   return value.is_number_unsigned() && value.get<uint64_t>() <= static_cast<uint64_t>(kInt32Max);
@@ -126,6 +130,43 @@ Result<StoppingMark> DecodeStoppingMark(std::string_view text) {
     reader.Fault("life is missing");
   }
   mark.life = life.value_or(LifeId());
+  if (!reader.ok()) {
+    return reader.error();
+  }
+  return mark;
+}
+
+std::string EncodeDeletionMark(const DeletionMark& mark) {
+  OrderedJson json;
+  json["version"] = 1;
+  json["topic"] = mark.topic;
+  json["topic_id"] = mark.id.ToText();
+  json["partitions"] = mark.partitions;
+  json["brokers"] = OrderedJson::array();
+  for (const BrokerId broker : mark.brokers) {
+    json["brokers"].push_back(broker.value());
+  }
+  json["stage"] = mark.znodes_cleared ? kStageReplicas : kStageZnodes;
+  return Dump(json);
+}
+
+Result<DeletionMark> DecodeDeletionMark(std::string_view text) {
+  JsonReader reader("deletion mark", text);
+  reader.Integer("version", {.min = 1});
+  DeletionMark mark;
+  mark.topic = reader.Text("topic", kNameBytesMax);
+  const auto id = reader.OptionalUuid("topic_id");
+  if (!id) {
+    reader.Fault("topic_id is missing");
+  }
+  mark.id = id.value_or(TopicId());
+  mark.partitions = reader.Int32("partitions", {.max = kDeletedPartitionsMax});
+  mark.brokers = reader.Brokers("brokers");
+  const std::string stage = reader.Text("stage", kNameBytesMax);
+  if (stage != kStageZnodes && stage != kStageReplicas) {
+    reader.Fault("stage", Json(stage), "must be znodes or replicas");
+  }
+  mark.znodes_cleared = stage == kStageReplicas;
   if (!reader.ok()) {
     return reader.error();
   }

@@ -136,6 +136,20 @@ struct StoppingMark {
 std::string EncodeStoppingMark(const StoppingMark& mark);
 Result<StoppingMark> DecodeStoppingMark(std::string_view text);
 
+/// /regent/deletions/<topic id>: a topic's deletion that has begun (R9).
+struct DeletionMark {
+  std::string topic;
+  TopicId id;  ///< Named by the znode too.
+  int32_t partitions = 0;
+  BrokerList brokers;           ///< Have not said that their replicas are deleted.
+  bool znodes_cleared = false;  ///< Nothing of the topic is left in ZooKeeper but this.
+
+  friend bool operator==(const DeletionMark&, const DeletionMark&) = default;
+};
+
+std::string EncodeDeletionMark(const DeletionMark& mark);
+Result<DeletionMark> DecodeDeletionMark(std::string_view text);
+
 /// /regent/quarantine/…: an item that every controller leaves alone while the version of its znode
 /// is this one (R12).
 struct QuarantineEntry {

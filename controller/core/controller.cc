@@ -23,7 +23,8 @@ Controller::Impl::Impl(Options options, TermIds& ids)
       alters(term, announcer, writer),
       elections(term, writer),
       configs(term, announcer, writer),
-      topics(term, announcer, writer, configs),
+      deletions(term, announcer, *this),
+      topics(term, announcer, writer, configs, deletions),
       membership(term, announcer, writer, alters) {}
 
 void Controller::Impl::Start(Instant now, Actions& out) {
@@ -39,6 +40,8 @@ void Controller::Impl::Handle(Event event, Instant now, Actions& out) {
                  [&](TopicsListed& e) { On(e); },
                  [&](PreferredElectionFound& e) { On(e); },
                  [&](ConfigChangesFound& e) { On(e); },
+                 [&](DeletionsRequested& e) { On(e); },
+                 [&](TopicTreeFound& e) { term.Resolve(std::move(e)); },
                  [&](WriteDone& e) { term.Resolve(e); },
                  [&](PartitionsRead& e) { term.Resolve(e); },
                  [&](TopicsRead& e) { term.Resolve(std::move(e)); },
@@ -64,6 +67,7 @@ void Controller::Impl::Flush() {
   if (!term.loaded) {
     return;
   }
+  deletions.Pump();
   writer.Pump();
   announcer.Pump();
 }
@@ -91,6 +95,9 @@ void Controller::Impl::On(ClusterLoaded& event) {
   if (auto early = std::exchange(early_election_, std::nullopt)) {
     elections.Take(early->election);
   }
+  if (auto early = std::exchange(early_requests_, std::nullopt)) {
+    deletions.Take(*early);
+  }
   if (!early_changes_.empty()) {
     configs.Take({.term = term.epoch(), .changes = std::exchange(early_changes_, {})});
   }
@@ -108,6 +115,7 @@ void Controller::Impl::Load(ClusterSnapshot snapshot) {
     const std::string path = entry.path;
     term.quarantine[path] = std::move(entry);
   }
+  deletions.Begin(snapshot.deletions, snapshot.deletion_requests);
   for (TopicRead& topic : snapshot.topics) {
     topics.Adopt(std::move(topic));
   }
@@ -140,6 +148,7 @@ void Controller::Impl::On(BrokersRead& event) {
     return;
   }
   membership.Take(event);
+  deletions.BrokersChanged();
 }
 
 void Controller::Impl::On(TopicsListed& event) {
@@ -164,6 +173,17 @@ void Controller::Impl::On(PreferredElectionFound& event) {
   elections.Take(event.election);
 }
 
+void Controller::Impl::On(DeletionsRequested& event) {
+  if (event.term != term.epoch()) {
+    return;
+  }
+  if (!term.loaded) {
+    early_requests_ = std::move(event);
+    return;
+  }
+  deletions.Take(event);
+}
+
 void Controller::Impl::On(ConfigChangesFound& event) {
   if (event.term != term.epoch()) {
     return;
@@ -182,6 +202,7 @@ void Controller::Impl::On(const ControlAnswered& event) {
   if (!digest) {
     return;
   }
+  deletions.Take(*digest);
   for (const PartitionRef ref : digest->confirmed) {
     Partition& p = term.cluster.at(ref);
     if (p.confirmed != p.state.leader_epoch) {
@@ -287,9 +308,15 @@ void Controller::Impl::On(const ElectLeadersAsked& event) {
   elections.Take(event);
 }
 void Controller::Impl::On(const DeleteTopicAsked& event) {
-  DeleteTopicResult result;
-  result.error = Error{ErrorCode::kRefused, "not yet"};
-  term.Emit(AnswerDeleteTopic{.request = event.request, .result = std::move(result)});
+  if (!event.spec.id && topics.IsBeingCreated(event.spec.name)) {
+    DeleteTopicResult result;
+    result.name = event.spec.name;
+    result.error = Error{ErrorCode::kRefused, "topic '" + event.spec.name +
+                                                  "' is about to be created: try again in a moment"};
+    term.Emit(AnswerDeleteTopic{.request = event.request, .result = std::move(result)});
+    return;
+  }
+  deletions.Take(event);
 }
 void Controller::Impl::On(const ExtendTopicAsked& event) {
   ExtendTopicResult result;
@@ -311,6 +338,7 @@ void Controller::Impl::On(const Ticked& /*event*/) {
   announcer.Tick();
   elections.Tick();
   configs.Tick();
+  deletions.Tick();
   topics.Tick();
   membership.Tick();
 }
@@ -339,10 +367,17 @@ void Controller::Impl::AbandonRequests(Actions& out) {
   alters.Abandon(writer.Abandon());
   elections.Abandon();
   configs.Abandon();
+  deletions.Abandon();
   topics.Abandon();
   membership.Abandon();
 }
 
+void Controller::Impl::OnDeletionBegun(uint32_t topic) {
+  topics.Delete(topic);
+}
+void Controller::Impl::OnNameFree(const std::string& name) {
+  topics.LookFor(name);
+}
 void Controller::Impl::OnStateMissing(PartitionRef ref) {
   topics.LookAgain(ref.topic);
 }
@@ -393,7 +428,7 @@ const TermCounters& Controller::counters() const {
   return impl_->term.counters;
 }
 size_t Controller::requests_open() const {
-  return impl_->alters.open() + impl_->elections.open() + impl_->configs.open() +
+  return impl_->alters.open() + impl_->elections.open() + impl_->configs.open() + impl_->deletions.open() +
          impl_->topics.open() + impl_->membership.open();
 }
 bool Controller::KnowsBroker(BrokerId broker) const {

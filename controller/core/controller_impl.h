@@ -8,6 +8,7 @@
 #include "controller/core/announcer.h"
 #include "controller/core/config_desk.h"
 #include "controller/core/controller.h"
+#include "controller/core/deletion_desk.h"
 #include "controller/core/election_desk.h"
 #include "controller/core/membership.h"
 #include "controller/core/partition_writer.h"
@@ -18,7 +19,7 @@ namespace regent::controller {
 
 /// Wires the parts of a term: hands each event to the part that it concerns, then lets the writer
 /// and the announcer send what has become due.
-class Controller::Impl final : public PartitionListener {
+class Controller::Impl final : public PartitionListener, public DeletionListener {
  public:
   Impl(Options options, TermIds& ids);
 
@@ -32,6 +33,8 @@ class Controller::Impl final : public PartitionListener {
   void OnSettled(PartitionRef ref) override;
   void OnFirstState(PartitionRef ref) override;
   void OnStateMissing(PartitionRef ref) override;
+  void OnDeletionBegun(uint32_t topic) override;
+  void OnNameFree(const std::string& name) override;
 
   Term term;
   Announcer announcer;
@@ -39,6 +42,7 @@ class Controller::Impl final : public PartitionListener {
   AlterDesk alters;
   ElectionDesk elections;
   ConfigDesk configs;
+  DeletionDesk deletions;
   TopicDesk topics;
   Membership membership;
   std::string load_problem;
@@ -49,6 +53,7 @@ class Controller::Impl final : public PartitionListener {
   void On(TopicsListed& event);
   void On(PreferredElectionFound& event);
   void On(ConfigChangesFound& event);
+  void On(DeletionsRequested& event);
   void On(const ControlAnswered& event);
   void On(const AlterPartitionAsked& event);
   void On(const ControlledShutdownAsked& event);
@@ -69,6 +74,7 @@ class Controller::Impl final : public PartitionListener {
   std::optional<TopicsListed> early_topics_;
   std::optional<PreferredElectionFound> early_election_;
   std::vector<ConfigChange> early_changes_;
+  std::optional<DeletionsRequested> early_requests_;
   std::optional<Instant> load_again_at_;
 };
 

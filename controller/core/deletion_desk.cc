@@ -231,6 +231,9 @@ void DeletionDesk::Marked(TopicId id) {
   LOG(INFO) << "deletion begun topic=" << deletion.mark.topic << " topic_id=" << id
             << " partitions=" << deletion.mark.partitions
             << " brokers=" << deletion.mark.brokers.size();
+  if (!deletion.topic) {
+    deletion.topic = term_.cluster.FindTopic(id);  // Adopted meanwhile.
+  }
   if (deletion.topic) {
     term_.cluster.topic(*deletion.topic).deleted = true;
     listener_.OnDeletionBegun(*deletion.topic);
@@ -307,6 +310,7 @@ void DeletionDesk::Cleared(TopicId id, const Result<TopicTreeRead>& read) {
     return ClearAgain(id);
   }
   if (!read->mark || read->mark->znodes_cleared) {
+    deletions_.at(id).mark_gone = !read->mark;
     return NodesGone(id);  // Our own work behind a lost answer (R3), or a person's.
   }
   Deletion& deletion = deletions_.at(id);
@@ -385,7 +389,8 @@ void DeletionDesk::DeleteRest(TopicId id, const TopicTreeRead& tree) {
       requested_.erase(name);
     }
     Deletion& done = deletions_.at(id);
-    done.written = removes_mark ? BrokerList() : brokers;
+    done.written = brokers;
+    done.mark_gone = removes_mark;
     NodesGone(id);
   });
 }
@@ -439,6 +444,18 @@ void DeletionDesk::Take(const Announcer::Digest& digest) {
   }
 }
 
+void DeletionDesk::BrokersChanged() {
+  std::vector<TopicId> owed;
+  for (const auto& [id, deletion] : deletions_) {
+    if (deletion.stage == Stage::kOwed) {
+      owed.push_back(id);
+    }
+  }
+  for (const TopicId id : owed) {
+    SettleOwed(id);
+  }
+}
+
 void DeletionDesk::SettleOwed(TopicId id) {
   Deletion& deletion = deletions_.at(id);
   if (deletion.stage != Stage::kOwed || deletion.mark_write_out) {
@@ -474,8 +491,7 @@ void DeletionDesk::RemoveMark(TopicId id) {
     by_topic_.erase(*deletions_.at(id).topic);
     deletions_.erase(id);
   };
-  if (deletion.written.empty() && deletion.mark.znodes_cleared && deletion.topic &&
-      deletion.mark.brokers.empty() && deletion.removed) {
+  if (deletion.mark_gone) {
     return forget();
   }
   deletion.mark_write_out = true;

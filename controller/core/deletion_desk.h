@@ -46,6 +46,8 @@ class DeletionDesk {
   bool Claims(const TopicRead& read);
   /// Whether a topic of that name is being deleted and still stands in ZooKeeper.
   bool Holds(const std::string& name) const { return names_.contains(name); }
+  /// Brokers have come or gone: what they owe may be all that is waited for.
+  void BrokersChanged();
   /// What an agent says of replicas that it was told to delete.
   void Take(const Announcer::Digest& digest);
   void Pump();
@@ -70,6 +72,7 @@ class DeletionDesk {
     std::vector<std::string> below;  ///< Nodes that are still to be removed.
     BrokerList written;              ///< Those that the mark in ZooKeeper names.
     bool mark_write_out = false;
+    bool mark_gone = false;
   };
   /// Topics that are not in memory are read first.
   struct Look {

@@ -28,6 +28,10 @@ Status TopicDesk::CheckName(const std::string& name) const {
   if (creations_.contains(name) || term_.cluster.FindTopic(name)) {
     return Error{ErrorCode::kAlreadyExists, "topic '" + name + "' exists already"};
   }
+  if (deletions_.Holds(name)) {
+    return Error{ErrorCode::kAlreadyExists,
+                 "topic '" + name + "' is being deleted: create it anew once that is done"};
+  }
   const auto collides = [&, key = CollisionKey(name)](const auto& other) {
     return CollisionKey(other.first) == key;
   };
@@ -330,7 +334,7 @@ void TopicDesk::Take(const TopicsListed& event) {
   std::vector<std::string> unknown;
   const std::set<std::string> listed(event.names.begin(), event.names.end());
   for (const std::string& name : event.names) {
-    if (!term_.cluster.FindTopic(name) && !creations_.contains(name)) {
+    if (!term_.cluster.FindTopic(name) && !creations_.contains(name) && !deletions_.Holds(name)) {
       unknown.push_back(name);
     }
   }
@@ -419,6 +423,9 @@ std::string TopicDesk::WhyUnusable(const TopicRead& read) const {
 void TopicDesk::Adopt(TopicRead read) {
   const std::string node = TopicNode(read.name);
   const auto known = term_.cluster.FindTopic(read.name);
+  if (!known && deletions_.Claims(read)) {
+    return;
+  }
   if (!read.exists) {
     term_.topics_left_alone.Remove(read.name);
     term_.cluster.ClearProblem(node);
@@ -462,7 +469,18 @@ void TopicDesk::LeaveAlone(const std::string& name, const std::string& problem) 
   term_.topics_left_alone.Add(name);
 }
 
+void TopicDesk::Delete(uint32_t topic) {
+  const TopicIdentity& identity = *term_.cluster.topic(topic).identity;
+  if (const auto creation = creations_.find(identity.name);
+      creation != creations_.end() && creation->second.topic == topic) {
+    Answer(identity.name, Error{ErrorCode::kRefused,
+                                "topic '" + identity.name + "' was deleted while it was created"});
+  }
+  SetGone(topic);
+}
+
 void TopicDesk::SetGone(uint32_t topic) {
+  term_.cluster.ClearRemark(ConfigNode(term_.cluster.topic(topic).identity->name));
   announcer_.PublishGone(topic);
   term_.cluster.SetTopicGone(topic);
   writer_.Forget(topic);

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "controller/core/config_desk.h"
+#include "controller/core/deletion_desk.h"
 #include "controller/core/partition_writer.h"
 #include "controller/core/term.h"
 
@@ -17,8 +18,16 @@ namespace regent::controller {
 /// memory, whose partitions without a state are queued.
 class TopicDesk {
  public:
-  TopicDesk(Term& term, Announcer& announcer, PartitionWriter& writer, ConfigDesk& configs)
-      : term_(term), announcer_(announcer), writer_(writer), configs_(configs) {}
+  TopicDesk(Term& term,
+            Announcer& announcer,
+            PartitionWriter& writer,
+            ConfigDesk& configs,
+            DeletionDesk& deletions)
+      : term_(term),
+        announcer_(announcer),
+        writer_(writer),
+        configs_(configs),
+        deletions_(deletions) {}
 
   void Take(const CreateTopicAsked& event);
   /// What stands under /brokers/topics now.
@@ -28,6 +37,14 @@ class TopicDesk {
   void FirstState(PartitionRef ref);
   /// Something is not as memory has it: the topic is read again.
   void LookAgain(uint32_t topic) { Read({term_.cluster.topic(topic).identity->name}); }
+  /// The topic's deletion stands in ZooKeeper.
+  void Delete(uint32_t topic);
+  /// A topic of that name may be there.
+  void LookFor(const std::string& name) { Read({name}); }
+  /// A creation of it is under way, and it is not in memory yet.
+  bool IsBeingCreated(const std::string& name) const {
+    return creations_.contains(name) && !term_.cluster.FindTopic(name);
+  }
   void Tick();
   void Abandon();
   size_t open() const { return creations_.size(); }
@@ -71,6 +88,7 @@ class TopicDesk {
   Announcer& announcer_;
   PartitionWriter& writer_;
   ConfigDesk& configs_;
+  DeletionDesk& deletions_;
   std::map<std::string, Creation> creations_;
   std::map<uint32_t, std::string> completing_;  ///< Topics whose creation waits for its states.
   /// Asked for, not yet answered; true: to be read again, something may have changed since.

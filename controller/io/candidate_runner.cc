@@ -312,6 +312,7 @@ void CandidateRunner::Perform(Action action) {
                  [this](const ReadPreferredElection& a) { store_->Do(a); },
                  [this](const ReadTopics& a) { store_->Do(a); },
                  [this](const ReadPartitions& a) { store_->Do(a); },
+                 [this](const ReadTopicTree& a) { store_->Do(a); },
                  [this](const Write& a) { store_->Do(a); },
                  [this](const OpenChannel& a) { transport_.Open(a.broker, a.endpoint); },
                  [this](const CloseChannel& a) { transport_.Close(a.broker); },

@@ -32,6 +32,14 @@ std::string TextWithId(const SetTopicId& set) {
   return wire::EncodeTopicAssignment(next);
 }
 
+std::string DeletionText(const DeletionMark& mark) {
+  return wire::EncodeDeletionMark({.topic = mark.topic,
+                                   .id = mark.id,
+                                   .partitions = mark.partitions,
+                                   .brokers = mark.brokers,
+                                   .znodes_cleared = mark.znodes_cleared});
+}
+
 WriteRefused::Reason ReasonOf(zk::ErrorKind kind, bool directory) {
   using Reason = WriteRefused::Reason;
   switch (kind) {
@@ -72,6 +80,9 @@ void FencedMulti::Add(size_t index, const StoreOp& op) {
   const auto create = [&](std::string path, std::string data, bool directory = false) {
     Append(zk::CreateOp{.path = std::move(path), .data = std::move(data)},
            {.op = index, .directory = directory});
+  };
+  const auto remove = [&](std::string path) {
+    Append(zk::DeleteOp{.path = std::move(path), .expected = zk::AnyVersion{}}, origin);
   };
   std::visit(Overloaded{
                  [&](const SetPartitionState& set) {
@@ -114,9 +125,34 @@ void FencedMulti::Add(size_t index, const StoreOp& op) {
                    }
                  },
                  [&](const DeleteConfigChange& gone) {
-                   Append(zk::DeleteOp{.path = zk::ConfigChangesPath() + '/' + gone.node,
-                                       .expected = zk::AnyVersion{}},
+                   remove(zk::ConfigChangesPath() + '/' + gone.node);
+                 },
+                 [&](const WriteDeletionMark& write) {
+                   std::string path = zk::RegentDeletionPath(write.mark.id.ToText());
+                   std::string data = DeletionText(write.mark);
+                   if (write.exists) {
+                     Append(zk::SetOp{.path = std::move(path),
+                                      .data = std::move(data),
+                                      .expected = zk::AnyVersion{}},
+                            origin);
+                   } else {
+                     create(std::move(path), std::move(data));
+                   }
+                 },
+                 [&](const RemoveDeletionMark& gone) {
+                   remove(zk::RegentDeletionPath(gone.id.ToText()));
+                 },
+                 [&](const DeleteTopicChild& gone) {
+                   remove(zk::TopicPath(gone.topic) + '/' + gone.below);
+                 },
+                 [&](const DeleteTopicNode& gone) {
+                   Append(zk::DeleteOp{.path = zk::TopicPath(gone.topic),
+                                       .expected = zk::AtVersion{gone.expected}},
                           origin);
+                 },
+                 [&](const DeleteTopicConfig& gone) { remove(zk::TopicConfigPath(gone.topic)); },
+                 [&](const DeleteDeletionRequest& gone) {
+                   remove(zk::DeleteTopicPath(gone.topic));
                  },
                  [&](const CreateStoppingMark& made) {
                    create(zk::RegentStoppingPath(made.mark.life.ToText()),
@@ -125,9 +161,7 @@ void FencedMulti::Add(size_t index, const StoreOp& op) {
                                                     .life = made.mark.life}));
                  },
                  [&](const DeleteStoppingMark& gone) {
-                   Append(zk::DeleteOp{.path = zk::RegentStoppingPath(gone.life.ToText()),
-                                       .expected = zk::AnyVersion{}},
-                          origin);
+                   remove(zk::RegentStoppingPath(gone.life.ToText()));
                  },
                  [&](const DeletePreferredElection& gone) {
                    Append(zk::DeleteOp{.path = zk::PreferredElectionPath(),

@@ -212,8 +212,20 @@ void TermStore::Do(const LoadCluster&) {
 }
 
 void TermStore::LoadBehindSync() {
-  loading_->open = 7;
+  loading_->open = 9;
   LoadClusterId();
+  LoadMarks(zk::RegentDeletionsPath(), [this](const std::string& data) -> Status {
+    Result<DeletionMark> mark = DeletionOf(data);
+    if (!mark.ok()) {
+      return mark.error();
+    }
+    loading_->snapshot.deletions.push_back(*std::move(mark));
+    return Success{};
+  });
+  FetchNames(zk::DeleteTopicsPath(), [this](std::vector<std::string> names) {
+    loading_->snapshot.deletion_requests = std::move(names);
+    Loaded();
+  });
   // Before the configs: what is listed here is in what is read there.
   FetchNames(zk::ConfigChangesPath(), [this](std::vector<std::string> names) {
     changes_known_ = {names.begin(), names.end()};
@@ -360,6 +372,8 @@ void TermStore::OnWatch(const std::string& path) {
     ListTopics();
   } else if (path == zk::PreferredElectionPath()) {
     CheckPreferredElection();
+  } else if (path == zk::DeleteTopicsPath()) {
+    CheckDeletionRequests();
   } else if (path == zk::ConfigChangesPath()) {
     CheckConfigChanges();
   } else if (path == zk::BrokerIdsPath() || path.starts_with(zk::BrokerIdsPath() + "/")) {
@@ -376,6 +390,7 @@ void TermStore::OnReconnected() {
   ListTopics();
   CheckPreferredElection();
   CheckConfigChanges();
+  CheckDeletionRequests();
 }
 
 void TermStore::Do(const ReadPreferredElection&) {
@@ -466,6 +481,22 @@ void TermStore::CheckPreferredElection() {
   });
 }
 
+void TermStore::CheckDeletionRequests() {
+  if (requests_reading_) {
+    requests_again_ = true;
+    return;
+  }
+  requests_reading_ = true;
+  requests_again_ = false;
+  FetchNames(zk::DeleteTopicsPath(), [this](std::vector<std::string> names) {
+    requests_reading_ = false;
+    if (requests_again_) {
+      CheckDeletionRequests();
+    }
+    emit_(DeletionsRequested{.term = term_.epoch, .names = std::move(names)});
+  });
+}
+
 void TermStore::CheckConfigChanges() {
   if (changes_reading_) {
     changes_again_ = true;
@@ -541,6 +572,17 @@ void TermStore::Do(const ReadTopics& ask) {
                                    });
   reader_.Sync(
       [this, number](const zk::Outcome<std::monostate>&) { topic_reads_.at(number)->Start(); });
+}
+
+void TermStore::Do(const ReadTopicTree& ask) {
+  const uint64_t number = next_reading_++;
+  tree_reads_[number] = std::make_unique<TopicTreeReading>(
+      reader_, ask.topic, ask.deletion, [this, number, id = ask.id](Result<TopicTreeRead> tree) {
+        tree_reads_.erase(number);
+        emit_(TopicTreeFound{.id = id, .tree = std::move(tree)});
+      });
+  reader_.Sync(
+      [this, number](const zk::Outcome<std::monostate>&) { tree_reads_.at(number)->Start(); });
 }
 
 void TermStore::Do(const ReadPartitions& ask) {

@@ -16,6 +16,7 @@
 #include "controller/io/patient_reader.h"
 #include "controller/io/store_tools.h"
 #include "controller/io/topic_reads.h"
+#include "controller/io/topic_tree_read.h"
 
 namespace regent::controller {
 
@@ -23,7 +24,8 @@ namespace regent::controller {
 /// and no event of it comes after that.
 ///
 /// Watches only say "read again": of the brokers, of the list of topics (at most once a second), of
-/// the preferred election asked for, of the changes of configs. What is read arms them again.
+/// the preferred election asked for, of the changes of configs, of the
+/// deletions asked for. What is read arms them again.
 class TermStore {
  public:
   using Emit = std::function<void(Event)>;
@@ -48,6 +50,7 @@ class TermStore {
   void Do(const ReadPreferredElection& action);
   void Do(const ReadTopics& ask);
   void Do(const ReadPartitions& ask);
+  void Do(const ReadTopicTree& ask);
   void Do(const Write& write);
 
   void OnWatch(const std::string& path);
@@ -85,6 +88,7 @@ class TermStore {
   void OnTopicsListed(zk::Outcome<std::vector<std::string>> names);
   void CheckPreferredElection();
   void CheckConfigChanges();
+  void CheckDeletionRequests();
   void FetchConfigChanges(const std::vector<std::string>& names);
   /// Runs `task` after `wait`, unless the term has ended.
   void Later(Duration wait, std::function<void()> task);
@@ -110,12 +114,15 @@ class TermStore {
   Instant topics_not_before_;
   bool election_reading_ = false;
   bool election_again_ = false;
+  bool requests_reading_ = false;
+  bool requests_again_ = false;
   bool changes_reading_ = false;
   bool changes_again_ = false;
   std::set<std::string> changes_known_;  ///< Of those that still stand.
 
   uint64_t next_reading_ = 0;
   std::map<uint64_t, std::unique_ptr<TopicReads>> topic_reads_;
+  std::map<uint64_t, std::unique_ptr<TopicTreeReading>> tree_reads_;
   std::shared_ptr<int> alive_;
 };
 

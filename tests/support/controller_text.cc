@@ -98,6 +98,18 @@ std::string ToText(const StoreOp& op) {
             return std::string(o.exists ? "set" : "create") + " config of " + o.topic;
           },
           [](const DeleteConfigChange& o) { return "delete " + o.node; },
+          [](const WriteDeletionMark& o) {
+            return std::string(o.exists ? "update" : "create") + " deletion of " + o.mark.topic +
+                   (o.mark.znodes_cleared ? ", owed by [" : ", standing, owed by [") +
+                   ToText(o.mark.brokers) + "]";
+          },
+          [](const RemoveDeletionMark&) { return std::string("remove a deletion"); },
+          [](const DeleteTopicChild& o) { return "delete " + o.topic + "/" + o.below; },
+          [](const DeleteTopicNode& o) {
+            return "delete topic " + o.topic + " of version " + std::to_string(o.expected);
+          },
+          [](const DeleteTopicConfig& o) { return "delete config of " + o.topic; },
+          [](const DeleteDeletionRequest& o) { return "delete request for " + o.topic; },
           [](const CreateStoppingMark& o) { return "mark " + Number(o.mark.broker) + " stopping"; },
           [](const DeleteStoppingMark&) { return std::string("unmark a life that has gone"); },
           [](const DeletePreferredElection& o) {
@@ -247,6 +259,7 @@ std::string ToText(const Action& action) {
           [](const ReadBrokers&) { return std::string("read brokers"); },
           [](const ReadPreferredElection&) { return std::string("read preferred election"); },
           [](const ReadTopics& a) { return "read topics " + Joined(a.names, ","); },
+          [](const ReadTopicTree& a) { return "read all of " + a.topic; },
           [](const ReadPartitions& a) {
             std::vector<std::string> names;
             for (const TopicPartition& p : a.partitions) {

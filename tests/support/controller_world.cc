@@ -443,6 +443,14 @@ void ControllerWorld::Do(Seat& at, const ReadTopics& action, Fate fate) {
   }
 }
 
+void ControllerWorld::Do(Seat& at, const ReadTopicTree& action, Fate fate) {
+  TopicTreeFound found{.id = action.id, .tree = Silence()};
+  if (fate == Fate::kDo) {
+    found.tree = store.ReadTree(action.topic, action.deletion);
+  }
+  Post(at.options.self.id, std::move(found));
+}
+
 void ControllerWorld::Do(Seat& at, const ReadPartitions& action, Fate fate) {
   std::vector<PartitionStateRead> states;
   for (const TopicPartition& p : action.partitions) {
@@ -514,9 +522,18 @@ void ControllerWorld::ChangeStore(const std::function<void(ToyStore&)>& change) 
   const bool had_election = store.preferred_election.has_value();
   const bool had_office = store.office.has_value();
   const auto changes_before = store.config_changes;
+  const auto requests_before = store.deletion_requests;
   change(store);
   TopicsChanged();
   ConfigsChanged(changes_before);
+  if (store.deletion_requests != requests_before) {
+    for (const auto& [id, at] : seats_) {
+      if (!at->gone && at->watching) {
+        Post(id, DeletionsRequested{at->term,
+                                    {store.deletion_requests.begin(), store.deletion_requests.end()}});
+      }
+    }
+  }
   if (had_office != store.office.has_value()) {
     OfficeChanged();
   }
@@ -599,8 +616,10 @@ void ControllerWorld::Register(BrokerId id, std::optional<std::string> rack) {
 void ControllerWorld::StartBroker(int32_t id, const std::optional<std::string>& rack) {
   ToyAgent& one = agents_[B(id)];
   std::map<PartitionName, PartitionAnswer> refusals = one.refusals;  // Of its disk: they stay.
+  std::map<PartitionName, ToyAgent::Log> logs = std::move(one.logs);
   one = {};
   one.refusals = std::move(refusals);
+  one.logs = std::move(logs);
   one.registration.life = Id(++next_uuid_);
   Register(B(id), rack);
   BrokersChanged();
@@ -891,9 +910,10 @@ void ControllerWorld::WatchSent(const Seat& /*at*/, const SendLeaderAndIsr& acti
   }
 }
 
-void ControllerWorld::WatchSent(const Seat& /*at*/, const SendStopReplica& action) {
+void ControllerWorld::WatchSent(const Seat& /*at*/, const SendStopReplica& action) const {
   for (const StopReplicaPartition& p : action.request->partitions) {
-    EXPECT_FALSE(p.delete_files) << "nobody has asked for a deletion (R9)";
+    EXPECT_TRUE(!p.delete_files || store.deletions.contains(p.partition.topic->id))
+        << "files go only by a deletion that stands in ZooKeeper (R9)";
   }
 }
 

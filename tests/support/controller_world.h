@@ -208,6 +208,7 @@ class ControllerWorld {
   void Do(Seat& seat, const ReadPreferredElection& action, Fate fate);
   void Do(Seat& seat, const ReadTopics& action, Fate fate);
   void Do(Seat& seat, const ReadPartitions& action, Fate fate);
+  void Do(Seat& seat, const ReadTopicTree& action, Fate fate);
   void Do(Seat& seat, const Write& action, Fate fate);
   void Do(Seat& seat, const OpenChannel& action, Fate fate);
   void Do(Seat& seat, const CloseChannel& action, Fate fate);
@@ -234,7 +235,7 @@ class ControllerWorld {
 
   void WatchLanes(Seat& seat, const Action& action);
   void WatchSent(const Seat& seat, const SendLeaderAndIsr& action);
-  void WatchSent(const Seat& seat, const SendStopReplica& action);
+  void WatchSent(const Seat& seat, const SendStopReplica& action) const;
   void WatchSent(const Seat& seat, const SendUpdateMetadata& action);
   void WatchMemory() const;
 

@@ -72,13 +72,19 @@ ControlResponse ToyAgent::Take(const LeaderAndIsrRequest& request) {
       named_.insert(name);
       PartitionAnswerEntry entry{.topic = topic.topic->id, .index = p.index};
       const auto held = roles.find(name);
-      if (const auto refusal = RefusalOf(name, p)) {
+      const auto log = logs.find(name);
+      const bool other_topic =
+          log != logs.end() && !log->second.stray && log->second.topic != topic.topic->id;
+      if (other_topic) {
+        entry.answer = PartitionAnswer::kOtherTopicId;
+      } else if (const auto refusal = RefusalOf(name, p)) {
         entry.answer = *refusal;
       } else if (held != roles.end() && (held->second.leader_epoch > p.leader_epoch ||
                                          held->second.partition_epoch > p.partition_epoch)) {
         entry.answer = PartitionAnswer::kAhead;
       } else {
         roles[name] = p;
+        logs[name] = {.topic = topic.topic->id};
         stopped.erase(name);
         if (const auto lost = refusals.find(name);
             lost != refusals.end() && lost->second == PartitionAnswer::kReplicaMissing) {
@@ -95,6 +101,9 @@ ControlResponse ToyAgent::Take(const LeaderAndIsrRequest& request) {
   }
   if (request.full && request.full->part + 1 == request.full->parts && !incomplete_) {
     std::erase_if(roles, [this](const auto& role) { return !named_.contains(role.first); });
+    for (auto& [name, log] : logs) {
+      log.stray = log.stray || !named_.contains(name);
+    }
   }
   return response;
 }
@@ -111,8 +120,15 @@ ControlResponse ToyAgent::Take(const StopReplicaRequest& request) {
           {.topic = p.partition.topic->id, .index = p.partition.index, .answer = refusal->second});
       continue;
     }
+    const auto log = logs.find(name);
+    if (log == logs.end() || log->second.topic != p.partition.topic->id) {
+      continue;  // Nothing of that id is here.
+    }
     roles.erase(name);
     stopped.insert(name);
+    if (p.delete_files) {
+      logs.erase(log);
+    }
   }
   return response;
 }

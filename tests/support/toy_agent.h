@@ -41,6 +41,12 @@ class ToyAgent {
   std::map<PartitionName, LeaderAndIsrPartition> roles;
   std::map<PartitionName, Face> metadata;
   std::set<PartitionName> stopped;
+  /// What its disk holds, by name: the topic's id, and whether it has been set aside.
+  struct Log {
+    TopicId topic;
+    bool stray = false;
+  };
+  std::map<PartitionName, Log> logs;
   std::set<BrokerId> brokers;  ///< As clients hear them.
   /// Answered for the partition until taken out, where an agent answers so: what only a leader
   /// refuses (other life, suspect) as a leader, a missing replica within the ISR.

@@ -1,5 +1,8 @@
 #include "tests/support/toy_store.h"
 
+#include <algorithm>
+#include <functional>
+
 namespace regent::controller::toy {
 namespace {
 
@@ -156,6 +159,114 @@ ToyStore::Refusal ToyStore::Do(const DeleteConfigChange& op, Undo& undo) {
   return std::nullopt;
 }
 
+ToyStore::Refusal ToyStore::Do(const WriteDeletionMark& op, Undo& undo) {
+  const auto found = deletions.find(op.mark.id);
+  if ((found != deletions.end()) != op.exists) {
+    return Refuse(op.exists ? Reason::kMissing : Reason::kExists);
+  }
+  undo.emplace_back([this, before = deletions] { deletions = before; });
+  deletions[op.mark.id] = op.mark;
+  return std::nullopt;
+}
+
+ToyStore::Refusal ToyStore::Do(const RemoveDeletionMark& op, Undo& undo) {
+  undo.emplace_back([this, before = deletions] { deletions = before; });
+  return deletions.erase(op.id) > 0 ? std::nullopt : Refusal(Refuse(Reason::kMissing));
+}
+
+ToyStore::Refusal ToyStore::Do(const DeleteTopicChild& op, Undo& undo) {
+  const auto found = topics.find(op.topic);
+  const TopicTreeRead tree = ReadTree(op.topic, TopicId());
+  if (found == topics.end() || std::ranges::find(tree.below, op.below) == tree.below.end()) {
+    return Refuse(Reason::kMissing);
+  }
+  if (std::ranges::any_of(tree.below, [&](const std::string& other) {
+        return other.starts_with(op.below + "/");
+      })) {
+    return Refuse(Reason::kOther, "not empty");
+  }
+  TopicNode& node = found->second;
+  undo.emplace_back([&node, before = node] { node = before; });
+  if (node.litter.erase(op.below) > 0) {
+    return std::nullopt;
+  }
+  if (op.below == "partitions") {
+    node.directory = false;
+    return std::nullopt;
+  }
+  const int32_t index = std::stoi(op.below.substr(op.below.find('/') + 1));
+  PartitionNode& partition = node.partitions.at(index);
+  if (op.below.ends_with("/state")) {
+    partition.version = kNoPartitionEpoch;
+    partition.state.reset();
+  } else {
+    node.partitions.erase(index);
+  }
+  return std::nullopt;
+}
+
+ToyStore::Refusal ToyStore::Do(const DeleteTopicNode& op, Undo& undo) {
+  const auto found = topics.find(op.topic);
+  if (found == topics.end()) {
+    return Refuse(Reason::kMissing);
+  }
+  if (found->second.version != op.expected) {
+    return Refuse(Reason::kBadVersion);
+  }
+  if (!ReadTree(op.topic, TopicId()).below.empty()) {
+    return Refuse(Reason::kOther, "not empty");
+  }
+  undo.emplace_back([this, name = op.topic, before = found->second] { topics[name] = before; });
+  topics.erase(found);
+  ++topics_changed;
+  return std::nullopt;
+}
+
+ToyStore::Refusal ToyStore::Do(const DeleteTopicConfig& op, Undo& undo) {
+  undo.emplace_back([this, before = configs] { configs = before; });
+  if (configs.erase(op.topic) == 0) {
+    return Refuse(Reason::kMissing);
+  }
+  config_versions.erase(op.topic);
+  return std::nullopt;
+}
+
+ToyStore::Refusal ToyStore::Do(const DeleteDeletionRequest& op, Undo& undo) {
+  undo.emplace_back([this, before = deletion_requests] { deletion_requests = before; });
+  return deletion_requests.erase(op.topic) > 0 ? std::nullopt : Refusal(Refuse(Reason::kMissing));
+}
+
+TopicTreeRead ToyStore::ReadTree(const std::string& topic, TopicId deletion) const {
+  TopicTreeRead tree;
+  if (const auto mark = deletions.find(deletion); mark != deletions.end()) {
+    tree.mark = mark->second;
+  }
+  tree.has_config = configs.contains(topic);
+  tree.requested = deletion_requests.contains(topic);
+  const auto found = topics.find(topic);
+  if (found == topics.end()) {
+    return tree;
+  }
+  tree.exists = true;
+  tree.node_version = found->second.version;
+  tree.id = found->second.id;
+  if (found->second.directory) {
+    tree.below.emplace_back("partitions");
+  }
+  for (const auto& [index, partition] : found->second.partitions) {
+    if (partition.directory) {
+      tree.below.push_back("partitions/" + std::to_string(index));
+    }
+    if (partition.version != kNoPartitionEpoch) {
+      tree.below.push_back("partitions/" + std::to_string(index) + "/state");
+    }
+  }
+  tree.below.insert(tree.below.end(), found->second.litter.begin(), found->second.litter.end());
+  std::ranges::stable_sort(tree.below, std::greater<>{},
+                           [](const std::string& path) { return std::ranges::count(path, '/'); });
+  return tree;
+}
+
 ToyStore::Refusal ToyStore::Do(const CreateStoppingMark& op, Undo& undo) {
   const LifeId life = op.mark.life;
   if (!stopping.emplace(life, op.mark).second) {
@@ -263,6 +374,10 @@ ClusterSnapshot ToyStore::ReadAll() const {
     snapshot.quarantine.push_back(entry);
   }
   snapshot.preferred_election = preferred_election;
+  for (const auto& [id, mark] : deletions) {
+    snapshot.deletions.push_back(mark);
+  }
+  snapshot.deletion_requests = {deletion_requests.begin(), deletion_requests.end()};
   for (const auto& [name, change] : config_changes) {
     snapshot.config_changes.push_back(name);
   }

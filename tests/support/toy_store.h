@@ -4,6 +4,7 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -34,6 +35,7 @@ class ToyStore {
     std::string extra;
     bool directory = false;  ///< /brokers/topics/<t>/partitions is there.
     std::map<int32_t, PartitionNode> partitions;
+    std::set<std::string> litter;  ///< Other nodes below it, as "partitions/0/x".
     std::string problem;
   };
   struct Office {
@@ -47,6 +49,7 @@ class ToyStore {
 
   PartitionStateRead ReadPartition(const std::string& topic, int32_t index) const;
   TopicRead ReadTopic(const std::string& name) const;
+  TopicTreeRead ReadTree(const std::string& topic, TopicId deletion) const;
   std::vector<BrokerRead> ReadBrokers() const;
   ClusterSnapshot ReadAll() const;
   OfficeRead ReadOffice(uint64_t generation) const;
@@ -80,6 +83,8 @@ class ToyStore {
   std::map<std::string, int32_t> config_versions;
   std::map<std::string, std::string> config_problems;  ///< What stands there is no config.
   std::map<std::string, ConfigChange> config_changes;
+  std::map<TopicId, DeletionMark> deletions;
+  std::set<std::string> deletion_requests;
   std::map<BrokerId, BrokerRead> brokers;
   std::map<LifeId, StoppingMark> stopping;
   std::map<std::string, QuarantineEntry> quarantine;
@@ -102,6 +107,12 @@ class ToyStore {
   Refusal Do(const SetTopicId& op, Undo& undo);
   Refusal Do(const WriteTopicConfig& op, Undo& undo);
   Refusal Do(const DeleteConfigChange& op, Undo& undo);
+  Refusal Do(const WriteDeletionMark& op, Undo& undo);
+  Refusal Do(const RemoveDeletionMark& op, Undo& undo);
+  Refusal Do(const DeleteTopicChild& op, Undo& undo);
+  Refusal Do(const DeleteTopicNode& op, Undo& undo);
+  Refusal Do(const DeleteTopicConfig& op, Undo& undo);
+  Refusal Do(const DeleteDeletionRequest& op, Undo& undo);
   Refusal Do(const CreateStoppingMark& op, Undo& undo);
   Refusal Do(const DeleteStoppingMark& op, Undo& undo);
   Refusal Do(const DeletePreferredElection& op, Undo& undo);

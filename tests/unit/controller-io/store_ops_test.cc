@@ -125,7 +125,14 @@ TEST(FencedMulti, CountsOperationsAsTheCoreDoes) {
       CreatePartitionState{.partition = {topic, 0}, .state = State()},
       CreatePartitionState{.partition = {topic, 1}, .state = State(), .with_directory = false},
       CreateStoppingMark{.mark = {.life = topic->id}},
-      DeleteStoppingMark{.life = topic->id}};
+      DeleteStoppingMark{.life = topic->id},
+      WriteDeletionMark{.mark = {.topic = "t", .id = topic->id}},
+      RemoveDeletionMark{topic->id},
+      DeleteTopicChild{.topic = "t", .below = "partitions"},
+      DeleteTopicNode{.topic = "t"},
+      DeleteTopicConfig{"t"},
+      DeleteDeletionRequest{"t"},
+      DeleteConfigChange{"c"}};
   int counted = 1;
   for (const StoreOp& op : ops) {
     counted += ZooKeeperOps(op);
@@ -166,7 +173,15 @@ TEST(FencedMulti, TakesNoMoreBytesThanTheCoreCounts) {
                                   .broker_epoch = BrokerEpoch(INT64_MAX),
                                   .life = topic->id}},
       DeleteStoppingMark{.life = topic->id},
-      DeletePreferredElection{}};
+      DeletePreferredElection{},
+      WriteDeletionMark{
+          .mark = {.topic = topic->name, .id = topic->id, .partitions = 9999, .brokers = many}},
+      RemoveDeletionMark{topic->id},
+      DeleteTopicChild{.topic = topic->name, .below = "partitions/9999/state"},
+      DeleteTopicNode{.topic = topic->name},
+      DeleteTopicConfig{topic->name},
+      DeleteDeletionRequest{topic->name},
+      DeleteConfigChange{"config_change_0000000003"}};
   for (const StoreOp& op : ops) {
     const FencedMulti multi(kLicence, {op});
     size_t bytes = 0;

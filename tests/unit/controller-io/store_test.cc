@@ -386,6 +386,111 @@ TEST_F(StoreTest, ATopicWithoutIdGetsASpareOne) {
   EXPECT_FALSE((*read->topics)[1].exists);
 }
 
+TEST_F(StoreTest, ReadsTheNodesOfATopicWithoutItsStates) {
+  Win();
+  PutTopic("t", 2);
+  Put(zk::TopicConfigPath("t"), wire::EncodeTopicConfig({{"retention.ms", "5"}}));
+  Put(zk::TopicConfigPath("t"), wire::EncodeTopicConfig({{"retention.ms", "6"}}));
+  Put(zk::TopicConfigPath("bad"), "?");
+  store_->Do(
+      ReadTopics{.id = ReadId(1), .names = {"t", "bad"}, .depth = TopicDepth::kNodes});
+  const auto read = Await<TopicsRead>();
+  ASSERT_TRUE(read && read->topics.ok());
+  const TopicRead& topic = read->topics->front();
+  EXPECT_EQ(topic.assignment.size(), 2U);
+  EXPECT_TRUE(topic.states.empty());
+  EXPECT_TRUE(topic.has_config);
+  EXPECT_EQ(topic.config_node_version, 1);
+  EXPECT_EQ(topic.config_version.value(), server_.Find(zk::TopicConfigPath("t"))->stat.mzxid);
+  EXPECT_EQ(topic.overrides.at("retention.ms"), "6");
+  EXPECT_NE(read->topics->back().config_problem, "");
+  EXPECT_EQ(read->topics->back().problem, "");
+}
+
+// --- Deletions ---
+
+TEST_F(StoreTest, ReadsAllThatStandsOfATopicChildrenFirst) {
+  Win();
+  const TopicRef topic = PutTopic("t", 2);
+  Put(zk::PartitionStatePath("t", 1) + "/x", "");
+  Put(zk::TopicConfigPath("t"), wire::EncodeTopicConfig({}));
+  const DeletionMark mark{
+      .topic = "t", .id = topic->id, .partitions = 2, .brokers = {BrokerId(1), BrokerId(3)}};
+  ASSERT_TRUE(std::holds_alternative<WriteApplied>(Write({WriteDeletionMark{.mark = mark}})));
+  store_->Do(ReadTopicTree{.id = ReadId(4), .topic = "t", .deletion = topic->id});
+  const auto found = Await<TopicTreeFound>();
+  ASSERT_TRUE(found && found->tree.ok());
+  EXPECT_EQ(found->id, ReadId(4));
+  const TopicTreeRead& tree = *found->tree;
+  EXPECT_EQ(tree.mark, mark);
+  EXPECT_TRUE(tree.exists);
+  EXPECT_EQ(tree.id, topic->id);
+  EXPECT_TRUE(tree.has_config);
+  EXPECT_FALSE(tree.requested);
+  EXPECT_EQ(tree.below,
+            (std::vector<std::string>{"partitions/1/state/x", "partitions/0/state",
+                                      "partitions/1/state", "partitions/0", "partitions/1",
+                                      "partitions"}));
+}
+
+TEST_F(StoreTest, DeletesWhatItHasReadAndNothingElse) {
+  Win();
+  const TopicRef topic = PutTopic("t", 2);
+  PutTopic("u", 1);
+  Put(zk::TopicConfigPath("t"), wire::EncodeTopicConfig({}));
+  Put(zk::DeleteTopicPath("t"), "");
+  const DeletionMark mark{.topic = "t", .id = topic->id, .partitions = 2};
+  std::vector<StoreOp> ops{WriteDeletionMark{.mark = mark}};
+  for (const char* below : {"partitions/0/state", "partitions/1/state", "partitions/0",
+                            "partitions/1", "partitions"}) {
+    ops.emplace_back(DeleteTopicChild{.topic = "t", .below = below});
+  }
+  ops.emplace_back(DeleteTopicConfig{"t"});
+  ops.emplace_back(DeleteDeletionRequest{"t"});
+  ops.emplace_back(DeleteTopicNode{.topic = "t", .expected = 0});
+  DeletionMark cleared = mark;
+  cleared.znodes_cleared = true;
+  ops.emplace_back(WriteDeletionMark{.mark = cleared, .exists = true});
+  ASSERT_TRUE(std::holds_alternative<WriteApplied>(Write(std::move(ops))));
+  EXPECT_FALSE(server_.Find(zk::TopicPath("t")));
+  EXPECT_FALSE(server_.Find(zk::TopicConfigPath("t")));
+  EXPECT_FALSE(server_.Find(zk::DeleteTopicPath("t")));
+  EXPECT_TRUE(server_.Find(zk::PartitionStatePath("u", 0)));
+  EXPECT_TRUE(wire::DecodeDeletionMark(
+                  server_.Find(zk::RegentDeletionPath(topic->id.ToText()))->data)
+                  ->znodes_cleared);
+  ASSERT_TRUE(std::holds_alternative<WriteApplied>(Write({RemoveDeletionMark{topic->id}})));
+  EXPECT_FALSE(server_.Find(zk::RegentDeletionPath(topic->id.ToText())));
+}
+
+TEST_F(StoreTest, ATreeWhoseMarkCannotBeReadIsAskedForAgain) {
+  Win();
+  const TopicRef topic = PutTopic("t", 1);
+  Put(zk::RegentDeletionPath(topic->id.ToText()), "?");
+  store_->Do(ReadTopicTree{.id = ReadId(4), .topic = "t", .deletion = topic->id});
+  const auto found = Await<TopicTreeFound>();
+  ASSERT_TRUE(found);
+  EXPECT_FALSE(found->tree.ok());
+}
+
+TEST_F(StoreTest, LoadsDeletionsAndWhatAsksForThem) {
+  Win();
+  const TopicRef topic = MakeTopic("gone");
+  const DeletionMark mark{
+      .topic = "gone", .id = topic->id, .partitions = 3, .brokers = {BrokerId(2)},
+      .znodes_cleared = true};
+  ASSERT_TRUE(std::holds_alternative<WriteApplied>(Write({WriteDeletionMark{.mark = mark}})));
+  Put(zk::DeleteTopicPath("t"), "");
+  Put(zk::ConfigChangePrefix() + "0000000003", "?");
+  store_->Do(LoadCluster{.term = term_.epoch});
+  const auto loaded = Await<ClusterLoaded>();
+  ASSERT_TRUE(loaded && loaded->snapshot.ok());
+  EXPECT_EQ(loaded->snapshot->deletions, std::vector{mark});
+  EXPECT_EQ(loaded->snapshot->deletion_requests, std::vector<std::string>{"t"});
+  EXPECT_EQ(loaded->snapshot->config_changes,
+            std::vector<std::string>{"config_change_0000000003"});
+}
+
 // --- Watches ---
 
 class LoadedStoreTest : public StoreTest {
@@ -396,6 +501,47 @@ class LoadedStoreTest : public StoreTest {
     ASSERT_TRUE(Await<ClusterLoaded>());
   }
 };
+
+TEST_F(LoadedStoreTest, TellsEachChangeOfAConfigOnce) {
+  PrepareRoot();
+  Put(zk::ConfigChangePrefix() + "0000000001", wire::EncodeConfigChange("topics/old"));
+  Load();
+  Put(zk::ConfigChangePrefix() + "0000000002", wire::EncodeConfigChange("topics/t"));
+  auto found = Await<ConfigChangesFound>();
+  ASSERT_TRUE(found);
+  ASSERT_EQ(found->changes.size(), 1U);
+  EXPECT_EQ(found->changes[0].topic, "t");
+  Put(zk::ConfigChangePrefix() + "0000000003",
+      R"({"version":1,"entity_type":"topics","entity_name":"v1"})");
+  Put(zk::ConfigChangePrefix() + "0000000004", wire::EncodeConfigChange("brokers/1"));
+  Put(zk::ConfigChangePrefix() + "0000000005", "?");
+  std::vector<ConfigChange> changes;
+  while (changes.size() < 3) {
+    found = Await<ConfigChangesFound>();
+    ASSERT_TRUE(found);
+    changes.insert(changes.end(), found->changes.begin(), found->changes.end());
+  }
+  ASSERT_EQ(changes.size(), 3U);
+  EXPECT_EQ(changes[0].topic, "v1");
+  EXPECT_EQ(changes[1].topic, "");
+  EXPECT_EQ(changes[1].problem, "");
+  EXPECT_NE(changes[2].problem, "");
+  ASSERT_TRUE(std::holds_alternative<WriteApplied>(
+      Write({DeleteConfigChange{"config_change_0000000001"}})));
+  EXPECT_TRUE(Nothing<ConfigChangesFound>());
+}
+
+TEST_F(LoadedStoreTest, TellsWhichDeletionsAreAskedFor) {
+  Load();
+  Put(zk::DeleteTopicPath("t"), "");
+  auto found = Await<DeletionsRequested>();
+  ASSERT_TRUE(found);
+  EXPECT_EQ(found->names, std::vector<std::string>{"t"});
+  Remove(zk::DeleteTopicPath("t"));
+  found = Await<DeletionsRequested>();
+  ASSERT_TRUE(found);
+  EXPECT_TRUE(found->names.empty());
+}
 
 TEST_F(LoadedStoreTest, ReadsTheBrokersAgainWithEachChange) {
   Load();

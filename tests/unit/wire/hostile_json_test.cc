@@ -54,6 +54,9 @@ std::vector<Decoder> Decoders() {
        R"({"version":1,"broker":1,"broker_epoch":7,)" + life + "}"},
       {"quarantine", [](auto t) { return Why(DecodeQuarantineEntry(t)); },
        R"({"version":1,"path":"/p","node_version":0,"reason":"r","controller_epoch":1})"},
+      {"deletion", [](auto t) { return Why(DecodeDeletionMark(t)); },
+       R"({"version":1,"topic":"t","topic_id":"b8tRS7h4TJ2Vt43Dp85v2A","partitions":3,)"
+       R"("brokers":[1],"stage":"znodes"})"},
       {"config", [](auto t) { return Why(DecodeTopicConfig(t)); },
        R"({"version":1,"config":{"a":"b"}})"},
   };

@@ -368,5 +368,32 @@ TEST(RegentJson, WritesAnyReasonSoThatItCanBeRead) {
   EXPECT_THAT(read->reason, HasSubstr("a b c"));
 }
 
+TEST(DeletionMarkJson, IsReadAsItIsWritten) {
+  DeletionMark mark{.topic = "t",
+                    .id = *Uuid::Parse("b8tRS7h4TJ2Vt43Dp85v2A"),
+                    .partitions = 3,
+                    .brokers = {BrokerId(1), BrokerId(2)}};
+  EXPECT_EQ(EncodeDeletionMark(mark),
+            R"({"version":1,"topic":"t","topic_id":"b8tRS7h4TJ2Vt43Dp85v2A","partitions":3,)"
+            R"("brokers":[1,2],"stage":"znodes"})");
+  for (const bool cleared : {false, true}) {
+    mark.znodes_cleared = cleared;
+    const Result<DeletionMark> read = DecodeDeletionMark(EncodeDeletionMark(mark));
+    ASSERT_TRUE(read.ok()) << read.error();
+    EXPECT_EQ(*read, mark);
+  }
+}
+
+TEST(DeletionMarkJson, RefusesWhatItCannotObey) {
+  for (const char* text :
+       {"", "{}", R"({"version":1,"topic":"t","partitions":3,"brokers":[],"stage":"znodes"})",
+        R"({"version":1,"topic":"t","topic_id":"b8tRS7h4TJ2Vt43Dp85v2A","partitions":-1,)"
+        R"("brokers":[],"stage":"znodes"})",
+        R"({"version":1,"topic":"t","topic_id":"b8tRS7h4TJ2Vt43Dp85v2A","partitions":1,)"
+        R"("brokers":[],"stage":"?"})"}) {
+    EXPECT_FALSE(DecodeDeletionMark(text).ok()) << text;
+  }
+}
+
 }  // namespace
 }  // namespace regent::wire
