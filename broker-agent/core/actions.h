@@ -141,6 +141,11 @@ struct AppendToLog {
   OpId op{0};
   std::vector<RecordBatch> batches;
 };
+/// Makes durable what the log holds by now, while appends go on. Answered by LogSynced.
+struct SyncLog {
+  TopicPartition partition;
+  OpId op{0};
+};
 /// Cuts the log to end at `to`, which may be its end: then only epochs that begin there go.
 /// Answered by LogTruncated once durable.
 struct TruncateLog {
@@ -262,6 +267,7 @@ using AgentAction = std::variant<AnswerControl,
                                  ConfigureLogs,
                                  TrimLogs,
                                  AppendToLog,
+                                 SyncLog,
                                  TruncateLog,
                                  RestartLog,
                                  ReadFromLog,

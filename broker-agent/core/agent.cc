@@ -14,6 +14,7 @@
 #include "broker-agent/core/departure.h"
 #include "broker-agent/core/follower_side.h"
 #include "broker-agent/core/leader_side.h"
+#include "broker-agent/core/log_flush.h"
 #include "broker-agent/core/metadata_cache.h"
 #include "broker-agent/core/replica.h"
 #include "broker-agent/core/retention.h"
@@ -90,8 +91,9 @@ struct Agent::Parts {
       : context{.options = std::move(options)},
         replicas(std::move(recovered.replicas)),
         sender(context.options.alter_partition),
-        leaders(context, replicas, sender),
-        followers(context, replicas),
+        flush(context),
+        leaders(context, replicas, sender, flush),
+        followers(context, replicas, flush),
         consumers(context, replicas),
         retention(context, replicas),
         roles(context, replicas, leaders, followers, sender, std::move(recovered.directories)),
@@ -118,6 +120,7 @@ struct Agent::Parts {
         event.partition,
         {.op = event.op, .error = event.error, .end = {}, .append_time_ms = event.append_time_ms});
   }
+  void On(const LogSynced& event);
   void On(const LogTruncated& event) {
     TakeWrite(event.partition, {.op = event.op, .error = event.error, .end = event.end});
   }
@@ -140,6 +143,7 @@ struct Agent::Parts {
   void On(const EpochEndRequested& event) { consumers.FindEpochEnd(event); }
 
   void Due(const AgentDeadline& deadline);
+  void FlushDue(const PartitionKey& partition);
   /// Returns what to answer a request at once; none if it may be taken.
   std::optional<ControlAnswer> Check(const ControlHeader& header);
   /// Checks a request and holds it if its registration is yet to be heard of. True: go on with it.
@@ -163,6 +167,7 @@ struct Agent::Parts {
   AgentContext context;
   ReplicaTable replicas;
   AlterPartitionSender sender;
+  LogFlush flush;
   LeaderSide leaders;
   FollowerSide followers;
   ConsumerSide consumers;
@@ -439,16 +444,38 @@ void Agent::Parts::TakeWrite(const PartitionKey& key, const Returned& returned) 
     case LogWrite::Kind::kTruncate:
       replica->log->TruncateTo(
           std::min(write.to, std::max(returned.end.value_or(write.to), Offset(0))));
+      replica->synced = std::min(replica->synced, replica->log->end);
       replica->producers.TruncateTo(replica->log->end);
       followers.Truncated(*replica);
       break;
     case LogWrite::Kind::kRestart:
       replica->log->RestartAt(write.to);
+      replica->synced = write.to;
       replica->producers.Clear();
       followers.Truncated(*replica);
       break;
   }
   roles.WriteReturned(key);
+}
+
+void Agent::Parts::On(const LogSynced& event) {
+  Replica* replica = replicas.Find(event.partition);
+  if (replica == nullptr || !replica->log || replica->syncing != event.op) {
+    return;  // Of a log that has failed, or has been set aside since.
+  }
+  if (event.error) {
+    FailReplica(*replica, *event.error);
+    return;
+  }
+  flush.Synced(*replica, event.op, event.end);
+  leaders.Synced(*replica);
+  followers.Synced(*replica);
+}
+
+void Agent::Parts::FlushDue(const PartitionKey& partition) {
+  if (Replica* replica = replicas.Find(partition)) {
+    flush.Due(*replica);
+  }
 }
 
 void Agent::Parts::On(const LogsTrimmed& event) {
@@ -483,6 +510,7 @@ void Agent::Parts::FailReplica(Replica& replica, const Error& error) {
     followers.WriteFailed(write);
   }
   replica.failure = error;
+  replica.syncing.reset();
   replica.role = Role::kOffline;
   leaders.Wake(key);
   roles.WriteReturned(key);
@@ -537,6 +565,7 @@ void Agent::Parts::Due(const AgentDeadline& deadline) {
       break;
     case Kind::kExpireProducers: ExpireProducers(); break;
     case Kind::kTrimLogs: retention.Step(); break;
+    case Kind::kFlush: FlushDue(deadline.partition); break;
     case Kind::kCheckpoint: context.Do(WriteCheckpoints{}); break;
     case Kind::kShutdownAttempt: departure.Attempt(); break;
     case Kind::kShutdownEnd: departure.DeadlinePassed(); break;

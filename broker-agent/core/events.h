@@ -105,6 +105,12 @@ struct LogAppended {
   /// What a leader's log has stamped on the batches; −1: they have their producers' times.
   int64_t append_time_ms = -1;
 };
+struct LogSynced {
+  PartitionKey partition;
+  OpId op{0};
+  Offset end{0};  ///< Below it everything is durable.
+  std::optional<Error> error;
+};
 /// TruncateLog or RestartLog is durable.
 struct LogTruncated {
   PartitionKey partition;
@@ -236,6 +242,7 @@ using AgentEvent = std::variant<Registered,
                                 ControlledShutdownLost,
                                 LogsChanged,
                                 LogAppended,
+                                LogSynced,
                                 LogTruncated,
                                 LogsTrimmed,
                                 LogRead,

@@ -18,8 +18,8 @@ AgentDeadline SubscribeTo(const PartitionKey& partition) {
 
 }  // namespace
 
-FollowerSide::FollowerSide(AgentContext& context, ReplicaTable& replicas)
-    : context_(context), replicas_(replicas), links_(context) {}
+FollowerSide::FollowerSide(AgentContext& context, ReplicaTable& replicas, LogFlush& flush)
+    : context_(context), replicas_(replicas), flush_(flush), links_(context) {}
 
 void FollowerSide::Follow(Replica& replica, BrokerId leader) {
   replica.role = Role::kFollower;
@@ -126,6 +126,10 @@ void FollowerSide::TrySubscribe(Replica& replica) {
     return;
   }
   const LogView& log = *replica.log;
+  if (replica.counted_end() < log.end) {
+    flush_.Grown(replica);  // The end that is reported counts: it has to be durable first.
+    return;
+  }
   following.state = State::kSubscribed;
   following.attempt = Attempt(++last_attempt_);
   following.expected = log.end;
@@ -311,6 +315,7 @@ void FollowerSide::Appended(Replica& replica, const LogWrite& write) {
   if (replica.producers.size() > 0) {
     context_.WatchProducers();
   }
+  flush_.Grown(replica);
   if (!write.received) {
     return;
   }
@@ -323,10 +328,27 @@ void FollowerSide::Appended(Replica& replica, const LogWrite& write) {
   if (link != nullptr && replica.following->state == State::kSubscribed &&
       replica.following->attempt == received.attempt) {
     TakeMarks(replica, received.high_watermark, received.log_start);
-    links_.Outbox(*link).acks.push_back({.partition = replica.key(),
-                                         .attempt = received.attempt,
-                                         .log_end = replica.log->end,
-                                         .log_start = replica.log->start});
+    if (!replica.counts_synced()) {
+      Acknowledge(replica, *link);
+    }
+  }
+  TrySubscribe(replica);
+}
+
+void FollowerSide::Acknowledge(Replica& replica, Uplink& link) {
+  links_.Outbox(link).acks.push_back({.partition = replica.key(),
+                                      .attempt = replica.following->attempt,
+                                      .log_end = replica.counted_end(),
+                                      .log_start = replica.log->start});
+}
+
+void FollowerSide::Synced(Replica& replica) {
+  if (!replica.following) {
+    return;
+  }
+  Uplink& link = links_.Of(replica.leader);
+  if (replica.counts_synced() && link.open() && replica.following->state == State::kSubscribed) {
+    Acknowledge(replica, link);
   }
   TrySubscribe(replica);
 }

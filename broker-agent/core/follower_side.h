@@ -4,6 +4,7 @@
 
 #include "broker-agent/core/agent_context.h"
 #include "broker-agent/core/events.h"
+#include "broker-agent/core/log_flush.h"
 #include "broker-agent/core/replica.h"
 #include "broker-agent/core/uplinks.h"
 
@@ -22,7 +23,7 @@ namespace regent {
 /// and expected offset (H2, S21).
 class FollowerSide {
  public:
-  FollowerSide(AgentContext& context, ReplicaTable& replicas);
+  FollowerSide(AgentContext& context, ReplicaTable& replicas, LogFlush& flush);
 
   // --- Roles ---
 
@@ -44,6 +45,8 @@ class FollowerSide {
 
   void Appended(Replica& replica, const LogWrite& write);
   void Truncated(Replica& replica);
+  /// More of the replica's log is durable than before.
+  void Synced(Replica& replica);
   /// A write came back with an error, or its replica has failed: its credit returns.
   void WriteFailed(const LogWrite& write);
 
@@ -63,11 +66,13 @@ class FollowerSide {
   void Take(Uplink& link, const Truncate& truncate);
   void Take(Uplink& link, const Refused& refused);
   void Append(Replica& replica, OutboundId stream, const Batches& batches);
+  void Acknowledge(Replica& replica, Uplink& link);
   void TakeMarks(Replica& replica, Offset high_watermark, Offset log_start);
   void Cut(Replica& replica, LogWrite::Kind kind, Offset to);
 
   AgentContext& context_;
   ReplicaTable& replicas_;
+  LogFlush& flush_;
   Uplinks links_;
   uint64_t last_attempt_ = 0;
 };

@@ -118,6 +118,7 @@ void LeaderSide::Appended(Replica& replica, const LogWrite& write, int64_t appen
   LogView& log = *replica.log;
   if (!replica.leads()) {
     log.Appended(write.batches);
+    flush_.Grown(replica);
     return;
   }
   replica.leading->in_sync.NoteGrowth(log.end, context_.now);
@@ -130,12 +131,19 @@ void LeaderSide::Appended(Replica& replica, const LogWrite& write, int64_t appen
                                .deadline = produced.deadline,
                                .append_time_ms = append_time_ms};
     switch (produced.acks) {
-      case Acks::kLeader: Answer(append); break;
+      case Acks::kLeader: replica.leading->unsynced.push_back(append); break;
       case Acks::kAll: AwaitCommit(replica, append); break;
     }
   }
+  flush_.Grown(replica);
   ServeAll(replica);
   Progressed(replica);
+}
+
+void LeaderSide::Synced(Replica& replica) {
+  if (replica.leads()) {
+    Progressed(replica);
+  }
 }
 
 void LeaderSide::WriteFailed(const LogWrite& write) {
@@ -170,6 +178,15 @@ void LeaderSide::AnswerWaiting(Replica& replica) {
   }
 }
 
+/// Who asked for the leader's word alone has it once the batch counts here.
+void LeaderSide::AnswerSynced(Replica& replica) {
+  std::deque<WaitingAppend>& unsynced = replica.leading->unsynced;
+  while (!unsynced.empty() && unsynced.front().next <= replica.counted_end()) {
+    Answer(unsynced.front());
+    unsynced.pop_front();
+  }
+}
+
 void LeaderSide::WatchAppend(const Replica& replica, Instant deadline) {
   if (deadline != Instant::Max()) {
     context_.deadlines.SetIfEarlier(TimeoutOf(replica.key()), deadline);
@@ -192,8 +209,12 @@ void LeaderSide::TimeOutAppends(const PartitionKey& partition) {
                                     "may become committed"});
     return true;
   };
-  std::erase_if(replica->leading->waiting,
-                [&](const WaitingAppend& append) { return late(append.ticket, append.deadline); });
+  for (std::deque<WaitingAppend>* const waiting :
+       {&replica->leading->waiting, &replica->leading->unsynced}) {
+    std::erase_if(*waiting, [&](const WaitingAppend& append) {
+      return late(append.ticket, append.deadline);
+    });
+  }
   for (LogWrite& write : replica->writes) {
     if (write.produced && late(write.produced->ticket, write.produced->deadline)) {
       write.produced.reset();
@@ -208,8 +229,11 @@ void LeaderSide::EndAppends(Replica& replica) {
                       .message =
                           "the leadership ended before the batch was committed: it may "
                           "become committed later"};
-  for (const WaitingAppend& waiting : replica.leading->waiting) {
-    Answer(waiting.ticket, unknown);
+  for (const std::deque<WaitingAppend>* const all :
+       {&replica.leading->waiting, &replica.leading->unsynced}) {
+    for (const WaitingAppend& waiting : *all) {
+      Answer(waiting.ticket, unknown);
+    }
   }
   for (LogWrite& write : replica.writes) {
     if (write.produced) {

@@ -24,10 +24,14 @@ AlterPartitionItem ItemOf(const Replica& replica, const InSync::Pending& pending
 
 }  // namespace
 
-LeaderSide::LeaderSide(AgentContext& context, ReplicaTable& replicas, AlterPartitionSender& sender)
+LeaderSide::LeaderSide(AgentContext& context,
+                       ReplicaTable& replicas,
+                       AlterPartitionSender& sender,
+                       LogFlush& flush)
     : context_(context),
       replicas_(replicas),
       sender_(sender),
+      flush_(flush),
       parked_(context.options.parked_subscriptions_max) {}
 
 void LeaderSide::TakeLead(Replica& replica) {
@@ -67,6 +71,7 @@ void LeaderSide::TakeMembership(Replica& replica) {
                                              .reason = RefusedReason::kNotReplica,
                                              .leader_epoch = replica.leader_epoch});
   }
+  flush_.Grown(replica);  // Its settings may be new, or what an earlier life has left not durable.
   Progressed(replica);
 }
 
@@ -114,8 +119,8 @@ void LeaderSide::Wake(const PartitionKey& partition) {
 
 void LeaderSide::AdvanceHighWatermark(Replica& replica) {
   LogView& log = *replica.log;
-  const Offset next =
-      replica.leading->in_sync.HighWatermark(log.high_watermark, log.end, replica.min_isr());
+  const Offset next = replica.leading->in_sync.HighWatermark(
+      log.high_watermark, replica.counted_end(), replica.min_isr());
   if (next <= log.high_watermark) {
     return;
   }
@@ -127,6 +132,7 @@ void LeaderSide::AdvanceHighWatermark(Replica& replica) {
 }
 
 void LeaderSide::Progressed(Replica& replica) {
+  AnswerSynced(replica);
   AdvanceHighWatermark(replica);
   ConsiderExpansion(replica);
   WatchLag(replica);

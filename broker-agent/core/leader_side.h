@@ -7,6 +7,7 @@
 #include "broker-agent/core/alter_partition.h"
 #include "broker-agent/core/downlinks.h"
 #include "broker-agent/core/events.h"
+#include "broker-agent/core/log_flush.h"
 #include "broker-agent/core/replica.h"
 
 namespace regent {
@@ -21,7 +22,10 @@ namespace regent {
 ///                                    └─────────────────────────────────────────────────────┘
 class LeaderSide {
  public:
-  LeaderSide(AgentContext& context, ReplicaTable& replicas, AlterPartitionSender& sender);
+  LeaderSide(AgentContext& context,
+             ReplicaTable& replicas,
+             AlterPartitionSender& sender,
+             LogFlush& flush);
 
   // --- Roles ---
 
@@ -46,6 +50,8 @@ class LeaderSide {
   /// A write of a leadership that has ended will never return.
   void WriteFailed(const LogWrite& write);
   void Read(const LogRead& read);
+  /// More of the replica's log is durable than before.
+  void Synced(Replica& replica);
   /// The replica's log begins later than before.
   void Trimmed(Replica& replica);
 
@@ -95,6 +101,7 @@ class LeaderSide {
   void Answer(AppendTicket ticket, Error error);
   void AwaitCommit(Replica& replica, WaitingAppend append);
   void AnswerWaiting(Replica& replica);
+  void AnswerSynced(Replica& replica);
   void WatchAppend(const Replica& replica, Instant deadline);
   /// The leadership ends: every producer that waits for it is answered.
   void EndAppends(Replica& replica);
@@ -102,6 +109,7 @@ class LeaderSide {
   AgentContext& context_;
   ReplicaTable& replicas_;
   AlterPartitionSender& sender_;
+  LogFlush& flush_;
   Downlinks links_;
   ParkedSubscriptions parked_;
   size_t appends_waiting_ = 0;  ///< Producers without an answer.

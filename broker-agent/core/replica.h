@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <deque>
 #include <map>
@@ -54,6 +55,8 @@ struct Leading {
   InSync in_sync;
   std::map<BrokerId, Subscription> subscriptions;
   std::deque<WaitingAppend> waiting;  ///< Ascending by `next`.
+  /// Those that wait for their own log's sync alone, likewise.
+  std::deque<WaitingAppend> unsynced;
 
   Leading(BrokerId self, Offset epoch_start, Instant now) : in_sync(self, epoch_start, now) {}
 };
@@ -112,8 +115,10 @@ struct Replica {
   PartitionEpoch partition_epoch = kNoPartitionEpoch;
   /// What the disk held when this life began: never led in again (R4).
   LeaderEpoch earlier_life_epoch = kNoLeaderEpoch;
-  std::optional<LogView> log;  ///< None: known to a journal, held by no directory.
-  ProducerStates producers;    ///< Of the log, with every append on the way.
+  Offset synced{0};             ///< Below it this life knows the log to be durable.
+  std::optional<OpId> syncing;  ///< The sync on its way, if there is one.
+  std::optional<LogView> log;   ///< None: known to a journal, held by no directory.
+  ProducerStates producers;     ///< Of the log, with every append on the way.
   std::optional<Error> failure;
   bool suspect = false;
   /// A suspect that has been told of an ISR without it: when it is in one again, it has caught up.
@@ -136,6 +141,12 @@ struct Replica {
   PartitionKey key() const { return KeyOf(partition); }
   int min_isr() const { return config == nullptr ? 1 : config->min_insync_replicas; }
   bool leads() const { return role == Role::kLeader; }
+  /// Whether a record counts only once it is durable (flush=batch).
+  bool counts_synced() const { return settings != nullptr && settings->flush_messages <= 1; }
+  /// How far the log counts: for the high watermark, and in what a follower acknowledges.
+  Offset counted_end() const {
+    return counts_synced() ? std::clamp(synced, log->start, log->end) : log->end;
+  }
 };
 
 /// The replicas of a broker, by topic id and index, and the strays beside them.

@@ -37,6 +37,7 @@ void RoleChanges::Publish(const Planned& planned) {
       CHECK(replica != nullptr) << key << " was set aside twice";
       replica->frozen = false;
       CloseRole(*replica);
+      replica->syncing.reset();  // Closed, its log is durable; nobody will say so.
       replicas_.SetAside(key);
       return;
     case LogChange::Kind::kTakeBack: replica = &replicas_.TakeBack(key); break;
@@ -48,6 +49,8 @@ void RoleChanges::Publish(const Planned& planned) {
         replica = &replicas_.Add(std::move(fresh));
       } else {
         replica->log.emplace();
+        replica->synced = Offset(0);
+        replica->syncing.reset();
         replicas_.HoldName(*replica);
       }
       break;

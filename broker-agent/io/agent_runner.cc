@@ -41,6 +41,17 @@ bool IsUrgent(const AgentEvent& event) {
                     event);
 }
 
+/// Whoever is answered may look at the metadata at once, on another thread: what the answer speaks
+/// of stands there.
+void PublishFirst(std::vector<AgentAction>& actions) {
+  const auto publication = std::ranges::find_if(actions, [](const AgentAction& action) {
+    return std::holds_alternative<PublishMetadata>(action);
+  });
+  if (publication != actions.end()) {
+    std::rotate(actions.begin(), publication, publication + 1);
+  }
+}
+
 }  // namespace
 
 AgentRunner::AgentRunner(AgentOptions options,
@@ -203,6 +214,7 @@ void AgentRunner::FindEpochEnd(EpochEndRequested request, EpochEndDone done) {
 
 void AgentRunner::Handle(const AgentEvent& event) {
   std::vector<AgentAction> actions = agent_.Handle(event, parts_.executor.Now());
+  PublishFirst(actions);
   for (AgentAction& action : actions) {
     std::visit([this](auto& one) { Act(std::move(one)); }, action);
   }

@@ -132,6 +132,15 @@ Result<BrokerSettings> Understand(const BrokerFlags& flags) {
   settings.topic_defaults = {.partitions = flags.num_partitions,
                              .replication_factor = flags.default_replication_factor};
   settings.replica_lag_time_max = std::chrono::milliseconds(flags.replica_lag_time_max_ms);
+  if (flags.flush != "system" && flags.flush != "batch") {
+    return Invalid(
+        "--flush", flags.flush,
+        "it is system (the operating system writes when it likes) or batch (each batch is "
+        "on disk before it counts)");
+  }
+  if (flags.flush == "batch") {
+    settings.default_topic_settings.flush_messages = 1;
+  }
   settings.retention_check_interval = std::chrono::milliseconds(flags.retention_check_interval_ms);
   return settings;
 }

@@ -9,6 +9,7 @@
 #include "common/base/instant.h"
 #include "common/base/result.h"
 #include "common/model/broker.h"
+#include "common/model/topic_settings.h"
 #include "common/zk/real_client.h"
 
 namespace regent {
@@ -27,6 +28,7 @@ struct BrokerFlags {
   std::string metrics_listen;
   bool controller_eligible = true;
   int64_t replica_lag_time_max_ms = 30'000;
+  std::string flush = "system";
   int64_t retention_check_interval_ms = 300'000;
   int32_t default_min_insync_replicas = 1;
   bool auto_create_topics = false;
@@ -51,6 +53,7 @@ struct BrokerSettings {
   Duration replica_lag_time_max{0};
   bool auto_create_topics = false;
   kafka::TopicDefaults topic_defaults;
+  TopicSettings default_topic_settings;  ///< Of topics that do not say.
   Duration retention_check_interval = std::chrono::minutes(5);
 };
 

@@ -57,6 +57,7 @@ AgentOptions AgentOptionsOf(const BrokerSettings& settings,
   options.life = life;
   options.cluster_id = cluster_id.value_or("");
   options.replica_lag_time_max = settings.replica_lag_time_max;
+  options.topic_defaults = settings.default_topic_settings;
   options.retention_check_interval = settings.retention_check_interval;
   return options;
 }

@@ -187,6 +187,7 @@ struct DiskReplicaStore::Disk : std::enable_shared_from_this<DiskReplicaStore::D
   void Do(const ConfigureLogs& configure) const;
   void Do(const TrimLogs& trim) const;
   void Do(const AppendToLog& append);
+  void Do(const SyncLog& order);
   void Do(const TruncateLog& truncate) const;
   void Do(const RestartLog& restart) const;
   void Do(const ReadFromLog& read) const;
@@ -299,7 +300,8 @@ void DiskReplicaStore::Disk::Sync(const ReplicaKey& key,
     done(log->synced_to());
     return;
   }
-  sync.Post([self = shared_from_this(), key, work = std::move(**begun), done = std::move(done)]() {
+  auto task = [self = shared_from_this(), key, work = std::move(**begun),
+               done = std::move(done)]() {
     self->disk.Post([self, key, work, done, outcome = work.Run()]() {
       storage::PartitionLog* const still =
           self->logs == nullptr ? nullptr : self->logs->Loaded(key);
@@ -309,7 +311,21 @@ void DiskReplicaStore::Disk::Sync(const ReplicaKey& key,
         done(Error{ErrorCode::kNotFound, "the log was closed while it was synced"});
       }
     });
-  });
+  };
+  switch (reach) {
+    case storage::SegmentList::Reach::kSealed: sync.Post(std::move(task)); break;
+    case storage::SegmentList::Reach::kAll: sync.PostUrgent(std::move(task)); break;
+  }
+}
+
+void DiskReplicaStore::Disk::Do(const SyncLog& order) {
+  LogSynced result{.partition = KeyOf(order.partition), .op = order.op};
+  Sync(DiskKey(order.partition), storage::SegmentList::Reach::kAll,
+       [this, result](const Result<Offset>& synced) mutable {
+         result.end = synced.ok() ? *synced : Offset(0);
+         result.error = synced.ok() ? std::nullopt : std::optional(synced.error());
+         sink(std::move(result));
+       });
 }
 
 /// What a roll leaves behind becomes durable without anybody's waiting for it; then a start after a
@@ -330,13 +346,19 @@ void DiskReplicaStore::Disk::SyncSealed(const ReplicaKey& key) {
     const Status noted = logs->RaiseRecoveryPoint(key);
     LOG_IF(WARNING, !noted.ok()) << "recovery point not noted replica=" << key << " error=\""
                                  << noted.error() << '"';
-    if (noted.ok() && logs->Loaded(key)->AnySealedUnsynced()) {
+    if (logs->Loaded(key)->AnySealedUnsynced()) {
       SyncSealed(key);
     }
   });
 }
 
 void DiskReplicaStore::Disk::Do(const WriteCheckpoints&) const {
+  // The files are written behind the journal, never ahead of it.
+  if (const Status synced = logs->directory().SyncJournal(); !synced.ok()) {
+    LOG(WARNING) << "journal not synced directory=" << logs->directory().path() << " error=\""
+                 << synced.error() << '"';
+    return;
+  }
   sync.Post([&files = logs->files(), checkpoints = logs->Checkpoints()]() {
     const Status written = storage::WriteCheckpoints(files, checkpoints);
     LOG_IF(WARNING, !written.ok()) << "checkpoints not written directory=" << checkpoints.directory
@@ -428,7 +450,12 @@ void DiskReplicaStore::Disk::Do(const RestartLog& restart) const {
   LogTruncated result{
       .partition = KeyOf(restart.partition), .op = restart.op, .end = {}, .error = {}};
   const Result<storage::PartitionLog*> log = logs->Find(key);
-  Status restarted = log.ok() ? logs->LowerRecoveryPoint(key, restart.at) : Status(log.error());
+  Status restarted = log.ok() ? Status(Success{}) : Status(log.error());
+  if (restarted.ok()) {
+    // Everything goes, the last first: what is left of it meanwhile is no loss.
+    restarted =
+        logs->LowerRecoveryPoint(key, std::min(restart.at, (*log)->SegmentBaseOf((*log)->start())));
+  }
   if (restarted.ok()) {
     restarted = (*log)->RestartAt(restart.at);
   }

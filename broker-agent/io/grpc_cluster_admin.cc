@@ -163,9 +163,8 @@ class GrpcClusterAdmin::Impl : public std::enable_shared_from_this<Impl> {
     calls_.Add(call);
     Answered answered = [self = shared_from_this(), call = call.get(),
                          then = std::move(then)](const grpc::Status& status) {
-      self->executor_.Post([then, status, response = std::move(call->response)] {
-        then(status, response);
-      });
+      self->executor_.Post(
+          [then, status, response = std::move(call->response)] { then(status, response); });
       self->calls_.Ended(call);
     };
     invoke(*stub_->async(), *call, std::move(answered));
@@ -269,12 +268,11 @@ void GrpcClusterAdmin::Create(kafka::NewTopic topic,
       [](Stub& stub, auto& call, Answered answered) {
         stub.CreateTopic(&call.context, &call.request, &call.response, std::move(answered));
       },
-      Answer<v1::CreateTopicResponse>(
-          std::move(done), [](const v1::CreateTopicResponse& response) {
-            return kafka::CreatedTopic{
-                .id = TopicId::FromBytes(response.topic_id()).value_or(TopicId()),
-                .assignment = AssignmentOf(response.assignment())};
-          }));
+      Answer<v1::CreateTopicResponse>(std::move(done), [](const v1::CreateTopicResponse& response) {
+        return kafka::CreatedTopic{
+            .id = TopicId::FromBytes(response.topic_id()).value_or(TopicId()),
+            .assignment = AssignmentOf(response.assignment())};
+      }));
 }
 
 void GrpcClusterAdmin::Delete(kafka::DoomedTopic topic,
@@ -291,12 +289,11 @@ void GrpcClusterAdmin::Delete(kafka::DoomedTopic topic,
       [](Stub& stub, auto& call, Answered answered) {
         stub.DeleteTopic(&call.context, &call.request, &call.response, std::move(answered));
       },
-      Answer<v1::DeleteTopicResponse>(
-          std::move(done), [](const v1::DeleteTopicResponse& response) {
-            return kafka::DoomedTopic{
-                .name = response.name(),
-                .id = TopicId::FromBytes(response.topic_id()).value_or(TopicId())};
-          }));
+      Answer<v1::DeleteTopicResponse>(std::move(done), [](const v1::DeleteTopicResponse& response) {
+        return kafka::DoomedTopic{
+            .name = response.name(),
+            .id = TopicId::FromBytes(response.topic_id()).value_or(TopicId())};
+      }));
 }
 
 void GrpcClusterAdmin::Extend(kafka::NewPartitions more,

@@ -36,9 +36,10 @@ DescribeConfigsResponse::Config Describe(const TopicSettingSpec& spec,
                                          const TopicConfig& config,
                                          const DescribeConfigsRequest& ask) {
   const std::string name(spec.name);
-  const std::string default_value = spec.name == "min.insync.replicas" && !config.overrides.contains(name)
-                                        ? std::to_string(config.min_insync_replicas)
-                                        : std::string(spec.default_value);
+  const std::string default_value =
+      spec.name == "min.insync.replicas" && !config.overrides.contains(name)
+          ? std::to_string(config.min_insync_replicas)
+          : std::string(spec.default_value);
   const auto given = config.overrides.find(name);
   const bool is_given =
       given != config.overrides.end() && CheckTopicSetting(name, given->second).ok();

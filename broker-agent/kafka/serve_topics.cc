@@ -110,8 +110,7 @@ Planned Plan(const AskedTopic& asked, const TopicDefaults& defaults, const Metad
   if (assignment.ok()) {
     planned.topic.assignment = std::move(assignment).value();
   } else {
-    planned.refusal =
-        Refusal{KafkaError::kInvalidReplicaAssignment, assignment.error().message};
+    planned.refusal = Refusal{KafkaError::kInvalidReplicaAssignment, assignment.error().message};
   }
   return planned;
 }
@@ -147,8 +146,8 @@ void Fill(const NewTopic& asked,
   }
   answer.id = created->id;
   answer.num_partitions = static_cast<int32_t>(created->assignment.size());
-  answer.replication_factor =
-      created->assignment.empty() ? int16_t{-1}
+  answer.replication_factor = created->assignment.empty()
+                                  ? int16_t{-1}
                                   : static_cast<int16_t>(created->assignment.front().size());
   answer.configs = ConfigsOf(asked.configs);
 }
@@ -189,11 +188,11 @@ ElectLeadersResponse ResponseOf(const std::vector<Election>& elections, bool all
     if (all && election.outcome == Election::Outcome::kNotNeeded) {
       continue;  // As Kafka: of all partitions, those that needed one.
     }
-    by_topic[election.topic].push_back(
-        {.index = election.partition,
-         .error = ErrorOf(election.outcome),
-         .error_message = election.message.empty() ? std::nullopt
-                                                   : std::optional(election.message)});
+    by_topic[election.topic].push_back({.index = election.partition,
+                                        .error = ErrorOf(election.outcome),
+                                        .error_message = election.message.empty()
+                                                             ? std::nullopt
+                                                             : std::optional(election.message)});
   }
   ElectLeadersResponse response;
   for (auto& [topic, partitions] : by_topic) {
@@ -257,21 +256,21 @@ void ClientService::Do(const RequestHeader& header,
       });
   for (size_t i = 0; i < doomed.size(); ++i) {
     const bool by_id = doomed[i].name.empty();
-    backend_.admin().Delete(
-        std::move(doomed[i]), OptionsOf(ask.timeout_ms, false),
-        [gather, i, by_id](const Result<DoomedTopic>& deleted) {
-          DeleteTopicsResponse::Topic& answer = gather->value().topics[i];
-          if (deleted.ok()) {
-            answer.name = deleted->name;
-            answer.id = deleted->id;
-          } else {
-            Take(RefusalOf(deleted.error(), KafkaError::kInvalidRequest), answer);
-            if (by_id && deleted.error().code == ErrorCode::kNotFound) {
-              answer.error = KafkaError::kUnknownTopicId;
-            }
-          }
-          gather->Arrived();
-        });
+    backend_.admin().Delete(std::move(doomed[i]), OptionsOf(ask.timeout_ms, false),
+                            [gather, i, by_id](const Result<DoomedTopic>& deleted) {
+                              DeleteTopicsResponse::Topic& answer = gather->value().topics[i];
+                              if (deleted.ok()) {
+                                answer.name = deleted->name;
+                                answer.id = deleted->id;
+                              } else {
+                                Take(RefusalOf(deleted.error(), KafkaError::kInvalidRequest),
+                                     answer);
+                                if (by_id && deleted.error().code == ErrorCode::kNotFound) {
+                                  answer.error = KafkaError::kUnknownTopicId;
+                                }
+                              }
+                              gather->Arrived();
+                            });
   }
 }
 
@@ -283,11 +282,11 @@ void ClientService::Do(const RequestHeader& header,
   for (const CreatePartitionsRequest::Topic& topic : ask.topics) {
     response.topics.push_back({.name = topic.name});
   }
-  const auto gather = Gather<CreatePartitionsResponse>::For(
-      ask.topics.size(), std::move(response),
-      [header, call](const CreatePartitionsResponse& answer) {
-        call->Answer(EncodeResponse(header, answer));
-      });
+  const auto gather =
+      Gather<CreatePartitionsResponse>::For(ask.topics.size(), std::move(response),
+                                            [header, call](const CreatePartitionsResponse& answer) {
+                                              call->Answer(EncodeResponse(header, answer));
+                                            });
   for (size_t i = 0; i < ask.topics.size(); ++i) {
     const CreatePartitionsRequest::Topic& topic = ask.topics[i];
     if (repeated.contains(topic.name)) {

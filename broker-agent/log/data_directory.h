@@ -78,6 +78,8 @@ class DataDirectory {
   std::vector<Failure> Change(const std::vector<ReplicaChange>& changes);
   /// Journals records that change no directory.
   Status Note(const std::vector<JournalRecord>& records, Durability durability);
+  /// Makes durable what was only written so far.
+  Status SyncJournal() { return journal_->Sync(); }
   /// Removes what kDelete and earlier lives have left as `…-delete`.
   Status RemoveDeleted();
 

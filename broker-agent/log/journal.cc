@@ -277,6 +277,7 @@ Status Journal::Load(std::string_view content) {
     return opened.error();
   }
   file_ = std::move(opened).value();
+  dirty_ = true;  // By an earlier life, for all that is known.
   compacted_bytes_ = Snapshot(entries_).size();
   return Success{};
 }
@@ -292,6 +293,7 @@ Status Journal::Rewrite(const std::map<ReplicaKey, JournalEntry>& entries) {
     return opened.error();
   }
   file_ = std::move(opened).value();
+  dirty_ = false;
   compacted_bytes_ = content.size();
   return Success{};
 }
@@ -316,19 +318,39 @@ Status Journal::Commit(const std::vector<JournalRecord>& records, Durability dur
     written = file_->Sync();
   }
   if (!written.ok()) {
-    // What of it reached the disk is not known, and fsync does not say it twice: write the file
-    // anew, now if the disk lets us, before the next record otherwise.
-    file_.reset();
-    if (const Status rewritten = Rewrite(entries_); !rewritten.ok()) {
-      LOG(WARNING) << "journal not trusted path=" << path_ << " error=\"" << rewritten.error()
-                   << '"';
-    }
+    Distrust();
     return written;
   }
+  dirty_ = durability == Durability::kWritten;
   for (const JournalRecord& record : records) {
     Apply(record, entries_);
   }
   return Success{};
+}
+
+Status Journal::Sync() {
+  if (file_ == nullptr) {
+    return Rewrite(entries_);
+  }
+  if (!dirty_) {
+    return Success{};
+  }
+  Status synced = file_->Sync();
+  if (synced.ok()) {
+    dirty_ = false;
+  } else {
+    Distrust();
+  }
+  return synced;
+}
+
+/// fsync does not say it twice: the file is written anew, now if the disk lets us, before the next
+/// record otherwise.
+void Journal::Distrust() {
+  file_.reset();
+  if (const Status rewritten = Rewrite(entries_); !rewritten.ok()) {
+    LOG(WARNING) << "journal not trusted path=" << path_ << " error=\"" << rewritten.error() << '"';
+  }
 }
 
 }  // namespace regent::storage

@@ -124,6 +124,8 @@ class Journal {
 
   /// Applies all records or, with an error, none.
   Status Commit(const std::vector<JournalRecord>& records, Durability durability);
+  /// Makes durable what was only written.
+  Status Sync();
 
   const std::map<ReplicaKey, JournalEntry>& entries() const { return entries_; }
   /// How many bytes of a torn tail Open cut off.
@@ -136,11 +138,14 @@ class Journal {
 
   Status Load(std::string_view content);
   Status Rewrite(const std::map<ReplicaKey, JournalEntry>& entries);
+  /// What of the last write or sync has reached the disk is not known.
+  void Distrust();
 
   FileSystem& files_;
   std::string path_;
   std::map<ReplicaKey, JournalEntry> entries_;
   std::unique_ptr<AppendFile> file_;  ///< Null: to be written anew before the next record.
+  bool dirty_ = false;                ///< Something was written and not synced.
   uint64_t compacted_bytes_ = 0;      ///< Size of the file after it was last written anew.
   uint64_t torn_bytes_ = 0;
 };

@@ -71,8 +71,8 @@ Status WriteCheckpoints(FileSystem& files, const OffsetCheckpoints& checkpoints)
        {std::tuple(kRecoveryPointFile, &checkpoints.recovery_points),
         std::tuple(kLogStartFile, &checkpoints.log_starts),
         std::tuple(kReplicationOffsetFile, &checkpoints.high_watermarks)}) {
-    if (Status written = files.Replace(JoinPath(checkpoints.directory, name),
-                                       FormatOffsets(*offsets));
+    if (Status written =
+            files.Replace(JoinPath(checkpoints.directory, name), FormatOffsets(*offsets));
         !written.ok()) {
       return written;
     }

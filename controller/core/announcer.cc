@@ -122,9 +122,9 @@ void Announcer::PublishGone(uint32_t topic) {
 
 bool Announcer::OwesDeletions(BrokerId id, const Agent& agent) const {
   const auto owed = deletions_.find(id);
-  return owed != deletions_.end() &&
-         std::ranges::any_of(owed->second,
-                             [&](PartitionRef ref) { return !agent.parked.contains(ref); });
+  return owed != deletions_.end() && std::ranges::any_of(owed->second, [&](PartitionRef ref) {
+           return !agent.parked.contains(ref);
+         });
 }
 
 bool Announcer::Wants(BrokerId id, const Agent& agent) const {
@@ -306,10 +306,7 @@ bool Announcer::SendDeletions(BrokerId id, Agent& agent) {
   return true;
 }
 
-void Announcer::SendStops(BrokerId id,
-                          Agent& agent,
-                          StopReplicaRequest request,
-                          ControlCall call) {
+void Announcer::SendStops(BrokerId id, Agent& agent, StopReplicaRequest request, ControlCall call) {
   request.header = Header(id, agent);
   call.call = term_.NextCall();
   term_.Emit(

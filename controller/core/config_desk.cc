@@ -133,22 +133,22 @@ void ConfigDesk::Written(RequestId request, const WriteOutcome& outcome) {
     return;
   }
   using Reason = WriteRefused::Reason;
-  std::visit(
-      Overloaded{[&](const WriteApplied&) { Answer(request, std::nullopt); },
-                 [&](const WriteRefused& refused) {
-                   switch (refused.reason) {
-                     case Reason::kExists:
-                     case Reason::kDirectoryExists:
-                     case Reason::kBadVersion:
-                     case Reason::kMissing: return term_.Later([this, request] { Look(request); });
-                     case Reason::kOther:
-                       return Answer(request, Error{ErrorCode::kRefused,
-                                                    "ZooKeeper refused the config: " +
-                                                        refused.message});
-                   }
-                 },
-                 [](const WriteFenced&) {}, [&](const WriteUnknown&) { Look(request); }},
-      outcome);
+  std::visit(Overloaded{[&](const WriteApplied&) { Answer(request, std::nullopt); },
+                        [&](const WriteRefused& refused) {
+                          switch (refused.reason) {
+                            case Reason::kExists:
+                            case Reason::kDirectoryExists:
+                            case Reason::kBadVersion:
+                            case Reason::kMissing:
+                              return term_.Later([this, request] { Look(request); });
+                            case Reason::kOther:
+                              return Answer(request, Error{ErrorCode::kRefused,
+                                                           "ZooKeeper refused the config: " +
+                                                               refused.message});
+                          }
+                        },
+                        [](const WriteFenced&) {}, [&](const WriteUnknown&) { Look(request); }},
+             outcome);
 }
 
 void ConfigDesk::Answer(RequestId request, std::optional<Error> error) {

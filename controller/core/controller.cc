@@ -311,8 +311,9 @@ void Controller::Impl::On(const DeleteTopicAsked& event) {
   if (!event.spec.id && topics.IsBeingCreated(event.spec.name)) {
     DeleteTopicResult result;
     result.name = event.spec.name;
-    result.error = Error{ErrorCode::kRefused, "topic '" + event.spec.name +
-                                                  "' is about to be created: try again in a moment"};
+    result.error =
+        Error{ErrorCode::kRefused,
+              "topic '" + event.spec.name + "' is about to be created: try again in a moment"};
     term.Emit(AnswerDeleteTopic{.request = event.request, .result = std::move(result)});
     return;
   }
@@ -428,8 +429,8 @@ const TermCounters& Controller::counters() const {
   return impl_->term.counters;
 }
 size_t Controller::requests_open() const {
-  return impl_->alters.open() + impl_->elections.open() + impl_->configs.open() + impl_->deletions.open() +
-         impl_->topics.open() + impl_->membership.open();
+  return impl_->alters.open() + impl_->elections.open() + impl_->configs.open() +
+         impl_->deletions.open() + impl_->topics.open() + impl_->membership.open();
 }
 bool Controller::KnowsBroker(BrokerId broker) const {
   return impl_->term.cluster.IsLive(broker);

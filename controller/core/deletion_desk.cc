@@ -67,7 +67,8 @@ void DeletionDesk::Take(const DeleteTopicAsked& event) {
   } else if (!spec.id && CheckTopicName(spec.name).ok()) {
     LookFor(spec.name, spec.new_id, std::move(waiters));
   } else {
-    const std::string what = spec.id ? "topic id " + spec.id->ToText() : "topic '" + spec.name + "'";
+    const std::string what =
+        spec.id ? "topic id " + spec.id->ToText() : "topic '" + spec.name + "'";
     Answer(waiters, {.error = Error{ErrorCode::kNotFound, what + " does not exist"}});
   }
 }
@@ -239,8 +240,7 @@ void DeletionDesk::Marked(TopicId id) {
     listener_.OnDeletionBegun(*deletion.topic);
   } else {
     deletion.topic = term_.cluster.AddDeletedTopic(
-        std::make_shared<const TopicIdentity>(
-            TopicIdentity{.name = deletion.mark.topic, .id = id}),
+        std::make_shared<const TopicIdentity>(TopicIdentity{.name = deletion.mark.topic, .id = id}),
         deletion.mark.partitions);
   }
   term_.cluster.ClearProblem(TopicNode(deletion.mark.topic));
@@ -480,7 +480,8 @@ void DeletionDesk::RemarkOwed(const Deletion& deletion) {
   }
   term_.cluster.SetRemark(DeletionNode(deletion.mark.id),
                           "topic '" + deletion.mark.topic + "' is deleted, but for the files of " +
-                              brokers + ", not live: they go when it is back; if it never will be, "
+                              brokers +
+                              ", not live: they go when it is back; if it never will be, "
                               "delete the node");
 }
 
@@ -604,9 +605,8 @@ void DeletionDesk::Abandon() {
     Answer(deletion.waiters, result);
   }
   for (auto& [name, look] : looks_) {
-    Answer(look.waiters,
-           {.error = Error{ErrorCode::kNotController, "the controller's term ended"},
-            .name = name});
+    Answer(look.waiters, {.error = Error{ErrorCode::kNotController, "the controller's term ended"},
+                          .name = name});
   }
 }
 

@@ -48,8 +48,8 @@ struct DeletionMark {
   std::string topic;
   TopicId id;
   int32_t partitions = 0;
-  BrokerList brokers;          ///< Have not said that their replicas are deleted.
-  bool znodes_cleared = false; ///< Nothing of the topic is left in ZooKeeper but this mark.
+  BrokerList brokers;           ///< Have not said that their replicas are deleted.
+  bool znodes_cleared = false;  ///< Nothing of the topic is left in ZooKeeper but this mark.
 
   friend bool operator==(const DeletionMark&, const DeletionMark&) = default;
 };

@@ -84,92 +84,88 @@ void FencedMulti::Add(size_t index, const StoreOp& op) {
   const auto remove = [&](std::string path) {
     Append(zk::DeleteOp{.path = std::move(path), .expected = zk::AnyVersion{}}, origin);
   };
-  std::visit(Overloaded{
-                 [&](const SetPartitionState& set) {
-                   Append(zk::SetOp{.path = StatePath(set.partition),
-                                    .data = wire::EncodePartitionState(set.state),
-                                    .expected = zk::AtVersion{set.expected.value()}},
-                          origin);
-                 },
-                 [&](const CreatePartitionState& made) {
-                   if (made.with_directory) {
-                     create(zk::PartitionPath(made.partition.topic->name, made.partition.index), "",
-                            true);
-                   }
-                   create(StatePath(made.partition), wire::EncodePartitionState(made.state));
-                 },
-                 [&](const CreatePartitionsDirectory& made) {
-                   create(zk::PartitionsPath(made.topic->name), "");
-                 },
-                 [&](const CreateTopicNode& made) {
-                   create(zk::TopicPath(made.topic->name), NewTopicText(made));
-                 },
-                 [&](const SetTopicId& set) {
-                   Append(zk::SetOp{.path = zk::TopicPath(set.topic->name),
-                                    .data = TextWithId(set),
-                                    .expected = zk::AtVersion{set.expected}},
-                          origin);
-                 },
-                 [&](const WriteTopicConfig& write) {
-                   std::string path = zk::TopicConfigPath(write.topic);
-                   std::string data = wire::EncodeTopicConfig(write.overrides);
-                   if (write.exists) {
-                     Append(zk::SetOp{.path = std::move(path),
-                                      .data = std::move(data),
-                                      .expected = write.expected
-                                                      ? zk::Expected(zk::AtVersion{*write.expected})
-                                                      : zk::Expected(zk::AnyVersion{})},
-                            origin);
-                   } else {
-                     create(std::move(path), std::move(data));
-                   }
-                 },
-                 [&](const DeleteConfigChange& gone) {
-                   remove(zk::ConfigChangesPath() + '/' + gone.node);
-                 },
-                 [&](const WriteDeletionMark& write) {
-                   std::string path = zk::RegentDeletionPath(write.mark.id.ToText());
-                   std::string data = DeletionText(write.mark);
-                   if (write.exists) {
-                     Append(zk::SetOp{.path = std::move(path),
-                                      .data = std::move(data),
-                                      .expected = zk::AnyVersion{}},
-                            origin);
-                   } else {
-                     create(std::move(path), std::move(data));
-                   }
-                 },
-                 [&](const RemoveDeletionMark& gone) {
-                   remove(zk::RegentDeletionPath(gone.id.ToText()));
-                 },
-                 [&](const DeleteTopicChild& gone) {
-                   remove(zk::TopicPath(gone.topic) + '/' + gone.below);
-                 },
-                 [&](const DeleteTopicNode& gone) {
-                   Append(zk::DeleteOp{.path = zk::TopicPath(gone.topic),
-                                       .expected = zk::AtVersion{gone.expected}},
-                          origin);
-                 },
-                 [&](const DeleteTopicConfig& gone) { remove(zk::TopicConfigPath(gone.topic)); },
-                 [&](const DeleteDeletionRequest& gone) {
-                   remove(zk::DeleteTopicPath(gone.topic));
-                 },
-                 [&](const CreateStoppingMark& made) {
-                   create(zk::RegentStoppingPath(made.mark.life.ToText()),
-                          wire::EncodeStoppingMark({.broker = made.mark.broker,
-                                                    .broker_epoch = made.mark.broker_epoch,
-                                                    .life = made.mark.life}));
-                 },
-                 [&](const DeleteStoppingMark& gone) {
-                   remove(zk::RegentStoppingPath(gone.life.ToText()));
-                 },
-                 [&](const DeletePreferredElection& gone) {
-                   Append(zk::DeleteOp{.path = zk::PreferredElectionPath(),
-                                       .expected = zk::AtVersion{gone.expected}},
-                          origin);
-                 },
-             },
-             op);
+  std::visit(
+      Overloaded{
+          [&](const SetPartitionState& set) {
+            Append(zk::SetOp{.path = StatePath(set.partition),
+                             .data = wire::EncodePartitionState(set.state),
+                             .expected = zk::AtVersion{set.expected.value()}},
+                   origin);
+          },
+          [&](const CreatePartitionState& made) {
+            if (made.with_directory) {
+              create(zk::PartitionPath(made.partition.topic->name, made.partition.index), "", true);
+            }
+            create(StatePath(made.partition), wire::EncodePartitionState(made.state));
+          },
+          [&](const CreatePartitionsDirectory& made) {
+            create(zk::PartitionsPath(made.topic->name), "");
+          },
+          [&](const CreateTopicNode& made) {
+            create(zk::TopicPath(made.topic->name), NewTopicText(made));
+          },
+          [&](const SetTopicId& set) {
+            Append(zk::SetOp{.path = zk::TopicPath(set.topic->name),
+                             .data = TextWithId(set),
+                             .expected = zk::AtVersion{set.expected}},
+                   origin);
+          },
+          [&](const WriteTopicConfig& write) {
+            std::string path = zk::TopicConfigPath(write.topic);
+            std::string data = wire::EncodeTopicConfig(write.overrides);
+            if (write.exists) {
+              Append(zk::SetOp{.path = std::move(path),
+                               .data = std::move(data),
+                               .expected = write.expected
+                                               ? zk::Expected(zk::AtVersion{*write.expected})
+                                               : zk::Expected(zk::AnyVersion{})},
+                     origin);
+            } else {
+              create(std::move(path), std::move(data));
+            }
+          },
+          [&](const DeleteConfigChange& gone) {
+            remove(zk::ConfigChangesPath() + '/' + gone.node);
+          },
+          [&](const WriteDeletionMark& write) {
+            std::string path = zk::RegentDeletionPath(write.mark.id.ToText());
+            std::string data = DeletionText(write.mark);
+            if (write.exists) {
+              Append(zk::SetOp{.path = std::move(path),
+                               .data = std::move(data),
+                               .expected = zk::AnyVersion{}},
+                     origin);
+            } else {
+              create(std::move(path), std::move(data));
+            }
+          },
+          [&](const RemoveDeletionMark& gone) { remove(zk::RegentDeletionPath(gone.id.ToText())); },
+          [&](const DeleteTopicChild& gone) {
+            remove(zk::TopicPath(gone.topic) + '/' + gone.below);
+          },
+          [&](const DeleteTopicNode& gone) {
+            Append(zk::DeleteOp{.path = zk::TopicPath(gone.topic),
+                                .expected = zk::AtVersion{gone.expected}},
+                   origin);
+          },
+          [&](const DeleteTopicConfig& gone) { remove(zk::TopicConfigPath(gone.topic)); },
+          [&](const DeleteDeletionRequest& gone) { remove(zk::DeleteTopicPath(gone.topic)); },
+          [&](const CreateStoppingMark& made) {
+            create(zk::RegentStoppingPath(made.mark.life.ToText()),
+                   wire::EncodeStoppingMark({.broker = made.mark.broker,
+                                             .broker_epoch = made.mark.broker_epoch,
+                                             .life = made.mark.life}));
+          },
+          [&](const DeleteStoppingMark& gone) {
+            remove(zk::RegentStoppingPath(gone.life.ToText()));
+          },
+          [&](const DeletePreferredElection& gone) {
+            Append(zk::DeleteOp{.path = zk::PreferredElectionPath(),
+                                .expected = zk::AtVersion{gone.expected}},
+                   origin);
+          },
+      },
+      op);
 }
 
 WriteOutcome FencedMulti::Translate(const zk::Outcome<std::vector<zk::OpResult>>& outcome) const {

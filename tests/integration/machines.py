@@ -42,6 +42,7 @@ class Machines:
 
     def close(self):
         for name in self._names:
+            run("ip", "link", "del", f"v-{name}")  # A namespace takes its own time to go.
             run("ip", "netns", "del", name)
         run("ip", "link", "del", "br0")
         run("umount", "/run/netns")

@@ -176,6 +176,15 @@ std::optional<AgentEvent> SimReplicaStore::On(const AppendToLog& append) {
   return LogAppended{.partition = KeyOf(append.partition), .op = append.op, .error = std::nullopt};
 }
 
+std::optional<AgentEvent> SimReplicaStore::On(const SyncLog& sync) {
+  Disk::Replica& replica = At(sync.partition);
+  replica.synced_end = replica.log.end;
+  return LogSynced{.partition = KeyOf(sync.partition),
+                   .op = sync.op,
+                   .end = replica.synced_end,
+                   .error = std::nullopt};
+}
+
 std::optional<AgentEvent> SimReplicaStore::On(const TruncateLog& truncate) {
   Disk::Replica& replica = At(truncate.partition);
   if (options_.mutant == Mutant::kTruncationSkipped) {

@@ -87,6 +87,7 @@ class SimReplicaStore final : public ReplicaStore {
   static std::optional<AgentEvent> On(const TrimLogs&) { return std::nullopt; }
   static std::optional<AgentEvent> On(const WriteCheckpoints&) { return std::nullopt; }
   std::optional<AgentEvent> On(const AppendToLog& append);
+  std::optional<AgentEvent> On(const SyncLog& sync);
   std::optional<AgentEvent> On(const TruncateLog& truncate);
   std::optional<AgentEvent> On(const RestartLog& restart);
   std::optional<AgentEvent> On(const ReadFromLog& read);

@@ -529,8 +529,8 @@ void ControllerWorld::ChangeStore(const std::function<void(ToyStore&)>& change) 
   if (store.deletion_requests != requests_before) {
     for (const auto& [id, at] : seats_) {
       if (!at->gone && at->watching) {
-        Post(id, DeletionsRequested{at->term,
-                                    {store.deletion_requests.begin(), store.deletion_requests.end()}});
+        Post(id, DeletionsRequested{
+                     at->term, {store.deletion_requests.begin(), store.deletion_requests.end()}});
       }
     }
   }

@@ -238,7 +238,25 @@ bool TestBroker::IsDiskWork(const AgentAction& action) const {
          std::holds_alternative<AppendToLog>(action) ||
          std::holds_alternative<TruncateLog>(action) ||
          std::holds_alternative<RestartLog>(action) || std::holds_alternative<TrimLogs>(action) ||
-         std::holds_alternative<ReadFromLog>(action) || std::holds_alternative<FindInLog>(action);
+         std::holds_alternative<SyncLog>(action) || std::holds_alternative<ReadFromLog>(action) ||
+         std::holds_alternative<FindInLog>(action);
+}
+
+LogSynced TestBroker::Sync(const SyncLog& sync) {
+  ++syncs;
+  const PartitionKey key = KeyOf(sync.partition);
+  const Log& log = logs[key];
+  return {.partition = key,
+          .op = sync.op,
+          .end = log.batches.empty() ? log.start : log.batches.back().next,
+          .error = {}};
+}
+
+void TestBroker::ReleaseSyncs() {
+  syncs_held_ = false;
+  for (const LogSynced& synced : std::exchange(held_syncs_, {})) {
+    Do(synced);
+  }
 }
 
 LogsTrimmed TestBroker::Trim(const TrimLogs& trim) {
@@ -280,6 +298,14 @@ std::optional<AgentEvent> TestBroker::Work(const AgentAction& action) {
     batches.insert(batches.end(), append->batches.begin(), append->batches.end());
     return LogAppended{
         .partition = key, .op = append->op, .error = {}, .append_time_ms = append_time_ms};
+  }
+  if (const auto* sync = std::get_if<SyncLog>(&action)) {
+    LogSynced synced = Sync(*sync);
+    if (!syncs_held_) {
+      return synced;
+    }
+    held_syncs_.push_back(synced);
+    return std::nullopt;
   }
   if (const auto* cut = std::get_if<TruncateLog>(&action)) {
     const PartitionKey key = KeyOf(cut->partition);

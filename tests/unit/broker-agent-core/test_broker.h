@@ -99,6 +99,9 @@ class TestBroker {
   /// Log actions wait until ReleaseDisk().
   void HoldDisk() { disk_held_ = true; }
   void ReleaseDisk();
+  /// Syncs wait until ReleaseSyncs(); nothing else does.
+  void HoldSyncs() { syncs_held_ = true; }
+  void ReleaseSyncs();
   /// The next changes of a partition fail.
   void FailChanges(const PartitionKey& key, std::optional<Error> error) {
     change_error_[key] = std::move(error);
@@ -118,6 +121,7 @@ class TestBroker {
   uint64_t next_ticket = 0;
   std::vector<TrimLogs> trims;             ///< Every look for old records that was asked for.
   std::map<PartitionKey, Offset> too_old;  ///< Below it a log's records may go.
+  uint64_t syncs = 0;                      ///< That were asked for.
   int64_t append_time_ms = -1;             ///< What the disk stamps on a producer's batch.
   Agent agent;
 
@@ -125,11 +129,14 @@ class TestBroker {
   bool IsDiskWork(const AgentAction& action) const;
   std::optional<AgentEvent> Work(const AgentAction& action);
   LogsTrimmed Trim(const TrimLogs& trim);
+  LogSynced Sync(const SyncLog& sync);
 
   std::vector<AgentAction> actions_;
   std::deque<AgentAction> disk_queue_;
   bool disk_held_ = false;
-  bool disk_busy_ = false;  ///< Results are being handed in already.
+  bool syncs_held_ = false;
+  std::vector<LogSynced> held_syncs_;  ///< As they were when they began.
+  bool disk_busy_ = false;             ///< Results are being handed in already.
   std::map<PartitionKey, std::optional<Error>> change_error_;
   uint64_t revision_ = 0;
   uint64_t next_call_ = 0;

@@ -109,6 +109,30 @@ TEST_F(AgentHostTest, CountsItsReplicasOnceASecondAndNotWithEveryTick) {
   EXPECT_EQ(host_->metrics().counters.refused_cluster, 1U);
 }
 
+TEST_F(AgentHostTest, ShowsNewMetadataBeforeItConfirmsThem) {
+  host_->Start();
+  Pass(seconds(1));
+  const auto topic = std::make_shared<const TopicIdentity>(TopicIdentity{.name = "t"});
+  UpdateMetadataRequest request;
+  request.header = {.controller_epoch = ControllerEpoch(1),
+                    .broker = kSelf,
+                    .broker_epoch = host_->registration().broker_epoch(),
+                    .revision = Revision(1),
+                    .cluster_id = "c"};
+  request.update = std::make_shared<const MetadataUpdate>(
+      MetadataUpdate{.full = FullStatePart{.number = 1},
+                     .topics = {{.topic = topic, .config = {}, .partitions = {{.leader = kSelf}}}},
+                     .brokers = {}});
+  bool shown = false;
+  host_->runner().Control(request, [&](const ControlResponse& response) {
+    ASSERT_EQ(response.answer, ControlAnswer::kDone);
+    const auto view = host_->runner().metadata();
+    shown = view != nullptr && view->Find("t") != nullptr;
+  });
+  Pass(milliseconds(100));
+  EXPECT_TRUE(shown);
+}
+
 TEST_F(AgentHostTest, LeavesInOrder) {
   host_->Start();
   Pass(seconds(1));

@@ -27,6 +27,17 @@ TEST(BrokerFlags, DefaultToLoopback) {
   EXPECT_EQ(settings->rack, std::nullopt);
 }
 
+TEST(BrokerFlags, FlushOfBatchesIsADefaultOfTopics) {
+  BrokerFlags flags = Flags();
+  EXPECT_EQ(Understand(flags)->default_topic_settings, TopicSettings());
+  flags.flush = "batch";
+  EXPECT_EQ(Understand(flags)->default_topic_settings.flush_messages, 1);
+  flags.flush = "sometimes";
+  const auto refused = Understand(flags);
+  ASSERT_FALSE(refused.ok());
+  EXPECT_THAT(refused.error().message, HasSubstr("--flush=sometimes"));
+}
+
 TEST(BrokerFlags, AdvertiseReplacesListenerByListener) {
   BrokerFlags flags = Flags();
   flags.listen = "REGENT://[::]:9192,PLAINTEXT://10.0.0.1:9092";

@@ -41,7 +41,7 @@ class DiskReplicaStoreTest : public ::testing::Test {
 
   void Restart() {
     store_.reset();
-    disk_.Run();
+    RunAll();
     auto directory = storage::DataDirectory::Open(
         files_, {.path = "/data", .broker = BrokerId(1), .fresh_directory_id = "d"});
     ASSERT_TRUE(directory.ok()) << directory.error();
@@ -51,15 +51,19 @@ class DiskReplicaStoreTest : public ::testing::Test {
     recovered_ = RecoverState(logs->logs->directory(), logs->replicas);
     store_ = std::make_unique<DiskReplicaStore>(
         std::move(logs->logs), disk_,
-        DiskReplicaStore::Options{.wall_clock_ms = []() { return kNow; }});
+        DiskReplicaStore::Options{.wall_clock_ms = []() { return kNow; }, .sync = &sync_});
     store_->Start([this](AgentEvent event) { events_.push_back(std::move(event)); });
     disk_.Run();
   }
   void Close() {
     bool closed = false;
     store_->Close([&](const Status& status) { closed = status.ok(); });
-    disk_.Run();
+    RunAll();
     EXPECT_TRUE(closed);
+  }
+  void RunAll() {
+    while (disk_.RunOne() || sync_.RunOne()) {
+    }
   }
   void Bind() {
     store_->Bind("cluster", [](const Status& status) { EXPECT_TRUE(status.ok()); });
@@ -77,6 +81,7 @@ class DiskReplicaStoreTest : public ::testing::Test {
   static constexpr int64_t kNow = 1000;
   storage::MemoryFileSystem files_;
   zk::ManualExecutor disk_;
+  zk::ManualExecutor sync_;
   std::unique_ptr<DiskReplicaStore> store_;
   AgentState recovered_;
   std::vector<std::string> notes_;
@@ -328,6 +333,183 @@ TEST_F(ConfiguredRecords, OfALeaderKeepItsTime) {
                          .batches = sent});
   EXPECT_EQ(Next<LogAppended>().append_time_ms, -1);
   EXPECT_EQ(Read(0, 1).value(), sent) << "byte for byte";
+}
+
+/// Records in segments of two, most of which have been rolled away.
+class RolledRecords : public ConfiguredRecords {
+ protected:
+  void SetUp() override {
+    ConfiguredRecords::SetUp();
+    Configure({.segment_bytes = kSmallSegment});
+    for (int64_t base = 0; base < 6; base += 2) {
+      ASSERT_FALSE(Append({Produced(base, 2, 3)}));
+    }
+  }
+  static std::string File(std::string_view name) { return "/data/" + std::string(name); }
+  std::string Content(std::string_view name) { return files_.Read(File(name), 10'000).value(); }
+  void WriteCheckpoints() {
+    store_->Do(regent::WriteCheckpoints{});
+    RunAll();
+  }
+  /// Breaks a record in the first segment, behind the log's back.
+  void Damage() {
+    const std::string file = std::string(kFirstSegment);
+    std::string content = files_.Read(file, 10'000).value();
+    content.back() = static_cast<char>(content.back() + 1);
+    files_.Overwrite(file, content);
+  }
+  void CrashMachine() {
+    store_.reset();
+    RunAll();
+    files_.Crash();
+  }
+  static constexpr std::string_view kFirstSegment = "/data/test1-0/00000000000000000000.log";
+};
+
+TEST_F(RolledRecords, AreSyncedWhileAppendsGoOn) {
+  EXPECT_FALSE(Append({Produced(6, 2, 3)})) << "the sync has not run";
+  RunAll();
+  CrashMachine();
+  Restart();
+  EXPECT_GE(Recovered().end, Offset(6));
+  EXPECT_THAT(notes_, IsEmpty()) << notes_[0];
+}
+
+TEST_F(RolledRecords, AreNotCheckedAgainAfterACrash) {
+  RunAll();
+  WriteCheckpoints();
+  Damage();
+  CrashMachine();
+  Restart();
+  EXPECT_EQ(Recovered().end, Offset(4)) << "the active segment was never synced";
+  EXPECT_THAT(notes_, IsEmpty()) << notes_[0];
+}
+
+TEST_F(RolledRecords, AreCheckedAgainUntilTheirSyncHasRun) {
+  Damage();
+  store_.reset();
+  disk_.Run();
+  files_.Crash();
+  RunAll();
+  Restart();
+  EXPECT_EQ(Recovered().end, Offset(0));
+}
+
+TEST_F(RolledRecords, StandInTheCheckpointFiles) {
+  RunAll();
+  store_->Do(RecordMarks{.marks = {{.partition = Partition(0), .high_watermark = Offset(5)}}});
+  WriteCheckpoints();
+  EXPECT_EQ(Content("recovery-point-offset-checkpoint"), "0\n1\ntest1 0 4\n");
+  EXPECT_EQ(Content("log-start-offset-checkpoint"), "0\n1\ntest1 0 0\n");
+  EXPECT_EQ(Content("replication-offset-checkpoint"), "0\n1\ntest1 0 5\n");
+}
+
+TEST_F(RolledRecords, StandInTheCheckpointFilesOfACleanStop) {
+  Close();
+  EXPECT_EQ(Content("recovery-point-offset-checkpoint"), "0\n1\ntest1 0 6\n");
+}
+
+TEST_F(RolledRecords, AreAllCheckedWhenTheFileOfRecoveryPointsCannotBeRead) {
+  for (const std::string text : {"", "0\n", "0\n1\n", "0\n1\ntest1 0"}) {
+    SCOPED_TRACE(text);
+    RunAll();
+    WriteCheckpoints();
+    Damage();
+    CrashMachine();
+    files_.Overwrite(File("recovery-point-offset-checkpoint"), text);
+    Restart();
+    EXPECT_EQ(Recovered().end, Offset(0)) << "the damaged batch is found";
+    ASSERT_THAT(notes_, SizeIs(2));
+    EXPECT_THAT(notes_[0], ::testing::HasSubstr("recovery-point-offset-checkpoint"));
+    EXPECT_THAT(notes_[0], ::testing::HasSubstr("checked from their start"));
+    Configure({.segment_bytes = kSmallSegment});
+    for (int64_t base = 0; base < 6; base += 2) {
+      ASSERT_FALSE(Append({Produced(base, 2, 3)}));
+    }
+  }
+}
+
+TEST_F(RolledRecords, AreCheckedWhereEitherWitnessSaysLess) {
+  RunAll();
+  WriteCheckpoints();
+  Damage();
+  CrashMachine();
+  files_.Overwrite(File("recovery-point-offset-checkpoint"), "0\n1\ntest1 0 0\n");
+  Restart();
+  EXPECT_EQ(Recovered().end, Offset(0));
+}
+
+TEST_F(RolledRecords, AreNotBelievedBecauseOfAFileThatSaysMore) {
+  RunAll();
+  WriteCheckpoints();
+  EXPECT_EQ(Content("recovery-point-offset-checkpoint"), "0\n1\ntest1 0 4\n");
+  store_->Do(TruncateLog{.partition = Partition(0), .op = OpId(4), .to = Offset(0)});
+  ASSERT_FALSE(Next<LogTruncated>().error);
+  for (int64_t base = 0; base < 6; base += 2) {
+    ASSERT_FALSE(Append({Produced(base, 2, 3)}));
+  }
+  Damage();
+  sync_ = {};  // The process is killed before its syncs run.
+  Kill();
+  EXPECT_EQ(Recovered().end, Offset(0)) << "the log was cut since the file was written";
+}
+
+TEST_F(RolledRecords, AHighWatermarkIsTakenFromTheJournalAlone) {
+  WriteCheckpoints();
+  Close();
+  files_.Overwrite(File("replication-offset-checkpoint"), "0\n1\ntest1 0 6\n");
+  Restart();
+  EXPECT_EQ(Recovered().high_watermark, Offset(0)) << "nobody has told this broker so";
+}
+
+class SyncedRecords : public ConfiguredRecords {
+ protected:
+  void Sync() { store_->Do(SyncLog{.partition = Partition(0), .op = OpId(9)}); }
+  LogSynced Synced() {
+    RunAll();
+    return Next<LogSynced>();
+  }
+};
+
+TEST_F(SyncedRecords, SurviveACrashOfTheMachine) {
+  ASSERT_FALSE(Append({Produced(0, 2, 3)}));
+  Sync();
+  ASSERT_FALSE(Append({Produced(2, 2, 3)})) << "it goes on meanwhile";
+  const LogSynced synced = Synced();
+  EXPECT_EQ(synced.op, OpId(9));
+  EXPECT_EQ(synced.end, Offset(2));
+  EXPECT_FALSE(synced.error);
+  store_.reset();
+  RunAll();
+  files_.Crash();
+  Restart();
+  EXPECT_GE(Recovered().end, Offset(2));
+}
+
+TEST_F(SyncedRecords, AreNotSyncedAgain) {
+  ASSERT_FALSE(Append({Produced(0, 2, 3)}));
+  Sync();
+  EXPECT_EQ(Synced().end, Offset(2));
+  files_.SetFault([](storage::DiskOperation operation, const std::string&) -> std::optional<Error> {
+    return operation == storage::DiskOperation::kSync
+               ? std::optional(Error{ErrorCode::kUnavailable, "sync: Input/output error"})
+               : std::nullopt;
+  });
+  Sync();
+  EXPECT_FALSE(Synced().error);
+}
+
+TEST_F(SyncedRecords, ThatTheDiskDidNotTakeAreTold) {
+  ASSERT_FALSE(Append({Produced(0, 2, 3)}));
+  files_.SetFault([](storage::DiskOperation operation, const std::string&) -> std::optional<Error> {
+    return operation == storage::DiskOperation::kSync
+               ? std::optional(Error{ErrorCode::kUnavailable, "sync: Input/output error"})
+               : std::nullopt;
+  });
+  Sync();
+  EXPECT_TRUE(Synced().error);
+  files_.SetFault(nullptr);
+  EXPECT_TRUE(Append({Produced(2, 2, 3)})) << "the log has failed until it is opened anew";
 }
 
 /// Ten records in segments of two, as the core would have them trimmed.

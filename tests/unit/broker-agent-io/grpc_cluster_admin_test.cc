@@ -112,10 +112,8 @@ class GrpcClusterAdminTest : public testing::Test {
   std::unique_ptr<grpc::Server> server_;
   std::atomic<bool> known_ = true;
   Loop loop_{"test"};
-  GrpcClusterAdmin admin_{loop_, [this] {
-                            return known_ ? Endpoint{.host = "127.0.0.1", .port = port_}
-                                          : Endpoint{};
-                          }};
+  GrpcClusterAdmin admin_{
+      loop_, [this] { return known_ ? Endpoint{.host = "127.0.0.1", .port = port_} : Endpoint{}; }};
 };
 
 TEST_F(GrpcClusterAdminTest, CarriesARequestToTheActiveControllerAndItsAnswerBack) {

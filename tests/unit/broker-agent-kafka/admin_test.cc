@@ -292,14 +292,13 @@ TEST_F(AdminTest, AChangeThatCannotBeIsRefusedAndNobodyIsAsked) {
   EXPECT_EQ(Alter({{.name = "segment.ms", .value = "soon"}}).error, KafkaError::kInvalidConfig);
   EXPECT_EQ(Alter({{.name = "no.such", .value = "1"}}).error, KafkaError::kInvalidConfig);
   EXPECT_EQ(Alter({{.name = "segment.ms"}}).error, KafkaError::kInvalidRequest);
-  EXPECT_EQ(Alter({{.name = "segment.ms", .value = "1"}, {.name = "segment.ms", .value = "2"}})
-                .error,
-            KafkaError::kInvalidRequest);
-  EXPECT_EQ(Alter({{.name = "cleanup.policy",
-                    .operation = ConfigOperation::kAppend,
-                    .value = "delete"}})
-                .error,
-            KafkaError::kInvalidConfig);
+  EXPECT_EQ(
+      Alter({{.name = "segment.ms", .value = "1"}, {.name = "segment.ms", .value = "2"}}).error,
+      KafkaError::kInvalidRequest);
+  EXPECT_EQ(
+      Alter({{.name = "cleanup.policy", .operation = ConfigOperation::kAppend, .value = "delete"}})
+          .error,
+      KafkaError::kInvalidConfig);
   const auto broker = Alter({{.name = "segment.ms", .value = "1"}}, ConfigResource::kBroker);
   EXPECT_EQ(broker.error, KafkaError::kInvalidRequest);
   EXPECT_THAT(broker.error_message.value(), HasSubstr("flags"));
@@ -322,7 +321,8 @@ TEST_F(AdminTest, PreferredLeadersAreElectedAndEachPartitionIsAnswered) {
       {.topic = "orders", .partition = 0, .outcome = Election::Outcome::kElected},
       {.topic = "orders", .partition = 1, .outcome = Election::Outcome::kNotNeeded}};
   ElectLeadersRequest request;
-  request.topics = std::vector<ElectLeadersRequest::Topic>{{.name = "orders", .partitions = {0, 1}}};
+  request.topics =
+      std::vector<ElectLeadersRequest::Topic>{{.name = "orders", .partitions = {0, 1}}};
   const auto answer = Ask<ElectLeadersResponse>(request, 2);
   EXPECT_THAT(controller_.elected.at(0), ElementsAre(Pair("orders", 0), Pair("orders", 1)));
   ASSERT_THAT(answer.topics, SizeIs(1));

@@ -65,6 +65,31 @@ TEST_F(JournalTest, RemembersAcrossAMachineCrashWhatWasSynced) {
   EXPECT_EQ(entry.partition.topic->name, "topic1");
 }
 
+TEST_F(JournalTest, RemembersRecoveryPointsUntilTheReplicaIsForgotten) {
+  auto journal = Open();
+  const auto point = [&](int64_t at) {
+    return NoteRecoveryPoint{.replica = KeyOf(a_), .recovery_point = Offset(at)};
+  };
+  ASSERT_TRUE(journal->Commit({Note(a_, 3), point(70)}, Durability::kSynced).ok());
+  EXPECT_EQ(Open()->entries().at(KeyOf(a_)).recovery_point, Offset(70));
+  ASSERT_TRUE(journal->Commit({point(20)}, Durability::kSynced).ok());
+  EXPECT_EQ(Open()->entries().at(KeyOf(a_)).recovery_point, Offset(20)) << "it may fall";
+  ASSERT_TRUE(
+      journal->Commit({ForgetReplica{.replica = KeyOf(a_)}, Note(a_, 4)}, Durability::kSynced)
+          .ok());
+  EXPECT_EQ(Open()->entries().at(KeyOf(a_)).recovery_point, Offset(0));
+}
+
+TEST_F(JournalTest, SyncsWhatWasOnlyWritten) {
+  auto journal = Open();
+  ASSERT_TRUE(journal->Commit({Note(a_, 3)}, Durability::kSynced).ok());
+  ASSERT_TRUE(journal->Commit({Note(a_, 4)}, Durability::kWritten).ok());
+  ASSERT_TRUE(journal->Sync().ok());
+  journal.reset();
+  files_.Crash();
+  EXPECT_EQ(Open()->entries().at(KeyOf(a_)).leader_epoch, LeaderEpoch(4));
+}
+
 TEST_F(JournalTest, KeepsTheEpochHistoryInOrder) {
   auto journal = Open();
   const auto start = [&](int32_t epoch, int64_t at) {

@@ -189,6 +189,64 @@ TEST_F(PartitionLogTest, MovesTheRecoveryPointByASyncAlone) {
   EXPECT_EQ(log_->recovery_point(), Offset(60)) << "the index before got its last entry";
 }
 
+TEST_F(PartitionLogTest, SyncsInTheBackgroundWhatWasThereWhenItBegan) {
+  Make(0);
+  AppendTens(2);
+  const auto sync = log_->BeginSync(SegmentList::Reach::kAll);
+  ASSERT_TRUE(sync.ok() && *sync) << "two batches are not durable";
+  AppendTens(1);
+  EXPECT_EQ(log_->synced_to(), Offset(0)) << "it has only begun";
+  EXPECT_EQ(*log_->FinishSync(**sync, (*sync)->Run()), Offset(20));
+  EXPECT_EQ(log_->synced_to(), Offset(20)) << "the third batch came later";
+  log_.reset();
+  memory_.Crash();
+  const auto opened = PartitionLog::Open(memory_, "/p", config_, {.recovery_point = Offset(20)});
+  ASSERT_TRUE(opened.ok()) << opened.error();
+  EXPECT_GE(opened->log->end(), Offset(20));
+}
+
+TEST_F(PartitionLogTest, SyncsSealedSegmentsWithoutTheActiveOne) {
+  Make(0);
+  AppendTens(7);
+  const auto sync = log_->BeginSync(SegmentList::Reach::kSealed);
+  ASSERT_TRUE(sync.ok() && *sync);
+  EXPECT_TRUE(log_->AnySealedUnsynced());
+  EXPECT_EQ(*log_->FinishSync(**sync, (*sync)->Run()), Offset(60));
+  EXPECT_EQ(log_->recovery_point(), Offset(60));
+  EXPECT_FALSE(log_->AnySealedUnsynced());
+  EXPECT_FALSE(*log_->BeginSync(SegmentList::Reach::kSealed)) << "nothing is left";
+}
+
+TEST_F(PartitionLogTest, BelievesNoSyncThatBeganBeforeACut) {
+  Make(0);
+  AppendTens(7);
+  const auto sync = log_->BeginSync(SegmentList::Reach::kAll);
+  ASSERT_TRUE(sync.ok() && *sync);
+  ASSERT_TRUE(log_->TruncateTo(Offset(20)).ok());
+  AppendTens(5);
+  ASSERT_TRUE(log_->FinishSync(**sync, (*sync)->Run()).ok());
+  EXPECT_EQ(log_->synced_to(), Offset(20)) << "other batches have taken those offsets";
+}
+
+TEST_F(PartitionLogTest, EndsWithASyncThatFailsInTheBackground) {
+  Make(0);
+  AppendTens(2);
+  const auto sync = log_->BeginSync(SegmentList::Reach::kAll);
+  ASSERT_TRUE(sync.ok() && *sync);
+  const Error failed{ErrorCode::kUnavailable, "sync: Input/output error"};
+  EXPECT_FALSE(log_->FinishSync(**sync, failed).ok());
+  EXPECT_TRUE(log_->failure()) << "what the disk has kept is not known, and it says so only once";
+}
+
+TEST_F(PartitionLogTest, SyncsOldSegmentsThatHaveGoneMeanwhile) {
+  Make(0);
+  AppendTens(7);
+  const auto sync = log_->BeginSync(SegmentList::Reach::kAll);
+  ASSERT_TRUE(sync.ok() && *sync);
+  ASSERT_TRUE(log_->AdvanceStart(Offset(40)).ok());
+  EXPECT_EQ(*log_->FinishSync(**sync, (*sync)->Run()), Offset(70));
+}
+
 TEST_F(PartitionLogTest, TruncatesAtABatchBoundary) {
   Make(0);
   AppendTens(4, 1);

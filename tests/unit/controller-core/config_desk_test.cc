@@ -175,8 +175,9 @@ TEST_F(Configs, AreWrittenAgainWhenTheWriteNeverArrived) {
 TEST_F(Configs, AreDecidedAnewWhenAToolWasFaster) {
   world.Once(Writing<WriteTopicConfig>(), Fate::kHold);
   const RequestId request = world.AskConfig(Setting({{"retention.ms", "6"}}));
-  world.ChangeStore(
-      [](toy::ToyStore& store) { store.WriteConfigByTool("t", {{"segment.ms", "8"}}); });
+  world.ChangeStore([](toy::ToyStore& store) {
+    store.WriteConfigByTool("t", {{"segment.ms", "8"}});
+  });
   world.Release();
   world.Pass(seconds(1));
   EXPECT_EQ(AnswerTo(request), std::nullopt);
@@ -218,8 +219,9 @@ TEST_F(Configs, ChangedByAToolAreObeyed) {
 
 TEST_F(Configs, ChangedByAToolAreReadAgainUntilTheyCanBe) {
   world.Always(Any<ReadTopics>(), Fate::kDrop);
-  world.ChangeStore(
-      [](toy::ToyStore& store) { store.WriteConfigByTool("t", {{"retention.ms", "7"}}); });
+  world.ChangeStore([](toy::ToyStore& store) {
+    store.WriteConfigByTool("t", {{"retention.ms", "7"}});
+  });
   world.Pass(seconds(1));
   EXPECT_EQ(ValueOf("retention.ms"), "5 (topic)");
   world.Heal();
@@ -229,10 +231,12 @@ TEST_F(Configs, ChangedByAToolAreReadAgainUntilTheyCanBe) {
 
 TEST_F(Configs, ChangedTwiceWhileTheyAreReadEndWithTheSecond) {
   world.Once(Any<ReadTopics>(), Fate::kHold);
-  world.ChangeStore(
-      [](toy::ToyStore& store) { store.WriteConfigByTool("t", {{"retention.ms", "7"}}); });
-  world.ChangeStore(
-      [](toy::ToyStore& store) { store.WriteConfigByTool("t", {{"retention.ms", "8"}}); });
+  world.ChangeStore([](toy::ToyStore& store) {
+    store.WriteConfigByTool("t", {{"retention.ms", "7"}});
+  });
+  world.ChangeStore([](toy::ToyStore& store) {
+    store.WriteConfigByTool("t", {{"retention.ms", "8"}});
+  });
   world.Release();
   EXPECT_EQ(ValueOf("retention.ms"), "8 (topic)");
 }
@@ -269,16 +273,16 @@ TEST_F(Configs, ANotificationThatCannotBeReadIsReportedUntilItGoes) {
     store.config_changes["config_change_7"] = {
         .node = "config_change_7", .topic = "", .problem = "no JSON"};
   });
-  EXPECT_THAT(world.term().Status().problems,
-              Contains("/config/changes/config_change_7: no JSON"));
+  EXPECT_THAT(world.term().Status().problems, Contains("/config/changes/config_change_7: no JSON"));
   world.Pass(ConfigDesk::kChangeKept + seconds(1));
   EXPECT_TRUE(world.store.config_changes.empty());
   EXPECT_TRUE(world.term().Status().problems.empty());
 }
 
 TEST_F(Configs, NotificationsStandForAQuarterOfAnHourInEachTerm) {
-  world.ChangeStore(
-      [](toy::ToyStore& store) { store.WriteConfigByTool("t", {{"retention.ms", "7"}}); });
+  world.ChangeStore([](toy::ToyStore& store) {
+    store.WriteConfigByTool("t", {{"retention.ms", "7"}});
+  });
   world.Pass(minutes(10));
   EXPECT_EQ(world.store.config_changes.size(), 1U);
   world.StartCandidate(101);

@@ -178,8 +178,7 @@ TEST_F(Deletions, AskedForTwiceAreOne) {
 
 // --- Lost answers ---
 
-class DeletionsWithALostAnswer : public Deletions,
-                                 public ::testing::WithParamInterface<Fate> {};
+class DeletionsWithALostAnswer : public Deletions, public ::testing::WithParamInterface<Fate> {};
 
 TEST_P(DeletionsWithALostAnswer, ToTheMarkGoOn) {
   world.Once(Writing<WriteDeletionMark>(), GetParam());
@@ -340,8 +339,8 @@ class DeletionsInterrupted : public Deletions, public ::testing::WithParamInterf
 
 TEST_P(DeletionsInterrupted, AreCompletedByTheNextController) {
   const std::vector<ControllerWorld::Matches> steps = {
-      Writing<WriteDeletionMark>(), Writing<DeleteTopicChild>(), Writing<DeleteTopicNode>(),
-      Writing<RemoveDeletionMark>(), Any<ReadTopicTree>(),       Any<SendStopReplica>()};
+      Writing<WriteDeletionMark>(),  Writing<DeleteTopicChild>(), Writing<DeleteTopicNode>(),
+      Writing<RemoveDeletionMark>(), Any<ReadTopicTree>(),        Any<SendStopReplica>()};
   const size_t step = static_cast<size_t>(GetParam()) / 2;
   world.Always(steps[step], GetParam() % 2 == 0 ? Fate::kLoseAnswer : Fate::kHold);
   world.DeleteTopic("t");

@@ -411,7 +411,8 @@ TEST_F(Topics, MadeAnewUnderTheSameNameAreFoundByTheStatesThatAreMissing) {
   });
   world.DropInbox();  // The listing would show the same names.
   for (const int32_t broker : {2, 3}) {
-    world.agent(broker).logs.clear();  // Else it answers "other topic id" until its next full state.
+    world.agent(broker)
+        .logs.clear();  // Else it answers "other topic id" until its next full state.
   }
   world.Resume();
   world.KillBroker(1);

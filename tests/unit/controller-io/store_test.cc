@@ -392,8 +392,7 @@ TEST_F(StoreTest, ReadsTheNodesOfATopicWithoutItsStates) {
   Put(zk::TopicConfigPath("t"), wire::EncodeTopicConfig({{"retention.ms", "5"}}));
   Put(zk::TopicConfigPath("t"), wire::EncodeTopicConfig({{"retention.ms", "6"}}));
   Put(zk::TopicConfigPath("bad"), "?");
-  store_->Do(
-      ReadTopics{.id = ReadId(1), .names = {"t", "bad"}, .depth = TopicDepth::kNodes});
+  store_->Do(ReadTopics{.id = ReadId(1), .names = {"t", "bad"}, .depth = TopicDepth::kNodes});
   const auto read = Await<TopicsRead>();
   ASSERT_TRUE(read && read->topics.ok());
   const TopicRead& topic = read->topics->front();
@@ -427,10 +426,9 @@ TEST_F(StoreTest, ReadsAllThatStandsOfATopicChildrenFirst) {
   EXPECT_EQ(tree.id, topic->id);
   EXPECT_TRUE(tree.has_config);
   EXPECT_FALSE(tree.requested);
-  EXPECT_EQ(tree.below,
-            (std::vector<std::string>{"partitions/1/state/x", "partitions/0/state",
-                                      "partitions/1/state", "partitions/0", "partitions/1",
-                                      "partitions"}));
+  EXPECT_EQ(tree.below, (std::vector<std::string>{"partitions/1/state/x", "partitions/0/state",
+                                                  "partitions/1/state", "partitions/0",
+                                                  "partitions/1", "partitions"}));
 }
 
 TEST_F(StoreTest, DeletesWhatItHasReadAndNothingElse) {
@@ -441,8 +439,8 @@ TEST_F(StoreTest, DeletesWhatItHasReadAndNothingElse) {
   Put(zk::DeleteTopicPath("t"), "");
   const DeletionMark mark{.topic = "t", .id = topic->id, .partitions = 2};
   std::vector<StoreOp> ops{WriteDeletionMark{.mark = mark}};
-  for (const char* below : {"partitions/0/state", "partitions/1/state", "partitions/0",
-                            "partitions/1", "partitions"}) {
+  for (const char* below :
+       {"partitions/0/state", "partitions/1/state", "partitions/0", "partitions/1", "partitions"}) {
     ops.emplace_back(DeleteTopicChild{.topic = "t", .below = below});
   }
   ops.emplace_back(DeleteTopicConfig{"t"});
@@ -456,9 +454,9 @@ TEST_F(StoreTest, DeletesWhatItHasReadAndNothingElse) {
   EXPECT_FALSE(server_.Find(zk::TopicConfigPath("t")));
   EXPECT_FALSE(server_.Find(zk::DeleteTopicPath("t")));
   EXPECT_TRUE(server_.Find(zk::PartitionStatePath("u", 0)));
-  EXPECT_TRUE(wire::DecodeDeletionMark(
-                  server_.Find(zk::RegentDeletionPath(topic->id.ToText()))->data)
-                  ->znodes_cleared);
+  EXPECT_TRUE(
+      wire::DecodeDeletionMark(server_.Find(zk::RegentDeletionPath(topic->id.ToText()))->data)
+          ->znodes_cleared);
   ASSERT_TRUE(std::holds_alternative<WriteApplied>(Write({RemoveDeletionMark{topic->id}})));
   EXPECT_FALSE(server_.Find(zk::RegentDeletionPath(topic->id.ToText())));
 }
@@ -476,9 +474,11 @@ TEST_F(StoreTest, ATreeWhoseMarkCannotBeReadIsAskedForAgain) {
 TEST_F(StoreTest, LoadsDeletionsAndWhatAsksForThem) {
   Win();
   const TopicRef topic = MakeTopic("gone");
-  const DeletionMark mark{
-      .topic = "gone", .id = topic->id, .partitions = 3, .brokers = {BrokerId(2)},
-      .znodes_cleared = true};
+  const DeletionMark mark{.topic = "gone",
+                          .id = topic->id,
+                          .partitions = 3,
+                          .brokers = {BrokerId(2)},
+                          .znodes_cleared = true};
   ASSERT_TRUE(std::holds_alternative<WriteApplied>(Write({WriteDeletionMark{.mark = mark}})));
   Put(zk::DeleteTopicPath("t"), "");
   Put(zk::ConfigChangePrefix() + "0000000003", "?");
@@ -487,8 +487,7 @@ TEST_F(StoreTest, LoadsDeletionsAndWhatAsksForThem) {
   ASSERT_TRUE(loaded && loaded->snapshot.ok());
   EXPECT_EQ(loaded->snapshot->deletions, std::vector{mark});
   EXPECT_EQ(loaded->snapshot->deletion_requests, std::vector<std::string>{"t"});
-  EXPECT_EQ(loaded->snapshot->config_changes,
-            std::vector<std::string>{"config_change_0000000003"});
+  EXPECT_EQ(loaded->snapshot->config_changes, std::vector<std::string>{"config_change_0000000003"});
 }
 
 // --- Watches ---
