@@ -317,7 +317,8 @@ class Story {
     ASSERT_TRUE(opened.ok()) << opened.error();
     const Log found = storage::ReadAll(*opened->log);
     const bool known = found.empty() || std::ranges::any_of(candidates_, [&](const Log& candidate) {
-                         return !std::ranges::search(candidate, found).empty();
+                         return std::search(candidate.begin(), candidate.end(), found.begin(),
+                                            found.end()) != candidate.end();
                        });
     EXPECT_TRUE(known) << "S30: these batches were never a log";
     EpochHistory with_records = opened->log->epochs();

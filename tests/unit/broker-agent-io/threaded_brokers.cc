@@ -206,13 +206,18 @@ BrokerCluster::~BrokerCluster() {
 }
 
 MetadataPartition BrokerCluster::Newest(int32_t index) const {
-  MetadataPartition newest;
-  for (const auto& broker : brokers_) {
-    const auto view = broker->backend().metadata();
-    const MetadataPartition& known = view->Find(kTopicName)->partitions.at(index);
-    if (known.leader_epoch > newest.leader_epoch) {
-      newest = known;
+  MetadataPartition newest{.leader = kNoBroker};
+  // A broker may not have heard of the topic yet.
+  while (newest.leader == kNoBroker) {
+    for (const auto& broker : brokers_) {
+      const auto view = broker->backend().metadata();
+      const auto topic = view == nullptr ? nullptr : view->Find(kTopicName);
+      const bool known = topic != nullptr && topic->partitions.contains(index);
+      if (known && topic->partitions.at(index).leader_epoch > newest.leader_epoch) {
+        newest = topic->partitions.at(index);
+      }
     }
+    std::this_thread::yield();
   }
   return newest;
 }

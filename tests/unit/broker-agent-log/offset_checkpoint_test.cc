@@ -53,7 +53,7 @@ TEST(OffsetCheckpoint, ThatCannotBeOneIsRefused) {
                                         "0\n1\nt x 1\n",         // no partition
                                         "0\n1\nt 0 -1\n",        // no offset of a record
                                         "0\n2\nt 0 1\nt 0 2\n",  // one replica twice
-                                        std::string("0\n1\nt 0 1\0", 12)};
+                                        std::string("0\n1\nt 0 1\0\n", 11)};
   for (const std::string& text : bad) {
     EXPECT_FALSE(ParseOffsets(text, "f").ok()) << text;
   }
