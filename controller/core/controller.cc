@@ -321,7 +321,7 @@ void Controller::Impl::On(const DeleteTopicAsked& event) {
 }
 void Controller::Impl::On(const ExtendTopicAsked& event) {
   ExtendTopicResult result;
-  result.error = Error{ErrorCode::kRefused, "not yet"};
+  result.error = Error{ErrorCode::kRefused, "partitions cannot be added by this version"};
   term.Emit(AnswerExtendTopic{.request = event.request, .result = std::move(result)});
 }
 void Controller::Impl::On(const AlterTopicConfigAsked& event) {
