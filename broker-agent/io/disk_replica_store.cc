@@ -212,8 +212,8 @@ struct DiskReplicaStore::Disk : std::enable_shared_from_this<DiskReplicaStore::D
     }
   }
   Status Append(const AppendToLog& append, LogAppended& result);
-  /// Syncs a log on the other thread. `done` comes on this one: kNotFound if the log is not the one
-  /// any more that began it.
+  /// Syncs a log on the other thread. `done` comes on this one, unless everything is closed by
+  /// then: below that offset all records are durable.
   void Sync(const ReplicaKey& key,
             storage::SegmentList::Reach reach,
             std::function<void(const Result<Offset>& synced_to)> done);
@@ -286,30 +286,29 @@ Status DiskReplicaStore::Disk::Append(const AppendToLog& append, LogAppended& re
 void DiskReplicaStore::Disk::Sync(const ReplicaKey& key,
                                   storage::SegmentList::Reach reach,
                                   std::function<void(const Result<Offset>& synced_to)> done) {
-  storage::PartitionLog* const log = logs->Loaded(key);
-  if (log == nullptr) {
-    done(Error{ErrorCode::kNotFound, "the log is closed"});
+  const Result<storage::PartitionLog*> log = logs->Find(key);
+  if (!log.ok()) {
+    done(log.error());
     return;
   }
-  Result<std::optional<storage::LogSync>> begun = log->BeginSync(reach);
+  Result<std::optional<storage::LogSync>> begun = (*log)->BeginSync(reach);
   if (!begun.ok()) {
     done(begun.error());
     return;
   }
   if (!*begun) {
-    done(log->synced_to());
+    done((*log)->synced_to());
     return;
   }
   auto task = [self = shared_from_this(), key, work = std::move(**begun),
                done = std::move(done)]() {
     self->disk.Post([self, key, work, done, outcome = work.Run()]() {
-      storage::PartitionLog* const still =
-          self->logs == nullptr ? nullptr : self->logs->Loaded(key);
-      if (still != nullptr && still->Began(work)) {
-        done(still->FinishSync(work, outcome));
-      } else {
-        done(Error{ErrorCode::kNotFound, "the log was closed while it was synced"});
+      if (self->logs == nullptr) {
+        return;
       }
+      storage::PartitionLog* const still = self->logs->Loaded(key);
+      // A log that was closed meanwhile is durable, and whoever opens it again finds that out.
+      done(still != nullptr && still->Began(work) ? still->FinishSync(work, outcome) : Offset(0));
     });
   };
   switch (reach) {
@@ -337,16 +336,15 @@ void DiskReplicaStore::Disk::SyncSealed(const ReplicaKey& key) {
   Sync(key, storage::SegmentList::Reach::kSealed, [this, key](const Result<Offset>& synced) {
     sealed_syncs.erase(key);
     if (!synced.ok()) {
-      if (synced.error().code != ErrorCode::kNotFound) {
-        sink(LogFailed{.partition = {.topic = key.topic, .index = key.index},
-                       .error = synced.error()});
-      }
+      sink(LogFailed{.partition = {.topic = key.topic, .index = key.index},
+                     .error = synced.error()});
       return;
     }
     const Status noted = logs->RaiseRecoveryPoint(key);
     LOG_IF(WARNING, !noted.ok()) << "recovery point not noted replica=" << key << " error=\""
                                  << noted.error() << '"';
-    if (logs->Loaded(key)->AnySealedUnsynced()) {
+    const storage::PartitionLog* const log = logs->Loaded(key);
+    if (log != nullptr && log->AnySealedUnsynced()) {
       SyncSealed(key);
     }
   });

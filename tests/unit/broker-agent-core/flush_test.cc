@@ -86,14 +86,9 @@ TEST_F(Batches, WhoseLeadershipEndsAreOfUnknownOutcome) {
 }
 
 TEST_F(Batches, WhoseSyncFailsTakeTheReplicaOffline) {
-  broker.HoldDisk();
   broker.Produce(K(0), 1);
-  broker.ReleaseDisk();
-  const PartitionKey key = K(0);
-  broker.Do(LogFailed{.partition = key, .error = {ErrorCode::kUnavailable, "sync: EIO"}});
+  broker.FailSyncs();
   EXPECT_EQ(broker.Status().role, Role::kOffline);
-  broker.ReleaseSyncs();
-  EXPECT_EQ(broker.Status().role, Role::kOffline) << "a late success changes nothing";
   EXPECT_EQ(HighWatermark(), Offset(0));
 }
 
@@ -203,6 +198,17 @@ TEST_F(FollowerFlush, DoesNotHoldUpItsAppends) {
   EXPECT_EQ(HighWatermark(), Offset(10));
 }
 
+TEST_F(FollowerFlush, SpeaksOnlyForWhatWasThereWhenItBegan) {
+  net[1].HoldSyncs();
+  net[0].Produce(K(0), 1);
+  net.Run();
+  net[0].Produce(K(0), 9);
+  net.Run();
+  net[1].ReleaseOneSync();
+  net.Run();
+  EXPECT_EQ(HighWatermark(), Offset(1));
+}
+
 TEST_F(FollowerFlush, ComesBeforeItSubscribesWithItsEnd) {
   net[1].HoldSyncs();
   net[0].Produce(K(0), 1);
@@ -248,6 +254,8 @@ TEST(Flush, GoesOnForAReplicaThatWasSetAsideDuringASync) {
   broker.Tell({}, FullStatePart{.number = 7});
   ASSERT_THAT(broker.agent.Strays(), SizeIs(1));
   broker.Tell(Alone(2));
+  broker.ReleaseOneSync();
+  EXPECT_EQ(broker.Status().log.high_watermark, Offset(0)) << "it was of the log that was closed";
   broker.ReleaseSyncs();
   broker.Produce(K(0), 1);
   EXPECT_EQ(broker.Status().log.high_watermark, Offset(2));

@@ -259,6 +259,19 @@ void TestBroker::ReleaseSyncs() {
   }
 }
 
+void TestBroker::ReleaseOneSync() {
+  const LogSynced synced = held_syncs_.front();
+  held_syncs_.erase(held_syncs_.begin());
+  Do(synced);
+}
+
+void TestBroker::FailSyncs() {
+  for (LogSynced& synced : std::exchange(held_syncs_, {})) {
+    synced.error = Error{ErrorCode::kUnavailable, "sync: Input/output error"};
+    Do(synced);
+  }
+}
+
 LogsTrimmed TestBroker::Trim(const TrimLogs& trim) {
   trims.push_back(trim);
   LogsTrimmed trimmed;

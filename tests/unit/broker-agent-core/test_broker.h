@@ -102,6 +102,10 @@ class TestBroker {
   /// Syncs wait until ReleaseSyncs(); nothing else does.
   void HoldSyncs() { syncs_held_ = true; }
   void ReleaseSyncs();
+  /// Lets the first one return; later ones go on waiting.
+  void ReleaseOneSync();
+  /// Lets those that wait fail.
+  void FailSyncs();
   /// The next changes of a partition fail.
   void FailChanges(const PartitionKey& key, std::optional<Error> error) {
     change_error_[key] = std::move(error);

@@ -351,9 +351,9 @@ class RolledRecords : public ConfiguredRecords {
     store_->Do(regent::WriteCheckpoints{});
     RunAll();
   }
-  /// Breaks a record in the first segment, behind the log's back.
-  void Damage() {
-    const std::string file = std::string(kFirstSegment);
+  /// Breaks a record in a segment, behind the log's back.
+  void Damage(std::string_view segment = kFirstSegment) {
+    const std::string file(segment);
     std::string content = files_.Read(file, 10'000).value();
     content.back() = static_cast<char>(content.back() + 1);
     files_.Overwrite(file, content);
@@ -454,6 +454,26 @@ TEST_F(RolledRecords, AreNotBelievedBecauseOfAFileThatSaysMore) {
   EXPECT_EQ(Recovered().end, Offset(0)) << "the log was cut since the file was written";
 }
 
+TEST_F(RolledRecords, ThatADiskHasLostAfterAllCountAsDurableNoMore) {
+  RunAll();
+  store_.reset();
+  RunAll();
+  for (const std::string base : {"02", "04"}) {
+    ASSERT_TRUE(files_.RemoveTree("/data/test1-0/000000000000000000" + base + ".log").ok());
+  }
+  Restart();
+  ASSERT_EQ(Recovered().end, Offset(2));
+  EXPECT_THAT(notes_, ::testing::ElementsAre(::testing::HasSubstr("synced_lost=1")));
+  Configure({.segment_bytes = kSmallSegment});
+  for (int64_t base = 2; base < 8; base += 2) {
+    ASSERT_FALSE(Append({Produced(base, 2, 3)}));
+  }
+  Damage("/data/test1-0/00000000000000000002.log");
+  sync_ = {};
+  Kill();
+  EXPECT_EQ(Recovered().end, Offset(2)) << "nobody has synced the batches at 2";
+}
+
 TEST_F(RolledRecords, AHighWatermarkIsTakenFromTheJournalAlone) {
   WriteCheckpoints();
   Close();
@@ -484,6 +504,39 @@ TEST_F(SyncedRecords, SurviveACrashOfTheMachine) {
   files_.Crash();
   Restart();
   EXPECT_GE(Recovered().end, Offset(2));
+}
+
+TEST_F(SyncedRecords, OfALogThatIsNotOpenAreSynced) {
+  ASSERT_FALSE(Append({Produced(0, 2, 3)}));
+  const auto change = [&](LogChange::Kind kind) {
+    store_->Do(ChangeLogs{.op = OpId(5),
+                          .changes = {{.kind = kind,
+                                       .partition = Partition(0),
+                                       .leader_epoch = LeaderEpoch(3),
+                                       .partition_epoch = PartitionEpoch(3)}}});
+    EXPECT_THAT(Next<LogsChanged>().failures, IsEmpty());
+  };
+  change(LogChange::Kind::kSetAside);
+  change(LogChange::Kind::kTakeBack);
+  Sync();
+  const LogSynced synced = Synced();
+  EXPECT_FALSE(synced.error);
+  EXPECT_EQ(synced.end, Offset(2));
+}
+
+TEST_F(SyncedRecords, OfALogThatIsClosedMeanwhileAreNoFailure) {
+  ASSERT_FALSE(Append({Produced(0, 2, 3)}));
+  Sync();
+  disk_.Run();
+  store_->Do(ChangeLogs{.op = OpId(5),
+                        .changes = {{.kind = LogChange::Kind::kSetAside,
+                                     .partition = Partition(0),
+                                     .leader_epoch = LeaderEpoch(3),
+                                     .partition_epoch = PartitionEpoch(3)}}});
+  EXPECT_THAT(Next<LogsChanged>().failures, IsEmpty());
+  const LogSynced synced = Synced();
+  EXPECT_FALSE(synced.error);
+  EXPECT_EQ(synced.end, Offset(0)) << "it says nothing of what is there now";
 }
 
 TEST_F(SyncedRecords, AreNotSyncedAgain) {
