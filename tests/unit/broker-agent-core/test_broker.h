@@ -54,7 +54,7 @@ class TestBroker {
     std::vector<EpochStart> epoch_starts;
   };
 
-  explicit TestBroker(int32_t id, AgentState recovered = {}, AgentOptions options = {});
+  explicit TestBroker(int32_t number, AgentState recovered = {}, AgentOptions options = {});
 
   /// Hands an event in, lets the disk work, and keeps the other actions.
   void Do(const AgentEvent& event);
