@@ -1,7 +1,7 @@
 #include "broker-agent/io/grpc_cluster_admin.h"
 
+#include <algorithm>
 #include <chrono>
-#include <optional>
 #include <utility>
 
 #include <grpcpp/grpcpp.h>
@@ -9,6 +9,7 @@
 #include "regent/v1/admin.grpc.pb.h"
 
 #include "broker-agent/io/channel.h"
+#include "broker-agent/io/unary_call.h"
 #include "common/runtime/calls_in_flight.h"
 #include "common/wire/status.h"
 
@@ -21,22 +22,14 @@ constexpr Duration kPause = std::chrono::milliseconds(100);
 constexpr Duration kProbeMax = std::chrono::seconds(2);
 
 using Stub = v1::Admin::Stub::async_interface;
-using Answered = std::function<void(grpc::Status)>;
-
-struct AnyCall {
-  grpc::ClientContext context;
-};
 template <class Request, class Response>
-struct UnaryCall : AnyCall {
-  Request request;
-  Response response;
-};
+using Method = UnaryMethod<Stub, Request, Response>;
 
 /// What the controller said, or that nobody said anything.
 template <class Response>
-Result<Response> ResultOf(const grpc::Status& status, Response response, wire::CallEffect effect) {
+Result<Response> ResultOf(const grpc::Status& status, const Response& response) {
   if (!status.ok()) {
-    return wire::FromGrpcStatus(status, effect);
+    return wire::FromGrpcStatus(status, wire::CallEffect::kChanges);
   }
   if (response.header().has_error()) {
     return wire::FromProto(response.header().error());
@@ -57,34 +50,36 @@ class GrpcClusterAdmin::Impl : public std::enable_shared_from_this<Impl> {
   Impl(Executor& executor, std::function<Endpoint()> controller)
       : executor_(executor), controller_(std::move(controller)) {}
 
-  /// Any thread. `invoke` makes the call on a stub, `done` gets its answer.
-  template <class Request, class Response, class Invoke>
-  void Ask(Request request,
+  /// Any thread. `convert` makes what `done` gets out of the controller's answer.
+  template <class Request, class Response, class T, class Convert>
+  void Ask(Method<Request, Response> method,
+           Request request,
            Duration timeout,
-           Invoke invoke,
-           std::function<void(const Result<Response>&)> done) {
+           Done<T> done,
+           Convert convert) {
     auto task = std::make_shared<Task>();
     task->deadline = executor_.Now() + timeout;
     task->fail = [done](const Error& error) { done(error); };
-    task->send = [this, task = std::weak_ptr(task), request = std::move(request), invoke,
+    task->send = [this, task = std::weak_ptr(task), method, request = std::move(request), convert,
                   done = std::move(done)]() {
       const auto asked = task.lock();
-      Call<Request, Response>(request, asked->deadline, invoke,
-                              [this, asked, done](const grpc::Status& status, Response response) {
-                                const auto result = ResultOf(status, std::move(response),
-                                                             wire::CallEffect::kChanges);
-                                if (!result.ok() && CertainlyNotDone(result.error().code)) {
-                                  Later(asked, result.error());
-                                } else {
-                                  done(result);
-                                }
-                              });
+      Call(method, request, asked->deadline,
+           [this, asked, convert, done](const grpc::Status& status, const Response& response) {
+             const Result<Response> result = ResultOf(status, response);
+             if (result.ok()) {
+               done(convert(*result));
+             } else if (CertainlyNotDone(result.error().code)) {
+               Later(asked, result.error());
+             } else {
+               done(result.error());
+             }
+           });
     };
     Post(task, [this, task] { Seek(task, controller_()); });
   }
 
   void Shutdown() {
-    for (const std::shared_ptr<AnyCall>& call : calls_.UnderWay()) {
+    for (const std::shared_ptr<AnyUnaryCall>& call : calls_.UnderWay()) {
       call->context.TryCancel();
     }
     calls_.AwaitAll();
@@ -116,14 +111,11 @@ class GrpcClusterAdmin::Impl : public std::enable_shared_from_this<Impl> {
       endpoint_ = endpoint;
       stub_ = v1::Admin::NewStub(MakeChannel(endpoint));  // Calls keep the channel they are on.
     }
-    Call<v1::GetControllerRequest, v1::GetControllerResponse>(
-        {}, std::min(task->deadline, executor_.Now() + kProbeMax),
-        [](Stub& stub, auto& call, Answered answered) {
-          stub.GetController(&call.context, &call.request, &call.response, std::move(answered));
-        },
-        [this, task](const grpc::Status& status, const v1::GetControllerResponse& response) {
-          Found(task, status, response);
-        });
+    Call(&Stub::GetController, v1::GetControllerRequest(),
+         std::min(task->deadline, executor_.Now() + kProbeMax),
+         [this, task](const grpc::Status& status, const v1::GetControllerResponse& response) {
+           Found(task, status, response);
+         });
   }
 
   void Found(const TaskRef& task,
@@ -155,24 +147,24 @@ class GrpcClusterAdmin::Impl : public std::enable_shared_from_this<Impl> {
   }
 
   /// `answered` runs on the executor's thread; not at all if that has been closed.
-  template <class Request, class Response, class Invoke, class Then>
-  void Call(Request request, Instant deadline, Invoke invoke, Then then) {
+  template <class Request, class Response, class Then>
+  void Call(Method<Request, Response> method, Request request, Instant deadline, Then then) {
     auto call = std::make_shared<UnaryCall<Request, Response>>();
     call->request = std::move(request);
     call->context.set_deadline(std::chrono::system_clock::now() + (deadline - executor_.Now()));
     calls_.Add(call);
-    Answered answered = [self = shared_from_this(), call = call.get(),
-                         then = std::move(then)](const grpc::Status& status) {
+    auto answered = [self = shared_from_this(), call = call.get(),
+                     then = std::move(then)](const grpc::Status& status) {
       self->executor_.Post(
           [then, status, response = std::move(call->response)] { then(status, response); });
       self->calls_.Ended(call);
     };
-    invoke(*stub_->async(), *call, std::move(answered));
+    (stub_->async()->*method)(&call->context, &call->request, &call->response, std::move(answered));
   }
 
   Executor& executor_;
   std::function<Endpoint()> controller_;
-  CallsInFlight<AnyCall> calls_;
+  CallsInFlight<AnyUnaryCall> calls_;
   Endpoint endpoint_;
   std::unique_ptr<v1::Admin::Stub> stub_;
 };
@@ -230,15 +222,6 @@ std::vector<kafka::Election> ElectionsOf(const v1::ElectLeadersResponse& respons
   return elections;
 }
 
-/// Turns an answer of the controller into that of the port.
-template <class Response, class T, class Convert>
-std::function<void(const Result<Response>&)> Answer(kafka::ClusterAdmin::Done<T> done,
-                                                    Convert convert) {
-  return [done = std::move(done), convert](const Result<Response>& response) {
-    done(response.ok() ? Result<T>(convert(*response)) : Result<T>(response.error()));
-  };
-}
-
 }  // namespace
 
 GrpcClusterAdmin::GrpcClusterAdmin(Executor& executor, std::function<Endpoint()> controller)
@@ -263,16 +246,12 @@ void GrpcClusterAdmin::Create(kafka::NewTopic topic,
   request.mutable_configs()->insert(topic.configs.begin(), topic.configs.end());
   request.set_timeout_ms(MillisecondsOf(options.timeout));
   request.set_validate_only(options.validate_only);
-  impl_->Ask<v1::CreateTopicRequest, v1::CreateTopicResponse>(
-      std::move(request), options.timeout,
-      [](Stub& stub, auto& call, Answered answered) {
-        stub.CreateTopic(&call.context, &call.request, &call.response, std::move(answered));
-      },
-      Answer<v1::CreateTopicResponse>(std::move(done), [](const v1::CreateTopicResponse& response) {
-        return kafka::CreatedTopic{
-            .id = TopicId::FromBytes(response.topic_id()).value_or(TopicId()),
-            .assignment = AssignmentOf(response.assignment())};
-      }));
+  impl_->Ask(&Stub::CreateTopic, std::move(request), options.timeout, std::move(done),
+             [](const v1::CreateTopicResponse& response) {
+               return kafka::CreatedTopic{
+                   .id = TopicId::FromBytes(response.topic_id()).value_or(TopicId()),
+                   .assignment = AssignmentOf(response.assignment())};
+             });
 }
 
 void GrpcClusterAdmin::Delete(kafka::DoomedTopic topic,
@@ -284,16 +263,12 @@ void GrpcClusterAdmin::Delete(kafka::DoomedTopic topic,
     request.set_topic_id(topic.id.ToBytes());
   }
   request.set_timeout_ms(MillisecondsOf(options.timeout));
-  impl_->Ask<v1::DeleteTopicRequest, v1::DeleteTopicResponse>(
-      std::move(request), options.timeout,
-      [](Stub& stub, auto& call, Answered answered) {
-        stub.DeleteTopic(&call.context, &call.request, &call.response, std::move(answered));
-      },
-      Answer<v1::DeleteTopicResponse>(std::move(done), [](const v1::DeleteTopicResponse& response) {
-        return kafka::DoomedTopic{
-            .name = response.name(),
-            .id = TopicId::FromBytes(response.topic_id()).value_or(TopicId())};
-      }));
+  impl_->Ask(&Stub::DeleteTopic, std::move(request), options.timeout, std::move(done),
+             [](const v1::DeleteTopicResponse& response) {
+               return kafka::DoomedTopic{
+                   .name = response.name(),
+                   .id = TopicId::FromBytes(response.topic_id()).value_or(TopicId())};
+             });
 }
 
 void GrpcClusterAdmin::Extend(kafka::NewPartitions more,
@@ -305,12 +280,8 @@ void GrpcClusterAdmin::Extend(kafka::NewPartitions more,
   Fill(more.assignment, request.mutable_assignment());
   request.set_timeout_ms(MillisecondsOf(options.timeout));
   request.set_validate_only(options.validate_only);
-  impl_->Ask<v1::ExtendTopicRequest, v1::ExtendTopicResponse>(
-      std::move(request), options.timeout,
-      [](Stub& stub, auto& call, Answered answered) {
-        stub.ExtendTopic(&call.context, &call.request, &call.response, std::move(answered));
-      },
-      Answer<v1::ExtendTopicResponse>(std::move(done), [](const auto&) { return Success{}; }));
+  impl_->Ask(&Stub::ExtendTopic, std::move(request), options.timeout, std::move(done),
+             [](const v1::ExtendTopicResponse&) { return Success{}; });
 }
 
 void GrpcClusterAdmin::Alter(kafka::ConfigChange change,
@@ -323,12 +294,8 @@ void GrpcClusterAdmin::Alter(kafka::ConfigChange change,
   request.set_replace(change.replace);
   request.set_timeout_ms(MillisecondsOf(options.timeout));
   request.set_validate_only(options.validate_only);
-  impl_->Ask<v1::AlterTopicConfigRequest, v1::AlterTopicConfigResponse>(
-      std::move(request), options.timeout,
-      [](Stub& stub, auto& call, Answered answered) {
-        stub.AlterTopicConfig(&call.context, &call.request, &call.response, std::move(answered));
-      },
-      Answer<v1::AlterTopicConfigResponse>(std::move(done), [](const auto&) { return Success{}; }));
+  impl_->Ask(&Stub::AlterTopicConfig, std::move(request), options.timeout, std::move(done),
+             [](const v1::AlterTopicConfigResponse&) { return Success{}; });
 }
 
 void GrpcClusterAdmin::ElectPreferred(std::vector<std::pair<std::string, int32_t>> partitions,
@@ -341,12 +308,8 @@ void GrpcClusterAdmin::ElectPreferred(std::vector<std::pair<std::string, int32_t
     partition->set_index(index);
   }
   request.set_timeout_ms(MillisecondsOf(options.timeout));
-  impl_->Ask<v1::ElectLeadersRequest, v1::ElectLeadersResponse>(
-      std::move(request), options.timeout,
-      [](Stub& stub, auto& call, Answered answered) {
-        stub.ElectLeaders(&call.context, &call.request, &call.response, std::move(answered));
-      },
-      Answer<v1::ElectLeadersResponse>(std::move(done), ElectionsOf));
+  impl_->Ask(&Stub::ElectLeaders, std::move(request), options.timeout, std::move(done),
+             ElectionsOf);
 }
 
 }  // namespace regent

@@ -10,6 +10,7 @@
 #include "regent/v1/controller.grpc.pb.h"
 
 #include "broker-agent/io/channel.h"
+#include "broker-agent/io/unary_call.h"
 #include "common/base/mutex.h"
 #include "common/runtime/calls_in_flight.h"
 #include "common/wire/convert.h"
@@ -17,15 +18,7 @@
 namespace regent {
 namespace {
 
-struct AnyCall {
-  grpc::ClientContext context;
-};
-
-template <class Request, class Response>
-struct UnaryCall : AnyCall {
-  Request request;
-  Response response;
-};
+using Stub = v1::Controller::Stub::async_interface;
 
 }  // namespace
 
@@ -33,10 +26,10 @@ struct UnaryCall : AnyCall {
 class GrpcControllerClient::Calls {
  public:
   AgentEventSink sink;
-  CallsInFlight<AnyCall> in_flight;
+  CallsInFlight<AnyUnaryCall> in_flight;
   std::atomic<bool> closed = false;  ///< Nobody wants to hear of an answer.
 
-  v1::Controller::Stub::async_interface* StubFor(const Endpoint& endpoint) EXCLUDES(mutex_) {
+  Stub* StubFor(const Endpoint& endpoint) EXCLUDES(mutex_) {
     const MutexLock lock(mutex_);
     if (stub_ == nullptr || endpoint != endpoint_) {
       endpoint_ = endpoint;
@@ -48,7 +41,7 @@ class GrpcControllerClient::Calls {
 
   void Close() EXCLUDES(mutex_) {
     closed = true;
-    for (const std::shared_ptr<AnyCall>& call : in_flight.UnderWay()) {
+    for (const std::shared_ptr<AnyUnaryCall>& call : in_flight.UnderWay()) {
       call->context.TryCancel();
     }
     in_flight.AwaitAll();
@@ -65,12 +58,12 @@ class GrpcControllerClient::Calls {
 namespace {
 
 /// Makes one call; `event_of` gets the answer, or nothing if there is none.
-template <class Request, class Response, class Calls, class Invoke, class EventOf>
+template <class Calls, class Request, class Response, class EventOf>
 void Run(const std::shared_ptr<Calls>& calls,
+         UnaryMethod<Stub, Request, Response> method,
          const Endpoint& controller,
          Request request,
          Duration deadline,
-         Invoke invoke,
          EventOf event_of) {
   if (calls->closed) {
     return;
@@ -95,7 +88,8 @@ void Run(const std::shared_ptr<Calls>& calls,
     }
     calls->in_flight.Ended(call);
   };
-  invoke(*calls->StubFor(controller), *call, std::move(answered));
+  (calls->StubFor(controller)->*method)(&call->context, &call->request, &call->response,
+                                        std::move(answered));
 }
 
 }  // namespace
@@ -117,11 +111,8 @@ void GrpcControllerClient::Shutdown() {
 
 void GrpcControllerClient::Send(SendAlterPartition send) {
   const uint64_t number = send.request.number;
-  Run<v1::AlterPartitionRequest, v1::AlterPartitionResponse>(
-      calls_, send.controller, wire::ToProto(send.request), options_.alter_partition_deadline,
-      [](auto& stub, auto& call, auto done) {
-        stub.AlterPartition(&call.context, &call.request, &call.response, std::move(done));
-      },
+  Run(calls_, &Stub::AlterPartition, send.controller, wire::ToProto(send.request),
+      options_.alter_partition_deadline,
       [number](std::optional<AlterPartitionResponse> response) -> AgentEvent {
         if (!response) {
           return AlterPartitionLost{.number = number};
@@ -132,11 +123,8 @@ void GrpcControllerClient::Send(SendAlterPartition send) {
 
 void GrpcControllerClient::Send(SendControlledShutdown send) {
   const uint64_t number = send.number;
-  Run<v1::ControlledShutdownRequest, v1::ControlledShutdownResponse>(
-      calls_, send.controller, wire::ToProto(send.request), options_.controlled_shutdown_deadline,
-      [](auto& stub, auto& call, auto done) {
-        stub.ControlledShutdown(&call.context, &call.request, &call.response, std::move(done));
-      },
+  Run(calls_, &Stub::ControlledShutdown, send.controller, wire::ToProto(send.request),
+      options_.controlled_shutdown_deadline,
       [number](std::optional<ControlledShutdownResponse> response) -> AgentEvent {
         if (!response) {
           return ControlledShutdownLost{.number = number};

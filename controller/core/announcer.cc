@@ -417,10 +417,10 @@ void Announcer::TakeControl(Agent& agent, const Result<ControlResponse>& respons
   }
 }
 
-void Announcer::TakeDeletions(Agent& agent,
-                              const ControlCall& call,
+template <class Visit>
+void Announcer::ForEachAnswer(const ControlCall& call,
                               const ControlResponse& response,
-                              Digest& digest) {
+                              Visit visit) const {
   std::map<std::pair<TopicId, int32_t>, const PartitionAnswerEntry*> listed;
   for (const PartitionAnswerEntry& entry : response.partitions) {
     listed[{entry.topic, entry.index}] = &entry;
@@ -428,18 +428,25 @@ void Announcer::TakeDeletions(Agent& agent,
   for (const Sent& sent : call.sent) {
     const TopicPartition name = term_.cluster.Name(sent.partition);
     const auto entry = listed.find({name.topic->id, name.index});
-    const bool told = entry != listed.end();
-    if (told ? Settles(entry->second->answer) : response.settled_omitted) {
+    visit(sent, entry == listed.end() ? nullptr : entry->second);
+  }
+}
+
+void Announcer::TakeDeletions(Agent& agent,
+                              const ControlCall& call,
+                              const ControlResponse& response,
+                              Digest& digest) {
+  ForEachAnswer(call, response, [&](const Sent& sent, const PartitionAnswerEntry* entry) {
+    if (entry != nullptr ? Settles(entry->answer) : response.settled_omitted) {
       DeletionDone(digest.broker, agent, sent.partition);
       digest.deleted.push_back(sent.partition);
-    } else if (told) {
+    } else if (entry != nullptr) {
       agent.parked[sent.partition] = {.until = term_.now() + term_.options().problem_retry,
                                       .stop = true};
-      digest.undeleted.push_back({.partition = sent.partition,
-                                  .sent_leader_epoch = sent.leader_epoch,
-                                  .entry = *entry->second});
+      digest.undeleted.push_back(
+          {.partition = sent.partition, .sent_leader_epoch = sent.leader_epoch, .entry = *entry});
     }
-  }
+  });
 }
 
 void Announcer::DeletionDone(BrokerId broker, Agent& agent, PartitionRef ref) {
@@ -469,15 +476,8 @@ void Announcer::TakeRoles(Agent& agent,
                           const ControlCall& call,
                           const ControlResponse& response,
                           Digest& digest) {
-  std::map<std::pair<TopicId, int32_t>, const PartitionAnswerEntry*> listed;
-  for (const PartitionAnswerEntry& entry : response.partitions) {
-    listed[{entry.topic, entry.index}] = &entry;
-  }
-  for (const Sent& sent : call.sent) {
-    const TopicPartition name = term_.cluster.Name(sent.partition);
-    const auto entry = listed.find({name.topic->id, name.index});
-    const bool told = entry != listed.end();
-    if (told ? Settles(entry->second->answer) : response.settled_omitted) {
+  ForEachAnswer(call, response, [&](const Sent& sent, const PartitionAnswerEntry* entry) {
+    if (entry != nullptr ? Settles(entry->answer) : response.settled_omitted) {
       digest.settled.push_back(sent.partition);
       agent.parked.erase(sent.partition);
       const Partition& p = term_.cluster.at(sent.partition);
@@ -485,16 +485,15 @@ void Announcer::TakeRoles(Agent& agent,
           p.state.leader_epoch == sent.leader_epoch) {
         digest.confirmed.push_back(sent.partition);
       }
-    } else if (told) {
+    } else if (entry != nullptr) {
       agent.parked[sent.partition] = {.until = term_.now() + term_.options().problem_retry,
                                       .stop = call.stop};
-      digest.refusals.push_back({.partition = sent.partition,
-                                 .sent_leader_epoch = sent.leader_epoch,
-                                 .entry = *entry->second});
+      digest.refusals.push_back(
+          {.partition = sent.partition, .sent_leader_epoch = sent.leader_epoch, .entry = *entry});
     } else {
       Again(agent, sent.partition, call.stop);
     }
-  }
+  });
 }
 
 void Announcer::Again(Agent& agent, PartitionRef ref, bool stop) const {

@@ -156,6 +156,10 @@ class Announcer {
   std::vector<BrokerEndpoint> EndpointsOf(const std::set<BrokerId>& brokers) const;
 
   void TakeControl(Agent& agent, const Result<ControlResponse>& response, Digest& digest);
+  /// Gives each partition of a call to `visit`, with what the agent answered of it; null if
+  /// nothing.
+  template <class Visit>
+  void ForEachAnswer(const ControlCall& call, const ControlResponse& response, Visit visit) const;
   void TakeDeletions(Agent& agent,
                      const ControlCall& call,
                      const ControlResponse& response,

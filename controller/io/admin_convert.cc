@@ -35,6 +35,17 @@ Result<Duration> TimeoutOf(int64_t timeout_ms) {
   return Duration(milliseconds(timeout_ms));
 }
 
+/// The finish of a request that says how long its caller waits.
+template <class Spec>
+Result<Spec> WithTimeout(Spec spec, int64_t timeout_ms) {
+  const Result<Duration> timeout = TimeoutOf(timeout_ms);
+  if (!timeout.ok()) {
+    return timeout.error();
+  }
+  spec.timeout = *timeout;
+  return spec;
+}
+
 Result<std::vector<BrokerList>> AssignmentOf(
     const google::protobuf::RepeatedPtrField<v1::ReplicaAssignment>& proto) {
   std::vector<BrokerList> assignment;
@@ -125,13 +136,8 @@ Result<CreateTopicSpec> FromProto(const v1::CreateTopicRequest& request) {
   for (const auto& config : request.configs()) {
     spec.configs.emplace(config.first, config.second);
   }
-  const Result<Duration> timeout = TimeoutOf(request.timeout_ms());
-  if (!timeout.ok()) {
-    return timeout.error();
-  }
-  spec.timeout = *timeout;
   spec.validate_only = request.validate_only();
-  return spec;
+  return WithTimeout(std::move(spec), request.timeout_ms());
 }
 
 Result<DeleteTopicSpec> FromProto(const v1::DeleteTopicRequest& request) {
@@ -146,12 +152,7 @@ Result<DeleteTopicSpec> FromProto(const v1::DeleteTopicRequest& request) {
       return Invalid("topic_id is not an id of 16 bytes");
     }
   }
-  const Result<Duration> timeout = TimeoutOf(request.timeout_ms());
-  if (!timeout.ok()) {
-    return timeout.error();
-  }
-  spec.timeout = *timeout;
-  return spec;
+  return WithTimeout(std::move(spec), request.timeout_ms());
 }
 
 Result<ExtendTopicSpec> FromProto(const v1::ExtendTopicRequest& request) {
@@ -163,13 +164,8 @@ Result<ExtendTopicSpec> FromProto(const v1::ExtendTopicRequest& request) {
     return assignment.error();
   }
   spec.assignment = *std::move(assignment);
-  const Result<Duration> timeout = TimeoutOf(request.timeout_ms());
-  if (!timeout.ok()) {
-    return timeout.error();
-  }
-  spec.timeout = *timeout;
   spec.validate_only = request.validate_only();
-  return spec;
+  return WithTimeout(std::move(spec), request.timeout_ms());
 }
 
 Result<AlterTopicConfigSpec> FromProto(const v1::AlterTopicConfigRequest& request) {
@@ -183,13 +179,8 @@ Result<AlterTopicConfigSpec> FromProto(const v1::AlterTopicConfigRequest& reques
   if (spec.set.empty() && spec.reset.empty() && !spec.replace) {
     return Invalid("nothing is to be changed: give set, reset or replace");
   }
-  const Result<Duration> timeout = TimeoutOf(request.timeout_ms());
-  if (!timeout.ok()) {
-    return timeout.error();
-  }
-  spec.timeout = *timeout;
   spec.validate_only = request.validate_only();
-  return spec;
+  return WithTimeout(std::move(spec), request.timeout_ms());
 }
 
 Result<DescribeSpec> FromProto(const v1::DescribeTopicsRequest& request) {
@@ -237,12 +228,7 @@ Result<ElectLeadersSpec> FromProto(const v1::ElectLeadersRequest& request) {
     return Invalid("topics and partitions are given; give one of them, or neither for all");
   }
   spec.dry_run = request.dry_run();
-  const Result<Duration> timeout = TimeoutOf(request.timeout_ms());
-  if (!timeout.ok()) {
-    return timeout.error();
-  }
-  spec.timeout = *timeout;
-  return spec;
+  return WithTimeout(std::move(spec), request.timeout_ms());
 }
 
 // --- Answers ---

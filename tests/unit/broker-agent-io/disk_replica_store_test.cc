@@ -109,6 +109,15 @@ RecordBatch Produced(int64_t base, int32_t count, int32_t epoch, int64_t produce
 /// The store with one open replica, and what the core would ask of it.
 class StoredRecords : public DiskReplicaStoreTest {
  protected:
+  /// Changes the replica's directory, and nothing else.
+  void Change(LogChange::Kind kind) {
+    store_->Do(ChangeLogs{.op = OpId(5),
+                          .changes = {{.kind = kind,
+                                       .partition = Partition(0),
+                                       .leader_epoch = LeaderEpoch(3),
+                                       .partition_epoch = PartitionEpoch(3)}}});
+    EXPECT_THAT(Next<LogsChanged>().failures, IsEmpty());
+  }
   void SetUp() override {
     DiskReplicaStoreTest::SetUp();
     Bind();
@@ -226,19 +235,11 @@ TEST_F(StoredRecords, ThatAreGoneAreNotTakenForAnEmptyLog) {
 
 TEST_F(StoredRecords, OfAStrayComeBackWithIt) {
   ASSERT_FALSE(Append({Produced(0, 2, 3)}));
-  const auto change = [&](LogChange::Kind kind) {
-    store_->Do(ChangeLogs{.op = OpId(5),
-                          .changes = {{.kind = kind,
-                                       .partition = Partition(0),
-                                       .leader_epoch = LeaderEpoch(3),
-                                       .partition_epoch = PartitionEpoch(3)}}});
-    EXPECT_THAT(Next<LogsChanged>().failures, IsEmpty());
-  };
-  change(LogChange::Kind::kSetAside);
+  Change(LogChange::Kind::kSetAside);
   Kill();
   EXPECT_TRUE(recovered_.replicas.at(0).stray);
   EXPECT_EQ(Recovered().end, Offset(2));
-  change(LogChange::Kind::kTakeBack);
+  Change(LogChange::Kind::kTakeBack);
   EXPECT_THAT(Read(0, 2).value(), SizeIs(1));
 }
 
@@ -289,18 +290,10 @@ TEST_F(ConfiguredRecords, LieInSegmentsOfTheTopicsSize) {
 }
 
 TEST_F(ConfiguredRecords, ObeyAlsoWhenTheirLogIsOpenedLater) {
-  const auto change = [&](LogChange::Kind kind) {
-    store_->Do(ChangeLogs{.op = OpId(5),
-                          .changes = {{.kind = kind,
-                                       .partition = Partition(0),
-                                       .leader_epoch = LeaderEpoch(3),
-                                       .partition_epoch = PartitionEpoch(3)}}});
-    EXPECT_THAT(Next<LogsChanged>().failures, IsEmpty());
-  };
   Configure({.segment_bytes = kSmallSegment});
   ASSERT_FALSE(Append({Produced(0, 2, 3)}));
-  change(LogChange::Kind::kSetAside);
-  change(LogChange::Kind::kTakeBack);
+  Change(LogChange::Kind::kSetAside);
+  Change(LogChange::Kind::kTakeBack);
   ASSERT_FALSE(Append({Produced(2, 2, 3)}));
   EXPECT_TRUE(HasSegment("02"));
 }
@@ -508,16 +501,8 @@ TEST_F(SyncedRecords, SurviveACrashOfTheMachine) {
 
 TEST_F(SyncedRecords, OfALogThatIsNotOpenAreSynced) {
   ASSERT_FALSE(Append({Produced(0, 2, 3)}));
-  const auto change = [&](LogChange::Kind kind) {
-    store_->Do(ChangeLogs{.op = OpId(5),
-                          .changes = {{.kind = kind,
-                                       .partition = Partition(0),
-                                       .leader_epoch = LeaderEpoch(3),
-                                       .partition_epoch = PartitionEpoch(3)}}});
-    EXPECT_THAT(Next<LogsChanged>().failures, IsEmpty());
-  };
-  change(LogChange::Kind::kSetAside);
-  change(LogChange::Kind::kTakeBack);
+  Change(LogChange::Kind::kSetAside);
+  Change(LogChange::Kind::kTakeBack);
   Sync();
   const LogSynced synced = Synced();
   EXPECT_FALSE(synced.error);
@@ -528,12 +513,7 @@ TEST_F(SyncedRecords, OfALogThatIsClosedMeanwhileAreNoFailure) {
   ASSERT_FALSE(Append({Produced(0, 2, 3)}));
   Sync();
   disk_.Run();
-  store_->Do(ChangeLogs{.op = OpId(5),
-                        .changes = {{.kind = LogChange::Kind::kSetAside,
-                                     .partition = Partition(0),
-                                     .leader_epoch = LeaderEpoch(3),
-                                     .partition_epoch = PartitionEpoch(3)}}});
-  EXPECT_THAT(Next<LogsChanged>().failures, IsEmpty());
+  Change(LogChange::Kind::kSetAside);
   const LogSynced synced = Synced();
   EXPECT_FALSE(synced.error);
   EXPECT_EQ(synced.end, Offset(0)) << "it says nothing of what is there now";
