@@ -57,6 +57,26 @@ class GrpcControllerClient::Calls {
 
 namespace {
 
+/// The event of an answer; that of none if there is none that can be read.
+template <class Response, class EventOf>
+AgentEvent EventOfAnswer(const grpc::Status& status,
+                         const Response& response,
+                         const Endpoint& controller,
+                         const EventOf& event_of) {
+  if (!status.ok()) {
+    LOG_EVERY_N(WARNING, 20) << "call to the controller not answered controller=" << controller
+                             << " error=\"" << status.error_message() << '"';
+    return event_of(std::nullopt);
+  }
+  auto read = wire::FromProto(response);
+  if (!read.ok()) {
+    LOG(WARNING) << "controller's answer not readable controller=" << controller << " error=\""
+                 << read.error() << '"';
+    return event_of(std::nullopt);
+  }
+  return event_of(std::move(read).value());
+}
+
 /// Makes one call; `event_of` gets the answer, or nothing if there is none.
 template <class Calls, class Request, class Response, class EventOf>
 void Run(const std::shared_ptr<Calls>& calls,
@@ -73,16 +93,7 @@ void Run(const std::shared_ptr<Calls>& calls,
   call->context.set_deadline(std::chrono::system_clock::now() + deadline);
   calls->in_flight.Add(call);
   auto answered = [calls, call = call.get(), controller, event_of](const grpc::Status& status) {
-    AgentEvent event = event_of(std::nullopt);
-    if (!status.ok()) {
-      LOG_EVERY_N(WARNING, 20) << "call to the controller not answered controller=" << controller
-                               << " error=\"" << status.error_message() << '"';
-    } else if (auto response = wire::FromProto(call->response); response.ok()) {
-      event = event_of(std::move(response).value());
-    } else {
-      LOG(WARNING) << "controller's answer not readable controller=" << controller << " error=\""
-                   << response.error() << '"';
-    }
+    AgentEvent event = EventOfAnswer(status, call->response, controller, event_of);
     if (!calls->closed) {
       calls->sink(std::move(event));
     }

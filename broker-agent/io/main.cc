@@ -226,10 +226,12 @@ BrokerProcess::Hooks HooksOf(const BrokerSettings& settings,
 /// to the system and faulted in again page by page (a third to a half of the time spent in the
 /// kernel under load).
 void KeepMemory() {
-  constexpr int mapped_from = 32 << 20;
-  constexpr int trimmed_from = 64 << 20;
-  mallopt(M_MMAP_THRESHOLD, mapped_from);
-  mallopt(M_TRIM_THRESHOLD, trimmed_from);
+  constexpr int kMappedFrom = 32 << 20;
+  constexpr int kTrimmedFrom = 64 << 20;
+  // NOLINTBEGIN(concurrency-mt-unsafe): there is only one thread yet.
+  mallopt(M_MMAP_THRESHOLD, kMappedFrom);
+  mallopt(M_TRIM_THRESHOLD, kTrimmedFrom);
+  // NOLINTEND(concurrency-mt-unsafe)
 }
 
 /// From the first thread to the last.

@@ -25,7 +25,7 @@ class ReplicationClient {
   void Start(AgentEventSink sink);
   void Open(const OpenStream& open);
   void Send(const SendToLeader& send);
-  void Close(OutboundId stream);
+  void Close(OutboundId id);
   /// Cancels every stream and waits until they have ended.
   void Shutdown();
 

@@ -177,7 +177,7 @@ void AlterAll(const RequestHeader& header,
               const Ask& ask,
               ClusterAdmin& admin,
               const std::shared_ptr<Call>& call) {
-  constexpr int32_t timeout_ms = 30'000;  // The requests carry none.
+  constexpr int32_t kTimeoutMs = 30'000;  // The requests carry none.
   Response response;
   for (const auto& resource : ask.resources) {
     response.resources.push_back({.type = resource.type, .name = resource.name});
@@ -192,7 +192,7 @@ void AlterAll(const RequestHeader& header,
       gather->Arrived();
       continue;
     }
-    admin.Alter(std::move(plan.change), OptionsOf(timeout_ms, ask.validate_only),
+    admin.Alter(std::move(plan.change), OptionsOf(kTimeoutMs, ask.validate_only),
                 [gather, i](const Status& altered) {
                   if (!altered.ok()) {
                     Take(RefusalOf(altered.error(), KafkaError::kInvalidConfig),

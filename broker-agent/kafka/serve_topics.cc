@@ -152,6 +152,18 @@ void Fill(const NewTopic& asked,
   answer.configs = ConfigsOf(asked.configs);
 }
 
+void Fill(const Result<DoomedTopic>& deleted, bool by_id, DeleteTopicsResponse::Topic& answer) {
+  if (deleted.ok()) {
+    answer.name = deleted->name;
+    answer.id = deleted->id;
+    return;
+  }
+  Take(RefusalOf(deleted.error(), KafkaError::kInvalidRequest), answer);
+  if (by_id && deleted.error().code == ErrorCode::kNotFound) {
+    answer.error = KafkaError::kUnknownTopicId;
+  }
+}
+
 /// Names that a request has more than once.
 template <class Topics>
 std::set<std::string> Repeated(const Topics& topics) {
@@ -258,17 +270,7 @@ void ClientService::Do(const RequestHeader& header,
     const bool by_id = doomed[i].name.empty();
     backend_.admin().Delete(std::move(doomed[i]), OptionsOf(ask.timeout_ms, false),
                             [gather, i, by_id](const Result<DoomedTopic>& deleted) {
-                              DeleteTopicsResponse::Topic& answer = gather->value().topics[i];
-                              if (deleted.ok()) {
-                                answer.name = deleted->name;
-                                answer.id = deleted->id;
-                              } else {
-                                Take(RefusalOf(deleted.error(), KafkaError::kInvalidRequest),
-                                     answer);
-                                if (by_id && deleted.error().code == ErrorCode::kNotFound) {
-                                  answer.error = KafkaError::kUnknownTopicId;
-                                }
-                              }
+                              Fill(deleted, by_id, gather->value().topics[i]);
                               gather->Arrived();
                             });
   }

@@ -517,8 +517,8 @@ std::vector<DataDirectory::Failure> DataDirectory::Change(
     durable = journal_->Commit(records, Durability::kSynced);
   }
   if (!durable.ok()) {
-    for (auto undo = undos.rbegin(); undo != undos.rend(); ++undo) {
-      Revert(*undo);
+    for (; !undos.empty(); undos.pop_back()) {
+      Revert(undos.back());
     }
     for (const size_t change : done) {
       failures.push_back({.change = change, .error = durable.error()});

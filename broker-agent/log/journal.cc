@@ -225,7 +225,7 @@ bool HoldsFrame(std::string_view bytes) {
 
 }  // namespace
 
-Result<std::unique_ptr<Journal>> Journal::Open(FileSystem& files, std::string path) {
+Result<std::unique_ptr<Journal>> Journal::Open(FileSystem& files, const std::string& path) {
   std::unique_ptr<Journal> journal(new Journal(files, path));
   const Result<bool> exists = files.Exists(path);
   if (!exists.ok()) {

@@ -120,7 +120,7 @@ enum class Durability {
 class Journal {
  public:
   /// Opens the journal at `path`, or makes an empty one. `files` outlives it.
-  static Result<std::unique_ptr<Journal>> Open(FileSystem& files, std::string path);
+  static Result<std::unique_ptr<Journal>> Open(FileSystem& files, const std::string& path);
 
   /// Applies all records or, with an error, none.
   Status Commit(const std::vector<JournalRecord>& records, Durability durability);

@@ -103,7 +103,7 @@ class ReplicaLogs {
   };
   void ReadCheckpoints(Opening& opening);
   Offset RecoveryPointOf(const JournalEntry& entry, const Opening& opening) const;
-  OpenedReplica OpenFound(FoundReplica found, Opening& opening);
+  OpenedReplica OpenFound(FoundReplica found, Opening& known);
   void TakeStartFromFile(const ReplicaKey& key, PartitionLog& log, Opening& known);
   /// Makes a log the last to give up its descriptors.
   void Touch(const ReplicaKey& key, Entry& entry);

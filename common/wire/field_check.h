@@ -56,9 +56,9 @@ class FieldCheck {
   }
   /// How many partitions a topic has: memory is set aside for them, so not anything.
   int32_t PartitionCount(int32_t count) {
-    constexpr int32_t most = 1'000'000;
-    if (count < 0 || count > most) {
-      Fault("partition_count", std::to_string(count), "must be 0 to " + std::to_string(most));
+    constexpr int32_t kMost = 1'000'000;
+    if (count < 0 || count > kMost) {
+      Fault("partition_count", std::to_string(count), "must be 0 to " + std::to_string(kMost));
       return 0;
     }
     return count;

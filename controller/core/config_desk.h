@@ -55,7 +55,7 @@ class ConfigDesk {
 
   void Read(const std::vector<std::string>& names);
   void ReadDone(const std::vector<std::string>& names, Result<std::vector<TopicRead>> topics);
-  void Obey(uint32_t topic, Overrides overrides, ConfigVersion version);
+  void Obey(uint32_t index, Overrides overrides, ConfigVersion version);
   void DeleteOldChanges();
 
   Term& term_;

@@ -230,6 +230,7 @@ Result<std::vector<TopicSetting>> Controller::TopicSettings(const std::string& n
     setting.source = TopicSetting::Source::kTopic;
   }
   std::vector<TopicSetting> list;
+  list.reserve(settings.size());
   for (auto& [key, setting] : settings) {
     list.push_back(std::move(setting));
   }

@@ -58,12 +58,103 @@ WriteRefused::Reason ReasonOf(zk::ErrorKind kind, bool directory) {
 
 }  // namespace
 
+/// Turns one operation of the term's into those of ZooKeeper.
+class FencedMulti::Adder {
+ public:
+  Adder(FencedMulti& multi, size_t index) : multi_(multi), index_(index) {}
+
+  void operator()(const SetPartitionState& set) const {
+    Set(StatePath(set.partition), wire::EncodePartitionState(set.state),
+        zk::AtVersion{set.expected.value()});
+  }
+  void operator()(const CreatePartitionState& made) const {
+    if (made.with_directory) {
+      multi_.Append(
+          zk::CreateOp{.path = zk::PartitionPath(made.partition.topic->name, made.partition.index),
+                       .data = ""},
+          {.op = index_, .directory = true});
+    }
+    Create(StatePath(made.partition), wire::EncodePartitionState(made.state));
+  }
+  void operator()(const CreatePartitionsDirectory& made) const {
+    Create(zk::PartitionsPath(made.topic->name), "");
+  }
+  void operator()(const CreateTopicNode& made) const {
+    Create(zk::TopicPath(made.topic->name), NewTopicText(made));
+  }
+  void operator()(const SetTopicId& set) const {
+    Set(zk::TopicPath(set.topic->name), TextWithId(set), zk::AtVersion{set.expected});
+  }
+  void operator()(const WriteTopicConfig& write) const {
+    const std::string path = zk::TopicConfigPath(write.topic);
+    std::string data = wire::EncodeTopicConfig(write.overrides);
+    if (!write.exists) {
+      Create(path, std::move(data));
+    } else if (write.expected) {
+      Set(path, std::move(data), zk::AtVersion{*write.expected});
+    } else {
+      Set(path, std::move(data), zk::AnyVersion{});
+    }
+  }
+  void operator()(const DeleteConfigChange& gone) const {
+    Remove(zk::ConfigChangesPath() + '/' + gone.node);
+  }
+  void operator()(const WriteDeletionMark& write) const {
+    const std::string path = zk::RegentDeletionPath(write.mark.id.ToText());
+    if (write.exists) {
+      Set(path, DeletionText(write.mark), zk::AnyVersion{});
+    } else {
+      Create(path, DeletionText(write.mark));
+    }
+  }
+  void operator()(const RemoveDeletionMark& gone) const {
+    Remove(zk::RegentDeletionPath(gone.id.ToText()));
+  }
+  void operator()(const DeleteTopicChild& gone) const {
+    Remove(zk::TopicPath(gone.topic) + '/' + gone.below);
+  }
+  void operator()(const DeleteTopicNode& gone) const {
+    Remove(zk::TopicPath(gone.topic), zk::AtVersion{gone.expected});
+  }
+  void operator()(const DeleteTopicConfig& gone) const { Remove(zk::TopicConfigPath(gone.topic)); }
+  void operator()(const DeleteDeletionRequest& gone) const {
+    Remove(zk::DeleteTopicPath(gone.topic));
+  }
+  void operator()(const CreateStoppingMark& made) const {
+    Create(zk::RegentStoppingPath(made.mark.life.ToText()),
+           wire::EncodeStoppingMark({.broker = made.mark.broker,
+                                     .broker_epoch = made.mark.broker_epoch,
+                                     .life = made.mark.life}));
+  }
+  void operator()(const DeleteStoppingMark& gone) const {
+    Remove(zk::RegentStoppingPath(gone.life.ToText()));
+  }
+  void operator()(const DeletePreferredElection& gone) const {
+    Remove(zk::PreferredElectionPath(), zk::AtVersion{gone.expected});
+  }
+
+ private:
+  void Create(std::string path, std::string data) const {
+    multi_.Append(zk::CreateOp{.path = std::move(path), .data = std::move(data)}, {.op = index_});
+  }
+  void Set(std::string path, std::string data, zk::Expected expected) const {
+    multi_.Append(zk::SetOp{.path = std::move(path), .data = std::move(data), .expected = expected},
+                  {.op = index_});
+  }
+  void Remove(std::string path, zk::Expected expected = zk::AnyVersion{}) const {
+    multi_.Append(zk::DeleteOp{.path = std::move(path), .expected = expected}, {.op = index_});
+  }
+
+  FencedMulti& multi_;
+  const size_t index_;
+};
+
 FencedMulti::FencedMulti(ControllerEpochVersion licence, const std::vector<StoreOp>& ops) {
   ops_.reserve(ops.size() + 1);
   origins_.reserve(ops.size() + 1);
   Append(zk::CheckOp{.path = zk::ControllerEpochPath(), .version = licence.value()}, {});
   for (size_t i = 0; i < ops.size(); ++i) {
-    Add(i, ops[i]);
+    std::visit(Adder(*this, i), ops[i]);
   }
 }
 
@@ -73,99 +164,6 @@ void FencedMulti::Append(zk::Op op, Origin origin) {
   }
   ops_.push_back(std::move(op));
   origins_.push_back(origin);
-}
-
-void FencedMulti::Add(size_t index, const StoreOp& op) {
-  const Origin origin{.op = index};
-  const auto create = [&](std::string path, std::string data, bool directory = false) {
-    Append(zk::CreateOp{.path = std::move(path), .data = std::move(data)},
-           {.op = index, .directory = directory});
-  };
-  const auto remove = [&](std::string path) {
-    Append(zk::DeleteOp{.path = std::move(path), .expected = zk::AnyVersion{}}, origin);
-  };
-  std::visit(
-      Overloaded{
-          [&](const SetPartitionState& set) {
-            Append(zk::SetOp{.path = StatePath(set.partition),
-                             .data = wire::EncodePartitionState(set.state),
-                             .expected = zk::AtVersion{set.expected.value()}},
-                   origin);
-          },
-          [&](const CreatePartitionState& made) {
-            if (made.with_directory) {
-              create(zk::PartitionPath(made.partition.topic->name, made.partition.index), "", true);
-            }
-            create(StatePath(made.partition), wire::EncodePartitionState(made.state));
-          },
-          [&](const CreatePartitionsDirectory& made) {
-            create(zk::PartitionsPath(made.topic->name), "");
-          },
-          [&](const CreateTopicNode& made) {
-            create(zk::TopicPath(made.topic->name), NewTopicText(made));
-          },
-          [&](const SetTopicId& set) {
-            Append(zk::SetOp{.path = zk::TopicPath(set.topic->name),
-                             .data = TextWithId(set),
-                             .expected = zk::AtVersion{set.expected}},
-                   origin);
-          },
-          [&](const WriteTopicConfig& write) {
-            std::string path = zk::TopicConfigPath(write.topic);
-            std::string data = wire::EncodeTopicConfig(write.overrides);
-            if (write.exists) {
-              Append(zk::SetOp{.path = std::move(path),
-                               .data = std::move(data),
-                               .expected = write.expected
-                                               ? zk::Expected(zk::AtVersion{*write.expected})
-                                               : zk::Expected(zk::AnyVersion{})},
-                     origin);
-            } else {
-              create(std::move(path), std::move(data));
-            }
-          },
-          [&](const DeleteConfigChange& gone) {
-            remove(zk::ConfigChangesPath() + '/' + gone.node);
-          },
-          [&](const WriteDeletionMark& write) {
-            std::string path = zk::RegentDeletionPath(write.mark.id.ToText());
-            std::string data = DeletionText(write.mark);
-            if (write.exists) {
-              Append(zk::SetOp{.path = std::move(path),
-                               .data = std::move(data),
-                               .expected = zk::AnyVersion{}},
-                     origin);
-            } else {
-              create(std::move(path), std::move(data));
-            }
-          },
-          [&](const RemoveDeletionMark& gone) { remove(zk::RegentDeletionPath(gone.id.ToText())); },
-          [&](const DeleteTopicChild& gone) {
-            remove(zk::TopicPath(gone.topic) + '/' + gone.below);
-          },
-          [&](const DeleteTopicNode& gone) {
-            Append(zk::DeleteOp{.path = zk::TopicPath(gone.topic),
-                                .expected = zk::AtVersion{gone.expected}},
-                   origin);
-          },
-          [&](const DeleteTopicConfig& gone) { remove(zk::TopicConfigPath(gone.topic)); },
-          [&](const DeleteDeletionRequest& gone) { remove(zk::DeleteTopicPath(gone.topic)); },
-          [&](const CreateStoppingMark& made) {
-            create(zk::RegentStoppingPath(made.mark.life.ToText()),
-                   wire::EncodeStoppingMark({.broker = made.mark.broker,
-                                             .broker_epoch = made.mark.broker_epoch,
-                                             .life = made.mark.life}));
-          },
-          [&](const DeleteStoppingMark& gone) {
-            remove(zk::RegentStoppingPath(gone.life.ToText()));
-          },
-          [&](const DeletePreferredElection& gone) {
-            Append(zk::DeleteOp{.path = zk::PreferredElectionPath(),
-                                .expected = zk::AtVersion{gone.expected}},
-                   origin);
-          },
-      },
-      op);
 }
 
 WriteOutcome FencedMulti::Translate(const zk::Outcome<std::vector<zk::OpResult>>& outcome) const {

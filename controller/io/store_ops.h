@@ -30,7 +30,8 @@ class FencedMulti {
     bool directory = false;  ///< The parent that CreatePartitionState makes on the way.
   };
 
-  void Add(size_t index, const StoreOp& op);
+  class Adder;
+
   void Append(zk::Op op, Origin origin);
   WriteOutcome Refused(const zk::ZkError& error) const;
 

@@ -27,8 +27,9 @@ def jars(version):
 
 def java(version, *arguments, options=()):
     """The command that runs a class of Kafka's: it says warnings on standard error, and its machine
-    makes haste to start rather than to run."""
-    return ["java", "-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1",
+    makes haste to start rather than to run. It shares no file by process id (one of /tmp, about
+    which it complains on standard output): tests' process ids are their namespaces' own."""
+    return ["java", "-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-XX:-UsePerfData",
             f"-Dlog4j.configuration=file:{HERE / 'kafka-log4j.properties'}", *options,
             "-cp", f"{jars(version)}/*", *map(str, arguments)]
 

@@ -79,8 +79,9 @@ class Flags(ClusterTest):
         self.assertEqual(registered, 0)
         self.assertIn("ZooKeeper", labels["waiting_for"])
         self.zookeeper.start().await_serving()
-        self.cluster.await_live(0)
-        self.assertEqual(self.cluster.samples("broker-0", "regent_broker_registered"), [({}, 1)])
+        self.cluster.await_live(0)  # The controller may know it before the broker's own answer came.
+        eventually(lambda: self.cluster.samples("broker-0", "regent_broker_registered")
+                   == [({}, 1)], "it says that it is registered")
 
     def test_a_root_of_a_cluster_that_is_not_ours_is_left_alone_unless_adopted(self):
         client = self.zk_client()

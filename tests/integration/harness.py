@@ -266,7 +266,7 @@ class ClusterTest(unittest.TestCase):
     def zk_cli(self, *command):
         """Runs zkCli of Debian's package once; returns what it printed."""
         done = subprocess.run(
-            ["java", "-cp", JARS, "org.apache.zookeeper.ZooKeeperMain", "-server",
+            ["java", "-XX:-UsePerfData", "-cp", JARS, "org.apache.zookeeper.ZooKeeperMain", "-server",
              f"{self.zookeeper.host}:{self.zookeeper.port}", *command],
             capture_output=True, text=True, check=False, timeout=PATIENCE)
         return done.stdout + done.stderr

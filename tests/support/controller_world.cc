@@ -114,11 +114,7 @@ void ControllerWorld::Run() {
     inbox_.pop_front();
     Seat& at = seat(posted.seat);
     if (const auto* answered = std::get_if<ControlAnswered>(&posted.event)) {
-      for (auto* lanes : {&at.control, &at.metadata}) {
-        if (Lane& lane = (*lanes)[answered->broker]; lane.out == answered->call) {
-          lane.out.reset();
-        }
-      }
+      FreeLane(at, *answered);
     }
     if (!at.gone) {
       Digest(posted.seat, at.candidate.Handle(std::move(posted.event), now_));
@@ -127,6 +123,14 @@ void ControllerWorld::Run() {
   running_ = false;
   if (watchful && held_.empty()) {
     WatchMemory();
+  }
+}
+
+void ControllerWorld::FreeLane(Seat& at, const ControlAnswered& answered) {
+  for (auto* lanes : {&at.control, &at.metadata}) {
+    if (Lane& lane = (*lanes)[answered.broker]; lane.out == answered.call) {
+      lane.out.reset();
+    }
   }
 }
 

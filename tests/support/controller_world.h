@@ -131,7 +131,7 @@ class ControllerWorld {
   /// Loses the events that wait.
   void DropInbox() { inbox_.clear(); }
   /// Gives a candidate an event of the test's own making.
-  void Tell(int32_t candidate, Event event);
+  void Tell(int32_t id, Event event);
   /// Decides a write's outcome instead of the store.
   std::function<std::optional<WriteOutcome>(const Write&)> on_write;
   /// Looks at every action before it is carried out.
@@ -188,11 +188,12 @@ class ControllerWorld {
   Seat& seat(BrokerId id);
   BrokerId Asked() const;
   BrokerId ActiveSeat() const;
-  void Post(BrokerId seat, Event event);
+  void Post(BrokerId id, Event event);
   void Run();
-  void Digest(BrokerId seat, Actions actions);
+  static void FreeLane(Seat& at, const ControlAnswered& answered);
+  void Digest(BrokerId id, Actions actions);
   Fate FateOf(const Action& action);
-  void Carry(BrokerId seat, const Action& action, Fate fate);
+  void Carry(BrokerId id, const Action& action, Fate fate);
 
   void Do(Seat& seat, const ReadRoot& action, Fate fate);
   void Do(Seat& seat, const PrepareRoot& action, Fate fate);
@@ -225,6 +226,10 @@ class ControllerWorld {
 
   template <class Send>
   void Call(Seat& seat, const Send& action, Fate fate);
+  /// Remembers whose leadership an agent has acknowledged (R1).
+  static void NoteAcknowledged(Seat& at,
+                               const SendLeaderAndIsr& action,
+                               const ControlResponse& response);
 
   void OfficeChanged();
   void BrokersChanged();

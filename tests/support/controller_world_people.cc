@@ -26,6 +26,24 @@ void ControllerWorld::Do(Seat& at, const SendUpdateMetadata& action, Fate fate) 
   Call(at, action, fate);
 }
 
+void ControllerWorld::NoteAcknowledged(Seat& at,
+                                       const SendLeaderAndIsr& action,
+                                       const ControlResponse& response) {
+  if (response.answer != ControlAnswer::kDone) {
+    return;
+  }
+  for (const LeaderAndIsrTopic& topic : action.request->topics) {
+    for (const LeaderAndIsrPartition& p : topic.partitions) {
+      const bool refused = std::ranges::any_of(response.partitions, [&](const auto& entry) {
+        return entry.topic == topic.topic->id && entry.index == p.index;
+      });
+      if (p.leader == action.broker && !refused) {
+        at.acknowledged[{topic.topic->id, p.index}].insert(p.leader_epoch);
+      }
+    }
+  }
+}
+
 template <class Send>
 void ControllerWorld::Call(Seat& at, const Send& action, Fate fate) {
   if (watchful) {
@@ -44,18 +62,7 @@ void ControllerWorld::Call(Seat& at, const Send& action, Fate fate) {
                        " answers: " + Name(response.answer));
     }
     if constexpr (std::is_same_v<Send, SendLeaderAndIsr>) {
-      for (const LeaderAndIsrTopic& topic : action.request->topics) {
-        for (const LeaderAndIsrPartition& p : topic.partitions) {
-          const bool refused =
-              response.answer != ControlAnswer::kDone ||
-              std::ranges::any_of(response.partitions, [&](const PartitionAnswerEntry& e) {
-                return e.topic == topic.topic->id && e.index == p.index;
-              });
-          if (p.leader == action.broker && !refused) {
-            at.acknowledged[{topic.topic->id, p.index}].insert(p.leader_epoch);
-          }
-        }
-      }
+      NoteAcknowledged(at, action, response);
     }
     if (fate == Fate::kDo) {
       answered.response = std::move(response);

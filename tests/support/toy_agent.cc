@@ -56,6 +56,39 @@ std::optional<PartitionAnswer> ToyAgent::RefusalOf(const PartitionName& name,
   return std::nullopt;
 }
 
+std::optional<PartitionAnswerEntry> ToyAgent::TakeRole(const TopicRef& topic,
+                                                       const LeaderAndIsrPartition& p) {
+  const PartitionName name{topic->name, p.index};
+  named_.insert(name);
+  PartitionAnswerEntry entry{.topic = topic->id, .index = p.index};
+  const auto held = roles.find(name);
+  const auto log = logs.find(name);
+  const bool other_topic =
+      log != logs.end() && !log->second.stray && log->second.topic != topic->id;
+  if (other_topic) {
+    entry.answer = PartitionAnswer::kOtherTopicId;
+  } else if (const auto refusal = RefusalOf(name, p)) {
+    entry.answer = *refusal;
+  } else if (held != roles.end() && (held->second.leader_epoch > p.leader_epoch ||
+                                     held->second.partition_epoch > p.partition_epoch)) {
+    entry.answer = PartitionAnswer::kAhead;
+  } else {
+    roles[name] = p;
+    logs[name] = {.topic = topic->id};
+    stopped.erase(name);
+    if (const auto lost = refusals.find(name);
+        lost != refusals.end() && lost->second == PartitionAnswer::kReplicaMissing) {
+      refusals.erase(lost);  // Now it has a log.
+    }
+    return std::nullopt;
+  }
+  if (held != roles.end()) {
+    entry.leader_epoch = held->second.leader_epoch;
+    entry.partition_epoch = held->second.partition_epoch;
+  }
+  return entry;
+}
+
 ControlResponse ToyAgent::Take(const LeaderAndIsrRequest& request) {
   if (auto refused = Admit(request.header, control_lane_)) {
     return *refused;
@@ -68,35 +101,9 @@ ControlResponse ToyAgent::Take(const LeaderAndIsrRequest& request) {
   ControlResponse response = Answer(ControlAnswer::kDone);
   for (const LeaderAndIsrTopic& topic : request.topics) {
     for (const LeaderAndIsrPartition& p : topic.partitions) {
-      const PartitionName name{topic.topic->name, p.index};
-      named_.insert(name);
-      PartitionAnswerEntry entry{.topic = topic.topic->id, .index = p.index};
-      const auto held = roles.find(name);
-      const auto log = logs.find(name);
-      const bool other_topic =
-          log != logs.end() && !log->second.stray && log->second.topic != topic.topic->id;
-      if (other_topic) {
-        entry.answer = PartitionAnswer::kOtherTopicId;
-      } else if (const auto refusal = RefusalOf(name, p)) {
-        entry.answer = *refusal;
-      } else if (held != roles.end() && (held->second.leader_epoch > p.leader_epoch ||
-                                         held->second.partition_epoch > p.partition_epoch)) {
-        entry.answer = PartitionAnswer::kAhead;
-      } else {
-        roles[name] = p;
-        logs[name] = {.topic = topic.topic->id};
-        stopped.erase(name);
-        if (const auto lost = refusals.find(name);
-            lost != refusals.end() && lost->second == PartitionAnswer::kReplicaMissing) {
-          refusals.erase(lost);  // Now it has a log.
-        }
-        continue;
+      if (auto entry = TakeRole(topic.topic, p)) {
+        response.partitions.push_back(std::move(*entry));
       }
-      if (held != roles.end()) {
-        entry.leader_epoch = held->second.leader_epoch;
-        entry.partition_epoch = held->second.partition_epoch;
-      }
-      response.partitions.push_back(std::move(entry));
     }
   }
   if (request.full && request.full->part + 1 == request.full->parts && !incomplete_) {

@@ -62,6 +62,9 @@ class ToyAgent {
  private:
   std::optional<PartitionAnswer> RefusalOf(const PartitionName& name,
                                            const LeaderAndIsrPartition& p) const;
+  /// Takes a role on, or says why not.
+  std::optional<PartitionAnswerEntry> TakeRole(const TopicRef& topic,
+                                               const LeaderAndIsrPartition& p);
   std::optional<ControlResponse> Admit(const ControlHeader& header, Revision& lane);
   ControlResponse Answer(ControlAnswer answer) const;
 

@@ -91,7 +91,7 @@ LeaderAndIsrPartition StateOf::Build() const {
 RecoveredReplica Recovered(int32_t index,
                            int32_t leader_epoch,
                            int32_t partition_epoch,
-                           std::vector<RecordBatch> batches,
+                           const std::vector<RecordBatch>& batches,
                            int64_t high_watermark) {
   LogView log;
   log.Appended(batches);
@@ -105,7 +105,7 @@ RecoveredReplica Recovered(int32_t index,
 TestBroker::TestBroker(int32_t number, AgentState recovered, AgentOptions options)
     : id(number),
       life(LifeOf(static_cast<uint64_t>(number))),
-      agent(WithIdentity(options, number, life), std::move(recovered)) {}
+      agent(WithIdentity(std::move(options), number, life), std::move(recovered)) {}
 
 void TestBroker::Do(const AgentEvent& event) {
   for (AgentAction& action : agent.Handle(event, now)) {
@@ -184,7 +184,8 @@ ControlResponse TestBroker::TellTopic(const TopicRef& topic,
                                       std::optional<FullStatePart> full) {
   std::shared_ptr<LeaderAndIsrRequest> request = Request({});
   request->full = full;
-  request->topics = {{.topic = topic, .config = config, .partitions = std::move(states)}};
+  request->topics = {
+      {.topic = topic, .config = std::move(config), .partitions = std::move(states)}};
   return AnswerTo(Send(request)).value();
 }
 

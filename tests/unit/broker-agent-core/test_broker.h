@@ -113,7 +113,7 @@ class TestBroker {
 
   void Produce(const PartitionKey& key, int count, Acks acks = Acks::kLeader);
   std::vector<RecordBatch> Bytes(const PartitionKey& key) { return logs[key].batches; }
-  ReplicaStatus Status(int32_t index = 0) { return agent.Find(K(index)).value(); }
+  ReplicaStatus Status(int32_t index = 0) const { return agent.Find(K(index)).value(); }
 
   BrokerId id;
   LifeId life;
@@ -150,7 +150,7 @@ class TestBroker {
 RecoveredReplica Recovered(int32_t index,
                            int32_t leader_epoch,
                            int32_t partition_epoch,
-                           std::vector<RecordBatch> batches = {},
+                           const std::vector<RecordBatch>& batches = {},
                            int64_t high_watermark = 0);
 
 }  // namespace regent::testing
