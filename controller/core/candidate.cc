@@ -89,6 +89,7 @@ void Candidate::On(const SessionConnected& event) {
   if (event.generation != generation_) {
     generation_ = event.generation;
     if (term_ != nullptr && options_.never_fence) {
+      checking_office_ = false;  // The answer went with the session.
       return;
     }
     if (term_ != nullptr) {

@@ -1,5 +1,6 @@
 """Programs that a test runs: any process with its log, a ZooKeeper server, a proxy before it."""
 
+import contextlib
 import datetime
 import re
 import signal
@@ -168,11 +169,12 @@ def _srvr(host, port):
 
 
 class Proxy:
-    """Forwards a port to ZooKeeper, until it is cut or told to hold back the answers."""
+    """Forwards a port, until it is cut or told to hold back the answers."""
 
     def __init__(self, port, target):
         self._target = target
         self._cut = threading.Event()
+        self._lossy = set()  # Sockets into which something was lost.
         self._answers = threading.Event()
         self._answers.set()
         self._listener = socket.create_server((LOOPBACK, port))
@@ -183,7 +185,12 @@ class Proxy:
         self._cut.set()
 
     def mend(self):
+        """Connections on which something was lost are ended: no TCP connection has a gap."""
         self._cut.clear()
+        for lossy in self._lossy:
+            with contextlib.suppress(OSError):  # It may have ended by itself.
+                lossy.shutdown(socket.SHUT_RDWR)
+        self._lossy.clear()
 
     def hold_answers(self):
         """Requests still arrive; their answers wait."""
@@ -217,7 +224,9 @@ class Proxy:
                 while chunk := source.recv(65536):
                     if answers:
                         self._answers.wait()
-                    if not self._cut.is_set():  # What comes while cut is lost.
+                    if self._cut.is_set():
+                        self._lossy.add(sink)
+                    else:
                         sink.sendall(chunk)
                 sink.shutdown(socket.SHUT_RDWR)
             except OSError:
