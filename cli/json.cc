@@ -80,6 +80,7 @@ Json PartitionFields(const v1::PartitionDescription& partition) {
   json["leaderConfirmed"] = partition.leader_confirmed();
   json["pending"] = ListJson(partition.pending());
   json["explanation"] = partition.explanation();
+  json["recovering"] = partition.recovering();
   return json;
 }
 

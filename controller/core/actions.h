@@ -81,6 +81,11 @@ struct ReadTopics {
   std::vector<std::string> names;
   TopicDepth depth = TopicDepth::kAll;
 };
+/// Look whether topics' nodes have changed, not behind a sync: TopicsStated follows.
+struct StatTopics {
+  ReadId id;
+  std::vector<std::string> names;
+};
 /// Read what stands of a topic under deletion behind a sync: TopicTreeFound follows.
 struct ReadTopicTree {
   ReadId id;
@@ -169,6 +174,7 @@ using Action = std::variant<ReadRoot,
                             ReadBrokers,
                             ReadPreferredElection,
                             ReadTopics,
+                            StatTopics,
                             ReadTopicTree,
                             ReadPartitions,
                             Write,

@@ -19,20 +19,25 @@ uint32_t Cluster::AddTopic(TopicRef identity, TopicRead read, int32_t min_insync
   topic.config.version = read.config_version;
   topic.config.min_insync_replicas = min_insync_replicas;
   topic.unclean = SettingsOf(topic.config.overrides).unclean_leader_election_enable;
-  topic.partitions.resize(read.assignment.size());
   by_name_[topic.identity->name] = index;
   by_id_[topic.identity->id] = index;
   by_collision_key_.emplace(CollisionKey(topic.identity->name), topic.identity->name);
   ++counts_.topics;
-  for (size_t i = 0; i < read.assignment.size(); ++i) {
-    const PartitionRef ref{index, static_cast<int32_t>(i)};
-    Partition& p = topic.partitions[i];
-    p.replicas = std::move(read.assignment[i]);
+  AddPartitions(index, std::move(read.assignment));
+  return index;
+}
+
+void Cluster::AddPartitions(uint32_t index, std::vector<BrokerList> assignment) {
+  Topic& topic = topics_[index];
+  const size_t before = topic.partitions.size();
+  topic.partitions.resize(before + assignment.size());
+  for (size_t i = 0; i < assignment.size(); ++i) {
+    Partition& p = topic.partitions[before + i];
+    p.replicas = std::move(assignment[i]);
     p.replicas.shrink_to_fit();
     Count(topic, p, 1, counts_);
-    IndexReplicas(ref);
+    IndexReplicas({index, static_cast<int32_t>(before + i)});
   }
-  return index;
 }
 
 void Cluster::IndexReplicas(PartitionRef ref) {

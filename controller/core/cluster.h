@@ -94,6 +94,8 @@ class Cluster {
   void SetTopicGone(uint32_t index);
   /// Takes in a topic of which nothing is left but that its replicas are to be deleted.
   uint32_t AddDeletedTopic(TopicRef identity, int32_t partitions);
+  /// Adds partitions at the topic's end, without states.
+  void AddPartitions(uint32_t index, std::vector<BrokerList> assignment);
   /// Puts an acknowledged config into memory and keeps the counts.
   void SetConfig(uint32_t index, TopicConfig config);
   const std::vector<Topic>& topics() const { return topics_; }

@@ -25,6 +25,8 @@ Controller::Impl::Impl(Options options, TermIds& ids)
       configs(term, announcer, writer),
       deletions(term, announcer, *this),
       topics(term, announcer, writer, configs, deletions),
+      extensions(term, writer),
+      scrub(term, topics, configs, extensions),
       membership(term, announcer, writer, alters) {}
 
 void Controller::Impl::Start(Instant now, Actions& out) {
@@ -41,6 +43,7 @@ void Controller::Impl::Handle(Event event, Instant now, Actions& out) {
                  [&](PreferredElectionFound& e) { On(e); },
                  [&](ConfigChangesFound& e) { On(e); },
                  [&](DeletionsRequested& e) { On(e); },
+                 [&](TopicsStated& e) { term.Resolve(e); },
                  [&](TopicTreeFound& e) { term.Resolve(std::move(e)); },
                  [&](WriteDone& e) { term.Resolve(e); },
                  [&](PartitionsRead& e) { term.Resolve(e); },
@@ -320,9 +323,13 @@ void Controller::Impl::On(const DeleteTopicAsked& event) {
   deletions.Take(event);
 }
 void Controller::Impl::On(const ExtendTopicAsked& event) {
-  ExtendTopicResult result;
-  result.error = Error{ErrorCode::kRefused, "partitions cannot be added by this version"};
-  term.Emit(AnswerExtendTopic{.request = event.request, .result = std::move(result)});
+  if (topics.IsBeingDeleted(event.spec.name)) {
+    ExtendTopicResult result;
+    result.error = Error{ErrorCode::kRefused, "topic '" + event.spec.name + "' is being deleted"};
+    term.Emit(AnswerExtendTopic{.request = event.request, .result = std::move(result)});
+    return;
+  }
+  extensions.Take(event);
 }
 void Controller::Impl::On(const AlterTopicConfigAsked& event) {
   configs.Take(event);
@@ -340,6 +347,8 @@ void Controller::Impl::On(const Ticked& /*event*/) {
   elections.Tick();
   configs.Tick();
   deletions.Tick();
+  extensions.Tick();
+  scrub.Tick();
   topics.Tick();
   membership.Tick();
 }
@@ -355,6 +364,7 @@ void Controller::Impl::OnSettled(PartitionRef ref) {
 }
 void Controller::Impl::OnFirstState(PartitionRef ref) {
   topics.FirstState(ref);
+  extensions.FirstState(ref);
 }
 
 void Controller::Impl::SetFenced(bool fenced, Instant now, Actions& out) {
@@ -369,11 +379,13 @@ void Controller::Impl::AbandonRequests(Actions& out) {
   elections.Abandon();
   configs.Abandon();
   deletions.Abandon();
+  extensions.Abandon();
   topics.Abandon();
   membership.Abandon();
 }
 
 void Controller::Impl::OnDeletionBegun(uint32_t topic) {
+  extensions.Forget(topic);
   topics.Delete(topic);
 }
 void Controller::Impl::OnNameFree(const std::string& name) {
@@ -428,9 +440,13 @@ bool Controller::all_acknowledged() const {
 const TermCounters& Controller::counters() const {
   return impl_->term.counters;
 }
+size_t Controller::deletions() const {
+  return impl_->deletions.size();
+}
 size_t Controller::requests_open() const {
   return impl_->alters.open() + impl_->elections.open() + impl_->configs.open() +
-         impl_->deletions.open() + impl_->topics.open() + impl_->membership.open();
+         impl_->deletions.open() + impl_->extensions.open() + impl_->topics.open() +
+         impl_->membership.open();
 }
 bool Controller::KnowsBroker(BrokerId broker) const {
   return impl_->term.cluster.IsLive(broker);

@@ -30,6 +30,9 @@ struct TermOptions {
   Duration alter_timeout = std::chrono::seconds(8);
   int32_t default_min_insync_replicas = 1;
   int32_t partitions_per_topic_max = 10'000;
+  /// Topics whose nodes are looked at, for what no watch tells; two nodes each.
+  int32_t scrub_topics_per_second_max = 1000;
+  Duration scrub_round_min = std::chrono::seconds(10);  ///< Of a small cluster.
   /// Tests only: changes a decision before the core checks it, to see the check bite (R12).
   std::function<void(PartitionState&)> tamper;
 };
@@ -48,6 +51,7 @@ struct TermCounters {
   int64_t elections_offline = 0;  ///< The leader was dead, or its life was over.
   int64_t elections_preferred = 0;
   int64_t elections_shutdown = 0;  ///< The leader had announced that it stops.
+  int64_t elections_unclean = 0;  ///< Nobody of the ISR was live, and the topic's config allows it.
   int64_t isr_shrinks = 0;
   int64_t isr_expands = 0;
   int64_t alters_refused = 0;
@@ -117,6 +121,8 @@ class Controller {
   Result<std::vector<TopicDescription>> Describe(const DescribeSpec& spec, Instant now) const;
   /// Every setting of a topic, ordered by name; also overrides that Regent does not obey.
   Result<std::vector<TopicSetting>> TopicSettings(const std::string& name) const;
+  /// Deletions of topics of which something is left to do.
+  size_t deletions() const;
   size_t requests_open() const;
   /// Whether the broker is still registered in this term's memory.
   bool KnowsBroker(BrokerId broker) const;

@@ -10,8 +10,10 @@
 #include "controller/core/controller.h"
 #include "controller/core/deletion_desk.h"
 #include "controller/core/election_desk.h"
+#include "controller/core/extension_desk.h"
 #include "controller/core/membership.h"
 #include "controller/core/partition_writer.h"
+#include "controller/core/scrub.h"
 #include "controller/core/term.h"
 #include "controller/core/topic_desk.h"
 
@@ -44,6 +46,8 @@ class Controller::Impl final : public PartitionListener, public DeletionListener
   ConfigDesk configs;
   DeletionDesk deletions;
   TopicDesk topics;
+  ExtensionDesk extensions;
+  Scrub scrub;
   Membership membership;
   std::string load_problem;
 

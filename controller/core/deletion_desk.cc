@@ -196,7 +196,11 @@ void DeletionDesk::Mark(DeletionMark mark, std::vector<Waiter> waiters) {
 }
 
 void DeletionDesk::WriteMark(TopicId id) {
-  term_.IssueWrite({WriteDeletionMark{.mark = deletions_.at(id).mark}},
+  Deletion& deletion = deletions_.at(id);
+  if (deletion.topic && !term_.cluster.topic(*deletion.topic).gone) {
+    deletion.mark = MarkOf(term_.cluster.topic(*deletion.topic));  // It may have been extended.
+  }
+  term_.IssueWrite({WriteDeletionMark{.mark = deletion.mark}},
                    [this, id](const WriteOutcome& outcome) { MarkWritten(id, outcome); });
 }
 
@@ -236,6 +240,7 @@ void DeletionDesk::Marked(TopicId id) {
     deletion.topic = term_.cluster.FindTopic(id);  // Adopted meanwhile.
   }
   if (deletion.topic) {
+    deletion.mark = MarkOf(term_.cluster.topic(*deletion.topic));
     term_.cluster.topic(*deletion.topic).deleted = true;
     listener_.OnDeletionBegun(*deletion.topic);
   } else {

@@ -47,6 +47,24 @@ PartitionState NewLeader(const PartitionState& current,
   return next;
 }
 
+/// The first replica that is live, if all of the ISR is dead.
+std::optional<BrokerId> FirstOutOfSync(const PartitionState& current,
+                                       const std::vector<ReplicaView>& replicas) {
+  const bool somebody = std::ranges::any_of(replicas, [&](const ReplicaView& replica) {
+    return replica.standing != ReplicaStanding::kDead && Contains(current.isr, replica.broker);
+  });
+  if (somebody) {
+    return std::nullopt;
+  }
+  for (const ReplicaStanding standing : {ReplicaStanding::kLive, ReplicaStanding::kReturned}) {
+    const auto found = std::ranges::find(replicas, standing, &ReplicaView::standing);
+    if (found != replicas.end()) {
+      return found->broker;
+    }
+  }
+  return std::nullopt;
+}
+
 std::optional<PartitionState> Shrunk(const PartitionState& current,
                                      BrokerList isr,
                                      ControllerEpoch term) {
@@ -80,7 +98,8 @@ std::optional<PartitionState> InitialState(const std::vector<ReplicaView>& repli
 
 std::optional<PartitionState> DemandedState(const PartitionState& current,
                                             const std::vector<ReplicaView>& replicas,
-                                            ControllerEpoch term) {
+                                            ControllerEpoch term,
+                                            Unclean unclean) {
   const bool has_leader = current.leader != kNoBroker;
   const ReplicaStanding leader =
       has_leader ? StandingOf(replicas, current.leader) : ReplicaStanding::kDead;
@@ -99,6 +118,14 @@ std::optional<PartitionState> DemandedState(const PartitionState& current,
       return StandingOf(replicas, member) == ReplicaStanding::kStopping;
     });
     return NewLeader(current, *returned, std::move(kept), term);
+  }
+  if (const auto elected = FirstOutOfSync(current, replicas);
+      unclean == Unclean::kAllow && elected) {
+    PartitionState next = NewLeader(current, *elected, {*elected}, term);
+    next.recovery = LeaderRecovery::kRecovering;
+    next.elr.clear();  // What they have, the new leader need not have.
+    next.last_known_elr.clear();
+    return next;
   }
   if (!has_leader) {
     return std::nullopt;

@@ -31,6 +31,9 @@ struct ReplicaView {
 std::optional<PartitionState> InitialState(const std::vector<ReplicaView>& replicas,
                                            ControllerEpoch term);
 
+/// Whether a replica outside the ISR may lead when nobody else can: records are lost.
+enum class Unclean { kForbid, kAllow };
+
 /// What the liveness of its replicas demands of a partition; nothing if it may stay as it is.
 ///
 /// - A leader that is live stays; dead, returned and stopping members leave the ISR beside it. The
@@ -39,9 +42,12 @@ std::optional<PartitionState> InitialState(const std::vector<ReplicaView>& repli
 ///   the live members.
 /// - Without one: a stopping leader keeps what it leads; else a returned member leads anew, in a
 ///   new epoch even if it led before; else nobody leads, the ISR stays whole, the epoch rises once.
+/// - Instead of nobody, where `unclean` allows it and no ISR member is live in any way: the first
+///   live replica, alone in the ISR, marked as recovering.
 std::optional<PartitionState> DemandedState(const PartitionState& current,
                                             const std::vector<ReplicaView>& replicas,
-                                            ControllerEpoch term);
+                                            ControllerEpoch term,
+                                            Unclean unclean = Unclean::kForbid);
 
 /// The preferred replica's leadership: a new epoch, the same ISR. Nothing unless the first replica
 /// is live, in the ISR and not the leader already.

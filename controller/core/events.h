@@ -116,6 +116,11 @@ struct PreferredElectionFound {
   ControllerEpoch term{0};
   PreferredElectionRead election;
 };
+struct TopicsStated {
+  ReadId id;
+  /// In the order asked for.
+  Result<std::vector<TopicStat>> topics{std::vector<TopicStat>{}};
+};
 struct TopicTreeFound {
   ReadId id;
   Result<TopicTreeRead> tree{TopicTreeRead{}};
@@ -194,6 +199,7 @@ using Event = std::variant<SessionConnected,
                            TopicsRead,
                            PartitionsRead,
                            PreferredElectionFound,
+                           TopicsStated,
                            TopicTreeFound,
                            DeletionsRequested,
                            ConfigChangesFound,

@@ -9,6 +9,7 @@
 #include "common/base/overloaded.h"
 #include "controller/core/invariant.h"
 #include "controller/core/isr.h"
+#include "controller/core/state_rules.h"
 
 namespace regent::controller {
 namespace {
@@ -17,30 +18,6 @@ constexpr Duration kReadRetry = std::chrono::milliseconds(100);
 constexpr Duration kWriteRetry = std::chrono::seconds(1);
 /// One partition may need three: the topic's directory, its own, and the state.
 constexpr int kPartitionOpsMax = 3;
-
-std::string WhyNoneFollows(LeaderEpoch epoch) {
-  return "no leader epoch can follow " + std::to_string(epoch.value()) +
-         ": it was written by hand; delete the topic and make it anew";
-}
-
-/// Why a state that was read cannot be obeyed; empty if it can.
-std::string WhyUnusable(const PartitionState& state, const BrokerList& replicas) {
-  if (state.isr.empty()) {
-    return "its ISR is empty";
-  }
-  for (const BrokerId member : state.isr) {
-    if (!Contains(replicas, member)) {
-      return "its ISR names broker " + std::to_string(member.value()) + ", which is no replica";
-    }
-  }
-  if (state.leader != kNoBroker && !Contains(state.isr, state.leader)) {
-    return "its leader " + std::to_string(state.leader.value()) + " is not in its ISR";
-  }
-  if (state.leader_epoch < LeaderEpoch(0)) {
-    return "its leader epoch is negative";
-  }
-  return {};
-}
 
 }  // namespace
 
@@ -205,6 +182,10 @@ bool PartitionWriter::Decide(PartitionRef ref, Batch& batch) {
   return AddToBatch(std::move(*item), batch);
 }
 
+Unclean PartitionWriter::UncleanOf(PartitionRef ref) const {
+  return term_.cluster.topic(ref.topic).unclean ? Unclean::kAllow : Unclean::kForbid;
+}
+
 std::optional<PartitionWriter::Item> PartitionWriter::Decision(PartitionRef ref) {
   Partition& p = term_.cluster.at(ref);
   if (!p.has_state()) {
@@ -220,7 +201,7 @@ std::optional<PartitionWriter::Item> PartitionWriter::Decision(PartitionRef ref)
                   .departed = p.departed,
                   .alter = std::nullopt};
     }
-  } else if (auto demanded = DemandedState(p.state, views, term_.epoch())) {
+  } else if (auto demanded = DemandedState(p.state, views, term_.epoch(), UncleanOf(ref))) {
     return Item{.partition = ref,
                 .next = std::move(*demanded),
                 .expected = p.epoch,
@@ -454,7 +435,12 @@ void PartitionWriter::CountElection(const Item& item, const PartitionState& befo
     case WriteCause::kAlter:
     case WriteCause::kLiveness: break;
   }
-  if (next.leader_epoch != before.leader_epoch && next.leader != kNoBroker) {
+  if (next.leader != kNoBroker && !Contains(before.isr, next.leader)) {
+    ++counters.elections_unclean;
+    LOG(WARNING) << "unclean election partition=" << term_.cluster.Name(item.partition)
+                 << " leader=" << next.leader << " leader_epoch=" << next.leader_epoch
+                 << " reason=no member of the ISR is live; records may be lost";
+  } else if (next.leader_epoch != before.leader_epoch && next.leader != kNoBroker) {
     const bool announced =
         before.leader != kNoBroker &&
         term_.cluster.Standing(item.partition, before.leader) == ReplicaStanding::kStopping;
@@ -682,14 +668,14 @@ std::string PartitionWriter::WhyLeftAlone(PartitionRef ref, const PartitionState
       return why;
     }
   }
-  const std::string later = "a leader epoch above " + std::to_string(p.state.leader_epoch.value());
   switch (read.kind) {
     case PartitionStateRead::Kind::kMissing:
       if (!p.has_state() && !p.unreadable) {
         return {};
       }
       listener_.OnStateMissing(ref);
-      return "the node has disappeared: put it back with " + later + ", or delete the topic";
+      return "the node has disappeared: put it back with " + LaterThan(p.state.leader_epoch) +
+             ", or delete the topic";
     case PartitionStateRead::Kind::kUnreadable: return read.problem;
     case PartitionStateRead::Kind::kFound: break;
   }
@@ -712,14 +698,8 @@ std::string PartitionWriter::WhyLeftAlone(PartitionRef ref, const PartitionState
   if (!p.has_state()) {
     return {};
   }
-  // A node made anew counts its versions from 0 again: agents believe it in a new leader epoch
-  // only.
-  const bool made_anew = read.czxid != p.czxid;
-  const bool back = made_anew
-                        ? read.state.leader_epoch <= p.state.leader_epoch
-                        : read.epoch < p.epoch || read.state.leader_epoch < p.state.leader_epoch;
-  return back ? "it has gone back in time: it was deleted and made anew by hand, and needs " + later
-              : std::string();
+  return WhyBackInTime({.state = p.state, .epoch = p.epoch, .czxid = p.czxid},
+                       {.state = read.state, .epoch = read.epoch, .czxid = read.czxid});
 }
 
 bool PartitionWriter::Adopt(PartitionRef ref, const PartitionStateRead& read) {

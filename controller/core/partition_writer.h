@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "controller/core/announcer.h"
+#include "controller/core/elect.h"
 #include "controller/core/left_alone.h"
 #include "controller/core/term.h"
 
@@ -114,6 +115,7 @@ class PartitionWriter {
   /// Adds the partition's write to the batch, if it needs one; false if the batch is full for it.
   bool Decide(PartitionRef ref, Batch& batch);
   std::optional<Item> Decision(PartitionRef ref);
+  Unclean UncleanOf(PartitionRef ref) const;
   std::optional<Item> AlterDecision(PartitionRef ref);
   std::optional<Item> PreferredDecision(PartitionRef ref, const std::vector<ReplicaView>& views);
   /// False if the batch is full for it; then it is queued again.

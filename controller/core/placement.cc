@@ -74,13 +74,17 @@ Result<std::vector<BrokerList>> PlaceReplicas(std::vector<PlacementBroker> broke
     brokers = AlternateRacks(brokers);
   }
   const size_t n = brokers.size();
-  const size_t start = request.seed % n;
+  size_t start = request.seed % n;
+  if (request.first_leader) {
+    const auto first = std::ranges::find(brokers, *request.first_leader, &PlacementBroker::id);
+    start = first == brokers.end() ? start : static_cast<size_t>(first - brokers.begin());
+  }
   const size_t first_distance = (request.seed / n) % n;
   std::vector<BrokerList> assignment;
   assignment.reserve(static_cast<size_t>(request.partitions));
   for (size_t i = 0; i < static_cast<size_t>(request.partitions); ++i) {
-    assignment.push_back(
-        Choose(brokers, (start + i) % n, first_distance + (start + i) / n, factor, racks));
+    const size_t at = start + static_cast<size_t>(request.existing) + i;
+    assignment.push_back(Choose(brokers, at % n, first_distance + at / n, factor, racks));
   }
   return assignment;
 }

@@ -21,6 +21,10 @@ struct PlacementRequest {
   int32_t partitions = 0;
   int32_t replication_factor = 0;
   uint64_t seed = 0;  ///< Where the walk over the brokers begins, so that topics do not pile up.
+  /// When partitions are added: how many there are, and who leads the first of them. The walk goes
+  /// on behind them.
+  int32_t existing = 0;
+  std::optional<BrokerId> first_leader;
 };
 
 /// Spreads replicas over brokers: leaders round robin, followers at a distance that grows with

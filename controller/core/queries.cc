@@ -110,6 +110,11 @@ PartitionDescription DescribeOne(const Controller::Impl& impl, PartitionRef ref,
     d.explanation = std::move(refused);
   } else if (!p.has_state() || p.state.leader == kNoBroker) {
     d.explanation = WhyNoLeader(cluster, ref);
+  } else if (p.state.recovery == LeaderRecovery::kRecovering) {
+    d.explanation =
+        BrokerName(p.state.leader) +
+        " was elected uncleanly: it was not in the ISR, nobody who was is live, and records may be "
+        "lost";
   } else if (p.state.leader != p.replicas.front()) {
     d.explanation = WhyNotPreferred(cluster, ref);
   }

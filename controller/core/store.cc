@@ -49,7 +49,7 @@ size_t StoreBytes(const StoreOp& op) {
           },
           [](const CreatePartitionsDirectory& o) { return kOpBytes + o.topic->name.size(); },
           [](const CreateTopicNode& o) { return BytesOf(o.topic, o.assignment); },
-          [](const SetTopicId& o) { return BytesOf(o.topic, o.assignment) + o.node_text.size(); },
+          [](const SetTopicNode& o) { return BytesOf(o.topic, o.assignment) + o.node_text.size(); },
           [](const WriteTopicConfig& o) {
             size_t bytes = kOpBytes + o.topic.size() + kFieldsBytes;
             for (const auto& [key, value] : o.overrides) {

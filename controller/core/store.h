@@ -77,9 +77,9 @@ struct CreateTopicNode {
   TopicRef topic;
   std::vector<BrokerList> assignment;
 };
-/// Gives a topic that a Kafka tool has created its id: CAS of /brokers/topics/<t>, keeping what
-/// else stands in it (`node_text`, as read).
-struct SetTopicId {
+/// CAS of /brokers/topics/<t>: its id and its assignment, keeping what else stands in it
+/// (`node_text`, as read). Gives a topic that a Kafka tool has created its id; adds partitions.
+struct SetTopicNode {
   TopicRef topic;
   std::vector<BrokerList> assignment;
   std::string node_text;
@@ -137,7 +137,7 @@ using StoreOp = std::variant<SetPartitionState,
                              CreatePartitionState,
                              CreatePartitionsDirectory,
                              CreateTopicNode,
-                             SetTopicId,
+                             SetTopicNode,
                              WriteTopicConfig,
                              DeleteConfigChange,
                              WriteDeletionMark,
@@ -221,6 +221,13 @@ struct TopicRead {
   std::vector<PartitionStateRead> states;
   std::string problem;         ///< Not empty: the topic node cannot be read, and why.
   std::string config_problem;  ///< Not empty: its config cannot.
+};
+
+/// What tells that a topic's nodes have changed, without reading them.
+struct TopicStat {
+  bool exists = false;
+  int32_t node_version = 0;
+  ConfigVersion config_version{0};  ///< 0: there is no config node.
 };
 
 /// How much of a topic is read.

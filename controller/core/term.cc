@@ -32,6 +32,12 @@ void Term::IssueRead(std::vector<std::string> topics, TopicDepth depth, TopicsCo
   Emit(ReadTopics{.id = ids_.read, .names = std::move(topics), .depth = depth});
 }
 
+void Term::IssueStat(std::vector<std::string> topics, StatContinuation done) {
+  ids_.read = ids_.read.Next();
+  stat_reads_.emplace(ids_.read, std::move(done));
+  Emit(StatTopics{.id = ids_.read, .names = std::move(topics)});
+}
+
 void Term::IssueTreeRead(std::string topic, TopicId deletion, TreeContinuation done) {
   ids_.read = ids_.read.Next();
   tree_reads_.emplace(ids_.read, std::move(done));
@@ -69,6 +75,16 @@ void Term::Resolve(TopicsRead event) {
   const TopicsContinuation done = std::move(found->second);
   topic_reads_.erase(found);
   done(std::move(event.topics));
+}
+
+void Term::Resolve(const TopicsStated& event) {
+  const auto found = stat_reads_.find(event.id);
+  if (found == stat_reads_.end()) {
+    return;
+  }
+  const StatContinuation done = std::move(found->second);
+  stat_reads_.erase(found);
+  done(event.topics);
 }
 
 void Term::Resolve(TopicTreeFound event) {

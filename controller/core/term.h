@@ -22,6 +22,7 @@ class Term {
   using PartitionsContinuation =
       std::function<void(const Result<std::vector<PartitionStateRead>>&)>;
   using TopicsContinuation = std::function<void(Result<std::vector<TopicRead>>)>;
+  using StatContinuation = std::function<void(const Result<std::vector<TopicStat>>&)>;
   using TreeContinuation = std::function<void(Result<TopicTreeRead>)>;
 
   Term(Controller::Options options, TermIds& ids) : options_(std::move(options)), ids_(ids) {}
@@ -52,12 +53,14 @@ class Term {
     IssueRead(std::move(topics), TopicDepth::kAll, std::move(done));
   }
   void IssueRead(std::vector<std::string> topics, TopicDepth depth, TopicsContinuation done);
+  void IssueStat(std::vector<std::string> topics, StatContinuation done);
   /// Of a topic that is being deleted.
   void IssueTreeRead(std::string topic, TopicId deletion, TreeContinuation done);
   /// Hands an outcome to who waits for it; one that nobody waits for is of an earlier term.
   void Resolve(const WriteDone& event);
   void Resolve(const PartitionsRead& event);
   void Resolve(TopicsRead event);
+  void Resolve(const TopicsStated& event);
   void Resolve(TopicTreeFound event);
   size_t writes_out() const { return writes_.size(); }
   /// Does something again after a while: no attempt follows its failure at once (R8).
@@ -95,6 +98,7 @@ class Term {
   std::map<WriteId, WriteContinuation> writes_;
   std::map<ReadId, PartitionsContinuation> partition_reads_;
   std::map<ReadId, TopicsContinuation> topic_reads_;
+  std::map<ReadId, StatContinuation> stat_reads_;
   std::map<ReadId, TreeContinuation> tree_reads_;
   std::vector<Write> held_back_;
   std::multimap<Instant, std::function<void()>> due_;

@@ -67,15 +67,10 @@ Result<std::vector<BrokerList>> TopicDesk::Plan(const CreateTopicSpec& spec) con
   if (auto legal = CheckCounts(spec, most); !legal.ok()) {
     return legal.error();
   }
-  std::vector<PlacementBroker> brokers;
-  for (const auto& [id, broker] : term_.cluster.brokers()) {
-    if (broker.live && !broker.stopping) {
-      brokers.push_back({.id = id, .rack = broker.registration.rack});
-    }
-  }
-  return PlaceReplicas(std::move(brokers), {.partitions = spec.partitions,
-                                            .replication_factor = spec.replication_factor,
-                                            .seed = spec.placement_seed});
+  return PlaceReplicas(PlaceableBrokers(term_.cluster),
+                       {.partitions = spec.partitions,
+                        .replication_factor = spec.replication_factor,
+                        .seed = spec.placement_seed});
 }
 
 void TopicDesk::Take(const CreateTopicAsked& event) {
@@ -489,10 +484,10 @@ void TopicDesk::SetGone(uint32_t topic) {
 void TopicDesk::GiveId(TopicRead read) {
   auto identity =
       std::make_shared<const TopicIdentity>(TopicIdentity{.name = read.name, .id = read.spare_id});
-  SetTopicId op{.topic = identity,
-                .assignment = read.assignment,
-                .node_text = read.node_text,
-                .expected = read.node_version};
+  SetTopicNode op{.topic = identity,
+                  .assignment = read.assignment,
+                  .node_text = read.node_text,
+                  .expected = read.node_version};
   reading_.emplace(read.name, false);
   auto kept = std::make_shared<TopicRead>(std::move(read));
   term_.IssueWrite({std::move(op)}, [this, identity, kept](const WriteOutcome& outcome) {

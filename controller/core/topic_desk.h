@@ -41,6 +41,7 @@ class TopicDesk {
   void Delete(uint32_t topic);
   /// A topic of that name may be there.
   void LookFor(const std::string& name) { Read({name}); }
+  bool IsBeingDeleted(const std::string& name) const { return deletions_.Holds(name); }
   /// A creation of it is under way, and it is not in memory yet.
   bool IsBeingCreated(const std::string& name) const {
     return creations_.contains(name) && !term_.cluster.FindTopic(name);

@@ -90,6 +90,16 @@ Status CheckAssignment(const std::vector<BrokerList>& assignment, int32_t partit
   return Success{};
 }
 
+std::vector<PlacementBroker> PlaceableBrokers(const Cluster& cluster) {
+  std::vector<PlacementBroker> brokers;
+  for (const auto& [id, broker] : cluster.brokers()) {
+    if (broker.live && !broker.stopping) {
+      brokers.push_back({.id = id, .rack = broker.registration.rack});
+    }
+  }
+  return brokers;
+}
+
 Status CheckCounts(const CreateTopicSpec& spec, int32_t partitions_max) {
   if (spec.partitions < 1 || spec.partitions > partitions_max) {
     return Invalid("partitions is " + std::to_string(spec.partitions) + ": 1 to " +

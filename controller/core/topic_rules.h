@@ -5,6 +5,8 @@
 
 #include "common/base/result.h"
 #include "controller/core/admin.h"
+#include "controller/core/cluster.h"
+#include "controller/core/placement.h"
 
 namespace regent::controller {
 
@@ -19,6 +21,8 @@ int32_t MinInsyncReplicas(const std::map<std::string, std::string>& configs, int
 /// A manual assignment: 1–`partitions_max` partitions, all with the same number of replicas,
 /// 1–64 of them, no broker twice in one, no negative id.
 Status CheckAssignment(const std::vector<BrokerList>& assignment, int32_t partitions_max);
+/// Brokers that may be given replicas: live, and not about to stop.
+std::vector<PlacementBroker> PlaceableBrokers(const Cluster& cluster);
 /// Partitions and replication factor of an automatic placement.
 Status CheckCounts(const CreateTopicSpec& spec, int32_t partitions_max);
 

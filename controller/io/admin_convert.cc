@@ -108,6 +108,7 @@ void Fill(const PartitionDescription& partition, int64_t wall_ms, v1::PartitionD
   }
   proto->set_leader_confirmed(partition.leader_confirmed);
   proto->set_explanation(partition.explanation);
+  proto->set_recovering(partition.state.recovery == LeaderRecovery::kRecovering);
   for (const std::string& pending : partition.pending) {
     proto->add_pending(pending);
   }

@@ -26,6 +26,7 @@ void Add(TermCounters& sum, const TermCounters& term) {
   sum.elections_offline += term.elections_offline;
   sum.elections_preferred += term.elections_preferred;
   sum.elections_shutdown += term.elections_shutdown;
+  sum.elections_unclean += term.elections_unclean;
   sum.isr_shrinks += term.isr_shrinks;
   sum.isr_expands += term.isr_expands;
   sum.alters_refused += term.alters_refused;
@@ -312,6 +313,7 @@ void CandidateRunner::Perform(Action action) {
                  [this](const ReadPreferredElection& a) { store_->Do(a); },
                  [this](const ReadTopics& a) { store_->Do(a); },
                  [this](const ReadPartitions& a) { store_->Do(a); },
+                 [this](const StatTopics& a) { store_->Do(a); },
                  [this](const ReadTopicTree& a) { store_->Do(a); },
                  [this](const Write& a) { store_->Do(a); },
                  [this](const OpenChannel& a) { transport_.Open(a.broker, a.endpoint); },
@@ -613,6 +615,7 @@ void CandidateRunner::SampleMetrics() {
   Add(sample.counters, this_term_);
   if (term != nullptr) {
     sample.counts = term->counts();
+    sample.deletions = static_cast<int64_t>(term->deletions());
     for (const BrokerStatus& broker : term->Brokers()) {
       sample.unacknowledged[broker.endpoint.id] = broker.unacknowledged;
     }

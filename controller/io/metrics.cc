@@ -81,6 +81,8 @@ constexpr Single kGauges[] = {
      [](const ControllerMetrics& m) { return Count(m.counts.under_min_isr); }},
     {"not_preferred_leaders", "Partitions led by another than the preferred replica",
      [](const ControllerMetrics& m) { return Count(m.counts.not_preferred); }},
+    {"deletions", "Deletions of topics of which something is left to do",
+     [](const ControllerMetrics& m) { return Count(m.deletions); }},
     {"queue_wait_seconds", "Longest wait of an event since the last scrape",
      [](const ControllerMetrics& m) { return Seconds(m.queue_wait_max); }},
     {"zookeeper_session", "1 connected, 0 not, -1 lease ended, -2 expired, -3 not authorised",
@@ -106,7 +108,8 @@ std::vector<MetricSample> Elections(const ControllerMetrics& m) {
   return {{{{"type", "initial"}}, Count(m.counters.elections_initial)},
           {{{"type", "offline"}}, Count(m.counters.elections_offline)},
           {{{"type", "preferred"}}, Count(m.counters.elections_preferred)},
-          {{{"type", "shutdown"}}, Count(m.counters.elections_shutdown)}};
+          {{{"type", "shutdown"}}, Count(m.counters.elections_shutdown)},
+          {{{"type", "unclean"}}, Count(m.counters.elections_unclean)}};
 }
 
 std::vector<MetricSample> IsrChanges(const ControllerMetrics& m) {

@@ -17,6 +17,7 @@ namespace regent::controller {
 struct ControllerMetrics {
   bool active = false;
   ControllerEpoch epoch{0};                    ///< The highest that this process has seen.
+  int64_t deletions = 0;                       ///< Of topics, of which something is left to do.
   ClusterCounts counts;                        ///< Of the term; zero if there is none.
   TermCounters counters;                       ///< Over all terms of the process.
   std::map<BrokerId, int64_t> unacknowledged;  ///< Partitions, by broker.

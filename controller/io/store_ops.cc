@@ -24,7 +24,7 @@ std::string NewTopicText(const CreateTopicNode& made) {
 
 /// `node_text` is the node's whole text (TopicReads): what else stands in it, a reassignment of
 /// Kafka's for instance, is kept.
-std::string TextWithId(const SetTopicId& set) {
+std::string TopicText(const SetTopicNode& set) {
   Result<wire::TopicAssignment> node = wire::DecodeTopicAssignment(set.node_text);
   wire::TopicAssignment next = node.ok() ? *std::move(node) : wire::TopicAssignment{};
   next.id = set.topic->id;
@@ -82,8 +82,8 @@ class FencedMulti::Adder {
   void operator()(const CreateTopicNode& made) const {
     Create(zk::TopicPath(made.topic->name), NewTopicText(made));
   }
-  void operator()(const SetTopicId& set) const {
-    Set(zk::TopicPath(set.topic->name), TextWithId(set), zk::AtVersion{set.expected});
+  void operator()(const SetTopicNode& set) const {
+    Set(zk::TopicPath(set.topic->name), TopicText(set), zk::AtVersion{set.expected});
   }
   void operator()(const WriteTopicConfig& write) const {
     const std::string path = zk::TopicConfigPath(write.topic);

@@ -574,6 +574,47 @@ void TermStore::Do(const ReadTopics& ask) {
       [this, number](const zk::Outcome<std::monostate>&) { topic_reads_.at(number)->Start(); });
 }
 
+void TermStore::Do(const StatTopics& ask) {
+  struct Reading {
+    std::vector<TopicStat> stats;
+    size_t open = 0;
+    std::string problem;
+  };
+  auto reading = std::make_shared<Reading>();
+  reading->stats.resize(ask.names.size());
+  reading->open = 2 * ask.names.size();
+  const auto look = [this, reading, id = ask.id](
+                        const std::string& path,
+                        std::function<void(const std::optional<zk::Stat>&)> take) {
+    reader_.Exists(path, zk::Watch::kNone,
+                   [this, reading, id,
+                    take = std::move(take)](const zk::Outcome<std::optional<zk::Stat>>& stat) {
+                     if (stat.ok()) {
+                       take(stat.value());
+                     } else {
+                       reading->problem = stat.ToText();
+                     }
+                     if (--reading->open > 0) {
+                       return;
+                     }
+                     TopicsStated stated{.id = id, .topics = std::move(reading->stats)};
+                     if (!reading->problem.empty()) {
+                       stated.topics = Error{ErrorCode::kUnavailable, reading->problem};
+                     }
+                     emit_(std::move(stated));
+                   });
+  };
+  for (size_t i = 0; i < ask.names.size(); ++i) {
+    look(zk::TopicPath(ask.names[i]), [reading, i](const std::optional<zk::Stat>& stat) {
+      reading->stats[i].exists = stat.has_value();
+      reading->stats[i].node_version = stat ? stat->version : 0;
+    });
+    look(zk::TopicConfigPath(ask.names[i]), [reading, i](const std::optional<zk::Stat>& stat) {
+      reading->stats[i].config_version = ConfigVersion(stat ? stat->mzxid : 0);
+    });
+  }
+}
+
 void TermStore::Do(const ReadTopicTree& ask) {
   const uint64_t number = next_reading_++;
   tree_reads_[number] = std::make_unique<TopicTreeReading>(

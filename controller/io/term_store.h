@@ -50,6 +50,7 @@ class TermStore {
   void Do(const ReadPreferredElection& action);
   void Do(const ReadTopics& ask);
   void Do(const ReadPartitions& ask);
+  void Do(const StatTopics& ask);
   void Do(const ReadTopicTree& ask);
   void Do(const Write& write);
 

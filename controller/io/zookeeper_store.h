@@ -52,6 +52,7 @@ class ZooKeeperStore {
   void Do(const ReadPreferredElection& action) { InTerm(action); }
   void Do(const ReadTopics& action) { InTerm(action); }
   void Do(const ReadPartitions& action) { InTerm(action); }
+  void Do(const StatTopics& action) { InTerm(action); }
   void Do(const ReadTopicTree& action) { InTerm(action); }
   void Do(const Write& action) { InTerm(action); }
 

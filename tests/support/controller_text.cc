@@ -91,8 +91,9 @@ std::string ToText(const StoreOp& op) {
             }
             return "create topic " + o.topic->name + " " + Joined(lists, " ");
           },
-          [](const SetTopicId& o) {
-            return "give " + o.topic->name + " its id over version " + std::to_string(o.expected);
+          [](const SetTopicNode& o) {
+            return "set topic " + o.topic->name + " with " + std::to_string(o.assignment.size()) +
+                   " partitions over version " + std::to_string(o.expected);
           },
           [](const WriteTopicConfig& o) {
             return std::string(o.exists ? "set" : "create") + " config of " + o.topic;
@@ -259,6 +260,7 @@ std::string ToText(const Action& action) {
           [](const ReadBrokers&) { return std::string("read brokers"); },
           [](const ReadPreferredElection&) { return std::string("read preferred election"); },
           [](const ReadTopics& a) { return "read topics " + Joined(a.names, ","); },
+          [](const StatTopics& a) { return "look at " + Joined(a.names, ","); },
           [](const ReadTopicTree& a) { return "read all of " + a.topic; },
           [](const ReadPartitions& a) {
             std::vector<std::string> names;

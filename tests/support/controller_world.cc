@@ -422,6 +422,21 @@ void ControllerWorld::Do(Seat& at, const ReadTopics& action, Fate fate) {
   }
 }
 
+void ControllerWorld::Do(Seat& at, const StatTopics& action, Fate fate) {
+  std::vector<TopicStat> stats;
+  for (const std::string& name : action.names) {
+    const TopicRead read = store.ReadTopic(name);
+    stats.push_back({.exists = read.exists,
+                     .node_version = read.node_version,
+                     .config_version = read.config_version});
+  }
+  TopicsStated stated{.id = action.id, .topics = Silence()};
+  if (fate == Fate::kDo) {
+    stated.topics = std::move(stats);
+  }
+  Post(at.options.self.id, std::move(stated));
+}
+
 void ControllerWorld::Do(Seat& at, const ReadTopicTree& action, Fate fate) {
   TopicTreeFound found{.id = action.id, .tree = Silence()};
   if (fate == Fate::kDo) {

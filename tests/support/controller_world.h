@@ -209,6 +209,7 @@ class ControllerWorld {
   void Do(Seat& seat, const ReadPreferredElection& action, Fate fate);
   void Do(Seat& seat, const ReadTopics& action, Fate fate);
   void Do(Seat& seat, const ReadPartitions& action, Fate fate);
+  void Do(Seat& seat, const StatTopics& action, Fate fate);
   void Do(Seat& seat, const ReadTopicTree& action, Fate fate);
   void Do(Seat& seat, const Write& action, Fate fate);
   void Do(Seat& seat, const OpenChannel& action, Fate fate);

@@ -107,7 +107,7 @@ ToyStore::Refusal ToyStore::Do(const CreateTopicNode& op, Undo& undo) {
   return std::nullopt;
 }
 
-ToyStore::Refusal ToyStore::Do(const SetTopicId& op, Undo& undo) {
+ToyStore::Refusal ToyStore::Do(const SetTopicNode& op, Undo& undo) {
   const auto found = topics.find(op.topic->name);
   if (found == topics.end()) {
     return Refuse(Reason::kMissing);
@@ -116,10 +116,12 @@ ToyStore::Refusal ToyStore::Do(const SetTopicId& op, Undo& undo) {
   if (node.version != op.expected) {
     return Refuse(Reason::kBadVersion);
   }
-  undo.emplace_back([&node] {
-    node.id.reset();
+  undo.emplace_back([&node, id = node.id, assignment = node.assignment] {
+    node.id = id;
+    node.assignment = assignment;
     --node.version;
   });
+  node.assignment = op.assignment;
   node.id = op.topic->id;
   ++node.version;
   return std::nullopt;
@@ -422,6 +424,13 @@ void ToyStore::WriteTopicByTool(const std::string& name,
   node = {};
   node.id = id;
   node.assignment = std::move(assignment);
+}
+
+void ToyStore::ExtendByTool(const std::string& name, const std::vector<BrokerList>& added) {
+  NextZxid();
+  TopicNode& node = topics.at(name);
+  node.assignment.insert(node.assignment.end(), added.begin(), added.end());
+  ++node.version;
 }
 
 void ToyStore::WriteConfigByTool(const std::string& topic,

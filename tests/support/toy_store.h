@@ -64,6 +64,8 @@ class ToyStore {
   void WriteTopicByTool(const std::string& name,
                         std::vector<BrokerList> assignment,
                         std::optional<TopicId> id = std::nullopt);
+  /// Adds partitions to a topic's node as a Kafka tool does.
+  void ExtendByTool(const std::string& name, const std::vector<BrokerList>& added);
   /// Writes a config and its notification as a Kafka tool does.
   void WriteConfigByTool(const std::string& topic, std::map<std::string, std::string> overrides);
   /// Puts a state into an existing topic, with all directories above it.
@@ -104,7 +106,7 @@ class ToyStore {
   Refusal Do(const CreatePartitionState& op, Undo& undo);
   Refusal Do(const CreatePartitionsDirectory& op, Undo& undo);
   Refusal Do(const CreateTopicNode& op, Undo& undo);
-  Refusal Do(const SetTopicId& op, Undo& undo);
+  Refusal Do(const SetTopicNode& op, Undo& undo);
   Refusal Do(const WriteTopicConfig& op, Undo& undo);
   Refusal Do(const DeleteConfigChange& op, Undo& undo);
   Refusal Do(const WriteDeletionMark& op, Undo& undo);

@@ -98,6 +98,33 @@ INSTANTIATE_TEST_SUITE_P(
             "1/[1]/4"},
         Row{"after no leader, a returned member leads", "DRD", State(-1, {1, 2}, 5), "2/[2]/6"}));
 
+TEST(DemandedState, LeavesNobodyOutsideTheIsrAloneWhereUncleanIsAllowed) {
+  const auto unclean = [](const PartitionState& current, const char* standings) {
+    const auto next = DemandedState(current, Views(standings), kTerm, Unclean::kAllow);
+    return next ? toy::ToText(*next) : "";
+  };
+  EXPECT_EQ(unclean(State(1, {1}, 4), "DLL"), "2/[2]/5") << "the first live one leads alone";
+  EXPECT_EQ(unclean(State(-1, {1}, 5), "DLL"), "2/[2]/6") << "also later";
+  EXPECT_EQ(unclean(State(-1, {1}, 5), "DRL"), "3/[3]/6") << "a live one before a returned one";
+  EXPECT_EQ(unclean(State(-1, {1}, 5), "DRD"), "2/[2]/6");
+  EXPECT_EQ(unclean(State(1, {1, 3}, 4), "DLL"), "3/[3]/5") << "a member of the ISR goes before";
+  EXPECT_EQ(unclean(State(1, {1}, 4), "RLL"), "1/[1]/5") << "also one that has returned";
+  EXPECT_EQ(unclean(State(1, {1}, 4), "SLL"), "") << "also one that stops";
+  EXPECT_EQ(unclean(State(1, {1}, 4), "DDD"), "-1/[1]/5");
+  EXPECT_EQ(unclean(State(1, {1}, 4), "DSD"), "-1/[1]/5") << "one that stops gets nothing";
+}
+
+TEST(DemandedState, AnUncleanLeaderIsMarkedAndLeavesNobodyEligible) {
+  PartitionState current = State(1, {1}, 4);
+  current.elr = Bs({3});
+  current.last_known_elr = Bs({2});
+  const auto next = DemandedState(current, Views("DLL"), kTerm, Unclean::kAllow);
+  ASSERT_TRUE(next);
+  EXPECT_EQ(next->recovery, LeaderRecovery::kRecovering);
+  EXPECT_TRUE(next->elr.empty());
+  EXPECT_TRUE(next->last_known_elr.empty());
+}
+
 TEST(DemandedState, KeepsWhatSomebodyElseWroteIntoTheState) {
   PartitionState current = State(1, {1, 2}, 4);
   current.extra = R"({"x":1})";

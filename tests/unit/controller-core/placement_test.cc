@@ -97,6 +97,29 @@ TEST_P(Placement, IsLegalAndSpreadEvenlyFromEverySeed) {
   }
 }
 
+TEST_P(Placement, GoesOnEvenlyBehindPartitionsThatThereAre) {
+  const Case& c = GetParam();
+  const auto brokers = Brokers(c.brokers, c.racks);
+  for (uint64_t seed = 0; seed < 50; ++seed) {
+    const auto placed = PlaceReplicas(
+        brokers, {.partitions = c.partitions, .replication_factor = c.factor, .seed = seed * 977});
+    const auto added = PlaceReplicas(brokers, {.partitions = 5,
+                                               .replication_factor = c.factor,
+                                               .seed = seed * 31,
+                                               .existing = c.partitions,
+                                               .first_leader = placed->front().front()});
+    ASSERT_TRUE(added.ok());
+    std::map<BrokerId, int64_t> leaders;
+    for (const auto* part : {&*placed, &*added}) {
+      for (const BrokerList& list : *part) {
+        ++leaders[list.front()];
+      }
+    }
+    const Spread led = SpreadOf(brokers, [&](BrokerId id) { return leaders[id]; });
+    EXPECT_LE(led.most - led.least, 1) << "leaders round robin over old and new";
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(Cases,
                          Placement,
                          ::testing::Values(Case{1, 3, 1, ""},

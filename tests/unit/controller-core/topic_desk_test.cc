@@ -249,7 +249,7 @@ TEST_F(Topics, OfAKafkaToolGetTheirIdBeforeAnythingElse) {
   std::vector<std::string> order;
   world.on_action = [&](const Action& action) {
     if (const auto* write = std::get_if<Write>(&action)) {
-      order.push_back(std::holds_alternative<SetTopicId>(write->ops.front()) ? "id" : "states");
+      order.push_back(std::holds_alternative<SetTopicNode>(write->ops.front()) ? "id" : "states");
     }
   };
   world.ChangeStore([](toy::ToyStore& store) {
@@ -263,7 +263,7 @@ TEST_F(Topics, OfAKafkaToolGetTheirIdBeforeAnythingElse) {
 }
 
 TEST_F(Topics, OfAKafkaToolFindTheirIdBehindALostAnswer) {
-  world.Once(Writing<SetTopicId>(), Fate::kLoseAnswer);
+  world.Once(Writing<SetTopicNode>(), Fate::kLoseAnswer);
   world.ChangeStore([](toy::ToyStore& store) { store.WriteTopicByTool("k", {Bs({1, 2})}); });
   world.Pass(seconds(1));
   EXPECT_EQ(world.Partition("k", 0), "1/[1,2]/0");
@@ -271,7 +271,7 @@ TEST_F(Topics, OfAKafkaToolFindTheirIdBehindALostAnswer) {
 }
 
 TEST_F(Topics, OfAKafkaToolThatAreEditedMeanwhileAreReadAgain) {
-  world.Once(Writing<SetTopicId>(), Fate::kHold);
+  world.Once(Writing<SetTopicNode>(), Fate::kHold);
   world.ChangeStore([](toy::ToyStore& store) { store.WriteTopicByTool("k", {Bs({1, 2})}); });
   world.store.topics.at("k").version = 1;
   world.store.topics.at("k").assignment.push_back(Bs({2, 3}));

@@ -103,10 +103,10 @@ TEST(FencedMulti, SettingATopicIdKeepsWhatElseStandsInTheNode) {
   const std::string as_read =
       R"({"version":2,"partitions":{"0":[1,2,3]},"adding_replicas":{"0":[3]},)"
       R"("removing_replicas":{"0":[1]},"theirs":7})";
-  FencedMulti multi(kLicence, {SetTopicId{.topic = topic,
-                                          .assignment = {{BrokerId(1), BrokerId(2), BrokerId(3)}},
-                                          .node_text = as_read,
-                                          .expected = 0}});
+  FencedMulti multi(kLicence, {SetTopicNode{.topic = topic,
+                                            .assignment = {{BrokerId(1), BrokerId(2), BrokerId(3)}},
+                                            .node_text = as_read,
+                                            .expected = 0}});
   const auto& set = std::get<zk::SetOp>(multi.ops()[1]);
   const Result<wire::TopicAssignment> node = wire::DecodeTopicAssignment(set.data);
   ASSERT_TRUE(node.ok());
@@ -166,7 +166,7 @@ TEST(FencedMulti, TakesNoMoreBytesThanTheCoreCounts) {
       CreatePartitionState{.partition = {topic, 9999}, .state = State(), .with_directory = false},
       CreatePartitionsDirectory{.topic = topic},
       CreateTopicNode{.topic = topic, .assignment = assignment},
-      SetTopicId{.topic = topic, .assignment = assignment, .node_text = as_read},
+      SetTopicNode{.topic = topic, .assignment = assignment, .node_text = as_read},
       WriteTopicConfig{.topic = topic->name,
                        .overrides = {{"a\"b\n", std::string(1000, '\x01')}, {"c", "d"}}},
       CreateStoppingMark{.mark = {.broker = BrokerId(kLargest),

@@ -406,6 +406,23 @@ TEST_F(StoreTest, ReadsTheNodesOfATopicWithoutItsStates) {
   EXPECT_EQ(read->topics->back().problem, "");
 }
 
+TEST_F(StoreTest, LooksAtTheVersionsOfATopicsNodes) {
+  Win();
+  PutTopic("t", 1);
+  Put(zk::TopicPath("t"), server_.Find(zk::TopicPath("t"))->data);
+  Put(zk::TopicConfigPath("t"), wire::EncodeTopicConfig({}));
+  store_->Do(StatTopics{.id = ReadId(9), .names = {"t", "absent"}});
+  const auto stated = Await<TopicsStated>();
+  ASSERT_TRUE(stated && stated->topics.ok());
+  const std::vector<TopicStat>& stats = *stated->topics;
+  ASSERT_EQ(stats.size(), 2U);
+  EXPECT_TRUE(stats[0].exists);
+  EXPECT_EQ(stats[0].node_version, 1);
+  EXPECT_EQ(stats[0].config_version.value(), server_.Find(zk::TopicConfigPath("t"))->stat.mzxid);
+  EXPECT_FALSE(stats[1].exists);
+  EXPECT_EQ(stats[1].config_version, ConfigVersion(0));
+}
+
 // --- Deletions ---
 
 TEST_F(StoreTest, ReadsAllThatStandsOfATopicChildrenFirst) {
