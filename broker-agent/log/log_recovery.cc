@@ -33,6 +33,7 @@ class LogLoader {
     }
     return LoadedLog{.segments = std::move(segments_),
                      .epochs = std::move(epochs_),
+                     .epochs_unsaved = epochs_unsaved_,
                      .start = start_,
                      .report = std::move(report_)};
   }
@@ -50,6 +51,8 @@ class LogLoader {
     return opening_.stop == Stop::kUnclean &&
            (index + 1 == bases_.size() || bases_[index + 1] > opening_.recovery_point);
   }
+  /// Whether the epoch file is right below `offset`.
+  bool SavedBelow(Offset offset) const;
   void See(const BatchHeader& header);
   BatchVisitor Seeing() {
     return [this](const BatchHeader& header) { See(header); };
@@ -62,6 +65,7 @@ class LogLoader {
   std::vector<Offset> bases_;
   std::optional<EpochHistory> epochs_on_disk_;  ///< Nothing: there are none to be believed.
   EpochHistory epochs_;
+  bool epochs_unsaved_ = false;
   Offset start_{0};
   RecoveryReport report_;
 };
@@ -119,7 +123,12 @@ Status LogLoader::ReadEpochs() {
   if (!unusable) {
     return read.error();
   }
-  report_.epochs_rebuilt = read.error().message;
+  const bool all_checked = bases_.empty() || MustCheck(0);
+  if (read.error().code == ErrorCode::kNotFound && all_checked) {
+    epochs_on_disk_.emplace();  // It need not be there before a segment needs no check.
+  } else {
+    report_.epochs_rebuilt = read.error().message;
+  }
   return Success{};
 }
 
@@ -226,10 +235,6 @@ Status LogLoader::Cut(size_t kept, const BadBatch& bad) {
 
 Status LogLoader::Clip() {
   const Offset end = segments_->active().next();
-  if (epochs_on_disk_ && epochs_on_disk_->latest() > epochs_.latest() &&
-      epochs_on_disk_->entries().back().start == end) {
-    epochs_.Assign(epochs_on_disk_->latest(), end);  // A leader that had not appended yet.
-  }
   if (opening_.stop == Stop::kUnclean) {
     report_.synced_lost = end < opening_.recovery_point;
     for (const auto& segment : segments_->all()) {
@@ -247,6 +252,18 @@ Status LogLoader::Clip() {
   return Success{};
 }
 
+bool LogLoader::SavedBelow(Offset offset) const {
+  if (!epochs_on_disk_) {
+    return false;
+  }
+  const auto below = [&](const EpochHistory& epochs) {
+    EpochHistory clipped = ClippedTo(epochs, {.start = start_, .end = offset});
+    clipped.TruncateTo(offset);
+    return clipped;
+  };
+  return below(*epochs_on_disk_) == below(epochs_);
+}
+
 Status LogLoader::WriteEpochs() {
   epochs_ = ClippedTo(epochs_, {.start = start_, .end = segments_->active().next()});
   const bool none = epochs_.entries().empty();
@@ -254,6 +271,10 @@ Status LogLoader::WriteEpochs() {
     report_.epochs_rebuilt.clear();
   }
   if (epochs_on_disk_ ? *epochs_on_disk_ == epochs_ : none) {
+    return Success{};
+  }
+  if (opening_.stop == Stop::kUnclean && SavedBelow(segments_->active().base())) {
+    epochs_unsaved_ = true;
     return Success{};
   }
   return WriteEpochFile(files_, directory_, epochs_);

@@ -51,6 +51,7 @@ struct RecoveryReport {
 struct LoadedLog {
   std::unique_ptr<SegmentList> segments;
   EpochHistory epochs;
+  bool epochs_unsaved = false;  ///< The epoch file is behind, about the active segment.
   Offset start{0};
   RecoveryReport report;
 };
@@ -59,7 +60,8 @@ struct LoadedLog {
 /// kCorrupt if they do not, and nothing is changed. After an unclean one every batch from the
 /// segment of the recovery point on is checked, the log is cut at the first bad one, and later
 /// segments are removed, durably. Of leader epochs the batches that were checked decide; for the
-/// others the file does, or all batches if it cannot be read.
+/// others the file does, or all batches if it cannot be read. The file is written anew unless it is
+/// wrong about the active segment alone, which every such opening checks.
 Result<LoadedLog> LoadLog(FileSystem& files,
                           const std::string& directory,
                           const LogConfig& config,

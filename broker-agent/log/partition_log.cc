@@ -86,14 +86,22 @@ Error PartitionLog::Fail(const Error& error) {
 }
 
 Status PartitionLog::SetEpochs(EpochHistory epochs) {
-  if (epochs == epochs_) {
+  if (epochs == epochs_ && !epochs_unsaved_) {
     return Success{};
   }
   if (Status written = WriteEpochFile(files_, segments_->directory(), epochs); !written.ok()) {
     return written;
   }
   epochs_ = std::move(epochs);
+  epochs_unsaved_ = false;
   return Success{};
+}
+
+Status PartitionLog::Roll() {
+  if (Status saved = SetEpochs(epochs_); !saved.ok()) {
+    return saved;
+  }
+  return segments_->Roll();
 }
 
 // --- Writing -------------------------------------------------------------------------------------
@@ -126,20 +134,13 @@ Status PartitionLog::AppendToActive(std::span<const std::string_view> pieces,
   if (Status appended = active.Append(pieces, headers, now); !appended.ok()) {
     return active.broken() ? Fail(appended.error()) : appended;
   }
-  if (headers.back().epoch == epochs_.latest()) {
-    return Success{};
-  }
-  EpochHistory epochs = epochs_;
   for (const BatchHeader& header : headers) {
-    epochs.Assign(header.epoch, header.base);
-  }
-  Status written = SetEpochs(std::move(epochs));
-  if (!written.ok()) {
-    if (const Result<Offset> cut = active.CutTo(headers.front().base); !cut.ok()) {
-      return Fail(cut.error());
+    if (header.epoch > epochs_.latest()) {
+      epochs_.Assign(header.epoch, header.base);
+      epochs_unsaved_ = true;
     }
   }
-  return written;
+  return Success{};
 }
 
 Result<Appended> PartitionLog::Append(std::span<const std::string_view> pieces, Timestamp now) {
@@ -173,7 +174,7 @@ Result<Appended> PartitionLog::Append(std::span<const std::string_view> pieces, 
                                           .last = headers->back().last(),
                                           .max_timestamp = appended.max_timestamp,
                                           .now = now})) {
-    if (Status rolled = segments_->Roll(); !rolled.ok()) {
+    if (Status rolled = Roll(); !rolled.ok()) {
       return rolled.error();
     }
   }
@@ -181,20 +182,6 @@ Result<Appended> PartitionLog::Append(std::span<const std::string_view> pieces, 
     return done.error();
   }
   return appended;
-}
-
-Status PartitionLog::BeginEpoch(LeaderEpoch epoch) {
-  if (Status usable = Usable(); !usable.ok()) {
-    return usable;
-  }
-  if (epoch < epochs_.latest()) {
-    return Error{ErrorCode::kInvalidArgument, "leader epoch " + std::to_string(epoch.value()) +
-                                                  " does not follow epoch " +
-                                                  std::to_string(epochs_.latest().value())};
-  }
-  EpochHistory epochs = epochs_;
-  epochs.Assign(epoch, end());
-  return SetEpochs(std::move(epochs));
 }
 
 Result<Offset> PartitionLog::SyncUpTo(Offset offset) {
@@ -307,7 +294,7 @@ Result<Offset> PartitionLog::DeleteOldSegments(const Retention& retention) {
   }
   const size_t expired = std::min(CountExpired(retention), retention.segments_max);
   if (expired == segment_count()) {
-    if (Status rolled = segments_->Roll(); !rolled.ok()) {
+    if (Status rolled = Roll(); !rolled.ok()) {
       return rolled.error();
     }
   }
@@ -353,6 +340,9 @@ Status PartitionLog::Close() {
   }
   if (const Result<Offset> synced = Sync(); !synced.ok()) {
     return synced.error();
+  }
+  if (Status saved = SetEpochs(epochs_); !saved.ok()) {
+    return saved;
   }
   return ReleaseFiles();
 }

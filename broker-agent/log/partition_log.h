@@ -101,11 +101,10 @@ class PartitionLog {
 
   /// Appends batches, stamped with offset and epoch, in one write call; `pieces` are whole batches
   /// each. They follow the end without a gap, and no epoch falls. Rolls before, by Kafka's rules;
-  /// more bytes than segment.bytes get a segment of their own. An epoch that begins is durable in
-  /// the epoch file when it returns, the batches are not.
+  /// more bytes than segment.bytes get a segment of their own. Neither the batches are durable when
+  /// it returns, nor in the epoch file an epoch that begins: an opening after a crash learns the
+  /// epochs of the active segment from its batches, and the file is written before a roll.
   Result<Appended> Append(std::span<const std::string_view> pieces, Timestamp now);
-  /// Notes, durably, that `epoch` begins at the end: a leader does that before its first append.
-  Status BeginEpoch(LeaderEpoch epoch);
   /// Makes everything below `offset` durable, and yields the recovery point.
   Result<Offset> SyncUpTo(Offset offset);
   Result<Offset> Sync() { return SyncUpTo(end()); }
@@ -175,12 +174,15 @@ class PartitionLog {
       : files_(files),
         segments_(std::move(loaded.segments)),
         epochs_(std::move(loaded.epochs)),
+        epochs_unsaved_(loaded.epochs_unsaved),
         start_(loaded.start) {}
 
   Status Usable() const;
   /// Notes the error that leaves the files in a state that nobody knows.
   Error Fail(const Error& error);
+  /// Has these epochs in memory and, durably, in the file.
   Status SetEpochs(EpochHistory epochs);
+  Status Roll();
   Status CheckFollows(std::span<const BatchHeader> headers) const;
   Status AppendToActive(std::span<const std::string_view> pieces,
                         std::span<const BatchHeader> headers,
@@ -194,6 +196,7 @@ class PartitionLog {
   FileSystem& files_;
   std::unique_ptr<SegmentList> segments_;
   EpochHistory epochs_;
+  bool epochs_unsaved_ = false;  ///< The epoch file is behind, about the active segment.
   Offset start_;
   std::optional<Error> failure_;
 };

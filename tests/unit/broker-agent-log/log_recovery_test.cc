@@ -114,7 +114,7 @@ TEST_F(LogRecoveryTest, CutsAtTheFirstBadBatchAndRemovesWhatFollows) {
   EXPECT_EQ(opened.report.first_bad->position, batches_[0].size());
   EXPECT_EQ(opened.report.bad_file, "/p/00000000000000000030.log");
   EXPECT_FALSE(opened.report.synced_lost);
-  EXPECT_EQ(opened.log->epochs().latest(), LeaderEpoch(3)) << "it may begin at the end";
+  EXPECT_EQ(opened.log->epochs().latest(), LeaderEpoch(1)) << "epoch 3 began with the bad batch";
   EXPECT_EQ(opened.log->synced_to(), Offset(10));
   files_.Crash();
   EXPECT_EQ(Content("00000000000000000030.log"), batches_[3]);
@@ -193,12 +193,26 @@ TEST_F(LogRecoveryTest, BelievesTheBatchesThatItChecksAndTheFileForTheOthers) {
   wrong.Assign(LeaderEpoch(9), Offset(50));
   ASSERT_TRUE(WriteEpochFile(files_, "/p", wrong).ok());
   EXPECT_EQ(MustOpen({.recovery_point = Offset(35)}).log->epochs(), epochs_);
-  EpochHistory leading = epochs_;
-  leading.Assign(LeaderEpoch(8), Offset(70));
-  for (const Stop stop : {Stop::kClean, Stop::kUnclean}) {
-    ASSERT_TRUE(WriteEpochFile(files_, "/p", leading).ok());
-    EXPECT_EQ(MustOpen({.stop = stop, .recovery_point = Offset(35)}).log->epochs(), leading);
-  }
+}
+
+TEST_F(LogRecoveryTest, BelievesNoEpochWhoseBatchesAreLost) {
+  EpochHistory lost = epochs_;
+  lost.Assign(LeaderEpoch(8), Offset(70));
+  ASSERT_TRUE(WriteEpochFile(files_, "/p", lost).ok());
+  EXPECT_EQ(MustOpen({.recovery_point = Offset(35)}).log->epochs(), epochs_);
+}
+
+TEST_F(LogRecoveryTest, NeedsNoEpochFileWhereEverySegmentIsChecked) {
+  ASSERT_TRUE(files_.RemoveTree("/p/leader-epoch-checkpoint").ok());
+  const auto opened = MustOpen({.recovery_point = Offset(10)});
+  EXPECT_EQ(opened.log->epochs(), epochs_);
+  EXPECT_EQ(opened.report.epochs_rebuilt, "");
+}
+
+TEST_F(LogRecoveryTest, SavesTheEpochsThatTheNextOpeningDoesNotCheck) {
+  ASSERT_TRUE(files_.RemoveTree("/p/leader-epoch-checkpoint").ok());
+  MustOpen({.recovery_point = Offset(10)});
+  EXPECT_EQ(MustOpen({.recovery_point = Offset(65)}).log->epochs(), epochs_);
 }
 
 TEST_F(LogRecoveryTest, NeverStartsAboveWhatItHolds) {

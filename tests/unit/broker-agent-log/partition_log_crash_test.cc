@@ -64,15 +64,13 @@ class Story {
   /// Tells the story. With an error the log has failed, or is as it was.
   void Tell() {
     const std::vector<std::function<void()>> steps = {
-        [&] { BeginEpoch(1); }, [&] { Append(1, 3); }, [&] { Append(1, 1); },
-        [&] { Sync(); },        [&] { Append(2, 2); }, [&] { Append(2, 2); },
-        [&] { Truncate(0); },   [&] { Append(3, 1); }, [&] { Sync(); },
-        [&] { Append(3, 2); },  [&] { Append(4, 2); }, [&] { Append(4, 2); },
-        [&] { Truncate(3); },   [&] { Append(5, 2); }, [&] { Release(); },
-        [&] { Append(5, 2); },  [&] { Append(6, 2); }, [&] { Sync(); },
-        [&] { Retain(); },      [&] { Append(6, 3); }, [&] { Restart(7); },
-        [&] { BeginEpoch(7); }, [&] { Append(7, 2); }, [&] { Append(7, 2); },
-        [&] { Restart(0); },    [&] { Append(8, 4); }, [&] { Close(); },
+        [&] { Append(1, 3); }, [&] { Append(1, 1); }, [&] { Sync(); },       [&] { Append(2, 2); },
+        [&] { Append(2, 2); }, [&] { Truncate(0); },  [&] { Append(3, 1); }, [&] { Sync(); },
+        [&] { Append(3, 2); }, [&] { Append(4, 2); }, [&] { Append(4, 2); }, [&] { Truncate(3); },
+        [&] { Append(5, 2); }, [&] { Release(); },    [&] { Append(5, 2); }, [&] { Append(6, 2); },
+        [&] { Sync(); },       [&] { Retain(); },     [&] { Append(6, 3); }, [&] { Restart(7); },
+        [&] { Append(7, 2); }, [&] { Append(7, 2); }, [&] { Restart(0); },   [&] { Append(8, 4); },
+        [&] { Close(); },
     };
     for (const auto& step : steps) {
       if (log_->failure() || stopped_) {
@@ -141,10 +139,6 @@ class Story {
     } else if (!stopped_) {
       Settle();
     }
-  }
-  void BeginEpoch(int32_t epoch) {
-    const bool begun = Done(log_->BeginEpoch(LeaderEpoch(epoch)));
-    EXPECT_TRUE(!begun || log_->epochs().latest() == LeaderEpoch(epoch));
   }
   void Sync() {
     const Result<Offset> synced = log_->Sync();

@@ -266,15 +266,14 @@ TEST_F(PartitionLogTest, TruncatesAtABatchBoundary) {
   EXPECT_EQ(log_->epochs(), EpochsOf(ReadAll(*log_)));
 }
 
-TEST_F(PartitionLogTest, ForgetsAnEpochWithoutRecordsOnTruncation) {
+TEST_F(PartitionLogTest, WritesTheEpochFileWhenASegmentIsSealedNotWhenAnEpochBegins) {
   Make(0);
-  AppendTens(2, 1);
-  ASSERT_TRUE(log_->BeginEpoch(LeaderEpoch(4)).ok());
-  EXPECT_EQ(*ReadAll(*log_).rbegin(), Ten(10, 1));
-  EXPECT_EQ(log_->epochs().latest(), LeaderEpoch(4));
-  EXPECT_EQ(log_->BeginEpoch(LeaderEpoch(3)).error().code, ErrorCode::kInvalidArgument);
-  EXPECT_EQ(*log_->TruncateTo(Offset(20)), Offset(20));
-  EXPECT_EQ(log_->epochs().latest(), LeaderEpoch(1));
+  AppendTens(1, 1);
+  AppendTens(1, 2);
+  EXPECT_FALSE(*memory_.Exists("/p/leader-epoch-checkpoint"));
+  AppendTens(2, 2);
+  ASSERT_EQ(log_->segment_count(), 2U);
+  EXPECT_EQ(*memory_.Read("/p/leader-epoch-checkpoint", 100), "0\n2\n1 0\n2 10\n");
 }
 
 TEST_F(PartitionLogTest, RestartsAnywhereDurably) {
@@ -455,7 +454,6 @@ TEST_F(PartitionLogTest, HasFailedOnceASyncHas) {
   EXPECT_FALSE(log_->DeleteOldSegments({}).ok());
   EXPECT_FALSE(log_->AdvanceStart(Offset(0)).ok());
   EXPECT_FALSE(log_->FindOffsetByTime(Timestamp(0)).ok());
-  EXPECT_FALSE(log_->BeginEpoch(LeaderEpoch(9)).ok());
   EXPECT_FALSE(log_->Close().ok());
 }
 
