@@ -86,6 +86,7 @@ void Candidate::On(const SessionConnected& event) {
     return;
   }
   session_id_ = event.session_id;
+  no_contact_ = false;
   if (event.generation != generation_) {
     generation_ = event.generation;
     if (term_ != nullptr && options_.never_fence) {
@@ -111,10 +112,13 @@ void Candidate::On(const SessionConnected& event) {
 }
 
 void Candidate::On(const LeaseEnded& event) {
-  if (event.generation != generation_ || options_.never_fence || fenced_) {
+  if (event.generation != generation_ || options_.never_fence) {
     return;
   }
-  fenced_ = true;
+  no_contact_ = true;
+  if (std::exchange(fenced_, true)) {
+    return;
+  }
   if (term_ != nullptr) {
     FenceTerm("no contact with ZooKeeper");
   }
@@ -275,7 +279,8 @@ void Candidate::CheckOffice(const OfficeRead& event) {
   if (ours) {
     second_look_ = false;
     term_->SettleDoubt();
-    if (fenced_ || blind_) {
+    // What was read before the contact was lost does not end the fence.
+    if ((fenced_ || blind_) && !no_contact_) {
       fenced_ = false;
       blind_ = false;
       LOG(INFO) << "fence lifted epoch=" << term_->epoch();
@@ -414,6 +419,7 @@ void Candidate::FinishTerm(const std::string& reason) {
   announced_active_ = false;
   checking_office_ = false;
   blind_ = false;
+  fenced_ = no_contact_;  // A later term does not begin with this one's fence.
   out_.push_back(EndTerm{.epoch = epoch, .reason = reason});
   office_.reset();
   Publish(reason);

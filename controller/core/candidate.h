@@ -101,8 +101,9 @@ class Candidate {
   Stage stage_ = Stage::kNoSession;
   uint64_t generation_ = 0;
   int64_t session_id_ = 0;
-  bool fenced_ = false;  ///< By the clock: no contact with ZooKeeper.
-  bool blind_ = false;   ///< The term's office is in doubt and cannot be read: it is fenced, too.
+  bool no_contact_ = false;  ///< By the clock: the lease has ended, and ZooKeeper is not back.
+  bool fenced_ = false;      ///< For want of contact, until the term finds its office again.
+  bool blind_ = false;  ///< The term's office is in doubt and cannot be read: it is fenced, too.
   bool stopping_ = false;
   bool retry_wanted_ = false;  ///< Read root or office again at `retry_at_`.
   Instant retry_at_;

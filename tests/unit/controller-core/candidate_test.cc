@@ -137,6 +137,79 @@ TEST(Candidate, EndsTheTermWhenTheOfficeWentToSomebodyElseMeanwhile) {
   EXPECT_FALSE(world.has_active());
 }
 
+/// A candidate without a world: what it hears, and in which order, is the test's to say.
+class LoneCandidate {
+ public:
+  LoneCandidate() {
+    Hear(SessionConnected{.generation = 1, .session_id = kSession});
+    Hear(RootRead{.generation = 1,
+                  .readable = true,
+                  .cluster_id = "c",
+                  .has_format = true,
+                  .base_paths = true,
+                  .problem = ""});
+  }
+
+  void Hear(Event event) {
+    for (const Action& action : candidate_.Handle(std::move(event), Instant())) {
+      if (const auto* office = std::get_if<PublishOffice>(&action)) {
+        active_ = office->active_here;
+      }
+    }
+  }
+  /// The office is as it was left in `epoch`; whose session holds it, 0: nobody's.
+  void Read(int32_t epoch, int64_t session) {
+    OfficeRead read{.generation = 1, .readable = true, .epoch = ControllerEpoch(epoch)};
+    read.epoch_version = ControllerEpochVersion(epoch);
+    read.taken = session != 0;
+    read.holder_session = session;
+    if (read.taken) {
+      read.holder = session == kSession ? self_ : Somebody(77, 7);
+    }
+    Hear(read);
+  }
+  void Win(int32_t epoch) {
+    Read(epoch - 1, 0);
+    Hear(ClaimDone{.generation = 1,
+                   .outcome = ClaimDone::Outcome::kWon,
+                   .epoch = ControllerEpoch(epoch),
+                   .epoch_version = ControllerEpochVersion(epoch),
+                   .problem = ""});
+    Hear(ClusterLoaded{.term = ControllerEpoch(epoch), .snapshot = ClusterSnapshot{}});
+  }
+  void LoseContact() { Hear(LeaseEnded{.generation = 1}); }
+  void RegainContact() { Hear(SessionConnected{.generation = 1, .session_id = kSession}); }
+  bool active() const { return active_; }
+
+  static constexpr int64_t kSession = 5;
+
+ private:
+  const ControllerRegistration self_ = Somebody(100, 1);
+  Candidate candidate_{{.self = self_}};
+  bool active_ = false;
+};
+
+TEST(Candidate, AFenceDoesNotOutliveTheTermThatTheReconnectFindsLost) {
+  LoneCandidate candidate;
+  candidate.Win(1);
+  candidate.LoseContact();
+  candidate.RegainContact();
+  candidate.Read(2, LoneCandidate::kSession + 1);
+  candidate.Win(3);
+  EXPECT_TRUE(candidate.active());
+}
+
+TEST(Candidate, AReadingFromBeforeTheContactWasLostDoesNotLiftTheFence) {
+  LoneCandidate candidate;
+  candidate.Win(1);
+  candidate.LoseContact();
+  candidate.Read(1, LoneCandidate::kSession);
+  EXPECT_FALSE(candidate.active());
+  candidate.RegainContact();
+  candidate.Read(1, LoneCandidate::kSession);
+  EXPECT_TRUE(candidate.active());
+}
+
 TEST(Candidate, AFenceThatFellBeforeTheTermDoesNotOutliveTheReconnect) {
   ControllerWorld world;
   world.StartBrokers({1, 2});
