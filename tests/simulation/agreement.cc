@@ -2,20 +2,13 @@
 
 #include <algorithm>
 #include <optional>
-#include <sstream>
 #include <utility>
 
 #include "controller/core/cluster.h"
+#include "tests/simulation/text.h"
 
 namespace regent::simulation {
 namespace {
-
-template <class... Parts>
-std::string Text(const Parts&... parts) {
-  std::ostringstream out;
-  (out << ... << parts);
-  return out.str();
-}
 
 bool SameMembers(BrokerList a, BrokerList b) {
   std::ranges::sort(a);

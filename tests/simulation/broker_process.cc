@@ -69,14 +69,21 @@ class SimControllerClient final : public ControllerClient {
 
 /// Everything that a life of the process has made, in the order in which it goes.
 struct BrokerProcess::Life {
-  Life(BrokerProcess& self, SimExecutor& executor, AgentHostOptions options, AgentState recovered)
-      : store(self.world_,
-              self.disk_,
-              {.delay_max = self.around_.faults.disk_max, .mutant = self.around_.mutant}),
-        streams(self.around_.network, self),
+  Life(BrokerProcess& self, SimExecutor& executor, storage::ReplicaLogs::Opened opened)
+      : recovered(self.Recover(opened)),
+        options(self.Options(opened.logs->directory().cluster_id().value_or(""))),
+        store(self.world_,
+              self.around_.disk_witness,
+              std::move(opened.logs),
+              {.broker = self.id(),
+               .delay_max = self.around_.faults.disk_max,
+               .mutant = self.around_.mutant}),
+        streams(self.around_.network, self, self.around_.mutant),
         controller(self.around_.network, self),
         host(std::move(options), std::move(recovered), {executor, store, streams, controller}) {}
 
+  AgentState recovered;
+  AgentHostOptions options;
   SimReplicaStore store;
   SimStreams streams;
   SimControllerClient controller;
@@ -85,7 +92,8 @@ struct BrokerProcess::Life {
 
 BrokerProcess::BrokerProcess(Surroundings& surroundings, BrokerId id)
     : Process(surroundings.world, id, "broker-" + std::to_string(id.value()), 9000 + id.value()),
-      around_(surroundings) {
+      around_(surroundings),
+      disk_(id) {
   around_.network.Attach(*this);
 }
 
@@ -93,11 +101,11 @@ BrokerProcess::~BrokerProcess() {
   Bury();
 }
 
-AgentHostOptions BrokerProcess::Options() {
+AgentHostOptions BrokerProcess::Options(const std::string& cluster_id) {
   AgentHostOptions options;
   options.agent.broker = id();
   options.agent.life = life_id_;
-  options.agent.cluster_id = disk_.cluster_id.value_or("");
+  options.agent.cluster_id = cluster_id;
   options.agent.replica_lag_time_max = seconds(2);
   options.agent.shutdown_deadline = seconds(10);
   options.agent.marks_interval = seconds(2);
@@ -127,12 +135,23 @@ AgentHostOptions BrokerProcess::Options() {
   return options;
 }
 
+AgentState BrokerProcess::Recover(const storage::ReplicaLogs::Opened& opened) {
+  AgentState state = RecoverState(opened.logs->directory(), opened.replicas);
+  around_.disk_witness.OnOpened(id(), state, last_death_);
+  if (around_.mutant == Mutant::kProducersForgotten) {
+    for (RecoveredReplica& replica : state.replicas) {
+      replica.producers.Clear();
+    }
+  }
+  return state;
+}
+
 void BrokerProcess::StartLife() {
   BeginLife();
   life_id_ = Uuid::Random(around_.world.rng());
   stopping_ = false;
   Note("starts, life " + life_id_.ToText());
-  parts_ = std::make_unique<Life>(*this, *executor(), Options(), disk_.Recover());
+  parts_ = std::make_unique<Life>(*this, *executor(), disk_.Open());
   parts_->host.Start();
 }
 
@@ -144,10 +163,12 @@ void BrokerProcess::Kill(Death death) {
   if (zookeeper() != nullptr) {
     zookeeper()->inner().Disconnect();  // Its session lives on until it times out.
   }
-  parts_->store.Die();
   Bury();
+  last_death_ = death;
   if (death == Death::kMachine) {
-    disk_.CrashMachine(around_.world);
+    disk_.CrashMachine(world_.rng());
+  } else if (around_.mutant == Mutant::kAppendNotWritten) {
+    disk_.LoseUnsynced();
   }
 }
 
@@ -163,7 +184,10 @@ void BrokerProcess::OnFinished(const Stopped& stopped) {
   Note(std::string("has stopped") + (stopped.clean ? "" : ", not clean") +
        (stopped.error ? ": " + stopped.error->message : ""));
   around_.probes.Hit(stopped.clean ? "controlled shutdown" : "controlled shutdown gave up");
-  around_.world.After(Duration(0), InThisLife([this] { Bury(); }));
+  around_.world.After(Duration(0), InThisLife([this] {
+                        Bury();
+                        last_death_ = Death::kProcess;
+                      }));
 }
 
 void BrokerProcess::Bury() {
@@ -203,6 +227,10 @@ void BrokerProcess::SetDiskDelay(Duration delay_max) {
 
 SimStreams* BrokerProcess::streams() {
   return parts_ == nullptr ? nullptr : &parts_->streams;
+}
+
+AgentHost* BrokerProcess::host() {
+  return parts_ == nullptr ? nullptr : &parts_->host;
 }
 
 AgentRunner* BrokerProcess::runner() {

@@ -26,6 +26,7 @@ struct Surroundings {
   Network& network;
   Probes& probes;
   const FaultOptions& faults;
+  DiskWitness& disk_witness;
   Mutant mutant = Mutant::kNone;
 };
 
@@ -37,8 +38,6 @@ class BrokerProcess final : public Process, public StreamHost {
   BrokerProcess(Surroundings& surroundings, BrokerId id);
   ~BrokerProcess() override;
 
-  enum class Death { kProcess, kMachine };
-
   void StartLife();
   void Kill(Death death);
   /// Asks for a controlled shutdown; the process ends by itself.
@@ -49,9 +48,9 @@ class BrokerProcess final : public Process, public StreamHost {
 
   SimStreams* streams() override;
   Disk& disk() { return disk_; }
-  const Disk& disk() const { return disk_; }
   LifeId life_id() const { return life_id_; }
   /// Null while the process is down.
+  AgentHost* host();
   AgentRunner* runner();
   const Agent* agent() const;
   bool stopping() const { return stopping_; }
@@ -59,12 +58,14 @@ class BrokerProcess final : public Process, public StreamHost {
  private:
   struct Life;
 
-  AgentHostOptions Options();
+  AgentState Recover(const storage::ReplicaLogs::Opened& opened);
+  AgentHostOptions Options(const std::string& cluster_id);
   void OnFinished(const Stopped& stopped);
   void Bury();
 
   Surroundings& around_;
   Disk disk_;
+  Death last_death_ = Death::kProcess;
   LifeId life_id_;
   bool stopping_ = false;
   std::unique_ptr<Life> parts_;

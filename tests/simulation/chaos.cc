@@ -101,7 +101,7 @@ void Tormentor::KillBroker() {
   if (!broker.up()) {
     return;
   }
-  broker.Kill(machine ? BrokerProcess::Death::kMachine : BrokerProcess::Death::kProcess);
+  broker.Kill(machine ? Death::kMachine : Death::kProcess);
   Later(wait, [&broker] {
     if (!broker.up()) {
       broker.StartLife();
@@ -258,7 +258,6 @@ void Workload::Begin() {
   recurrence_.Begin(options_.preferred_znode, [this] { AskForElectionByZnode(); });
   recurrence_.Begin(options_.controlled_shutdown, [this] { StopBroker(); });
   recurrence_.Begin(options_.resignation, [this] { Resign(); });
-  recurrence_.Begin(options_.append, [this] { Append(); });
 }
 
 std::vector<BrokerList> Workload::DrawAssignment() {
@@ -276,7 +275,9 @@ std::vector<BrokerList> Workload::DrawAssignment() {
 }
 
 void Workload::CreateTopic() {
-  const std::string name = "t" + std::to_string(topics_);
+  // Every other topic loses nothing with a machine.
+  const bool synced = topics_ % 2 == 1;
+  const std::string name = (synced ? kSyncedTopicPrefix : "t") + std::to_string(topics_);
   // A name is asked for until it is there, so that creations are begun again.
   if (cast_.around.zookeeper.Find(zk::TopicPath(name))) {
     ++topics_;
@@ -286,7 +287,7 @@ void Workload::CreateTopic() {
     return;
   }
   const uint64_t kind = world_.rng().Below(5);
-  if (kind == 0) {
+  if (kind == 0 && !synced) {
     CreateTopicByZnode(name);
     return;
   }
@@ -299,6 +300,12 @@ void Workload::CreateTopic() {
   }
   if (world_.rng().Percent(30)) {
     spec.configs["min.insync.replicas"] = "2";
+  }
+  if (world_.rng().Percent(50)) {
+    spec.configs["segment.bytes"] = "500";
+  }
+  if (synced) {
+    spec.configs["flush.messages"] = "1";
   }
   for (CandidateProcess* candidate : cast_.candidates) {
     if (candidate->runner() != nullptr) {
@@ -360,7 +367,7 @@ void Workload::StopBroker() {
   // Whoever supervises it starts it again once it has gone; one that hangs is killed.
   world_.After(seconds(12) + wait, [&broker] {
     if (broker.stopping()) {
-      broker.Kill(BrokerProcess::Death::kProcess);
+      broker.Kill(Death::kProcess);
     }
     if (!broker.up()) {
       broker.StartLife();
@@ -380,36 +387,6 @@ void Workload::Resign() {
     if (candidate->runner() != nullptr) {
       candidate->runner()->RequestResignation("asked to");
     }
-  }
-}
-
-void Workload::Append() {
-  const auto& partitions = cast_.checkers.history().partitions();
-  if (partitions.empty()) {
-    return;
-  }
-  auto chosen = partitions.begin();
-  std::advance(chosen, static_cast<int>(world_.rng().Below(partitions.size())));
-  const bool all = world_.rng().Percent(60);
-  const auto records = static_cast<int32_t>(world_.rng().Between(1, 3));
-  for (BrokerProcess* broker : cast_.brokers) {
-    const Agent* agent = broker->agent();
-    const auto replica = agent == nullptr ? std::nullopt : agent->Find(chosen->first);
-    if (!replica || replica->role != Role::kLeader) {
-      continue;  // One that no longer leads may believe that it does: producers ask it too.
-    }
-    auto payload = std::make_shared<const std::string>("record " + std::to_string(++appends_));
-    broker->runner()->Append({.ticket = {},
-                              .partition = chosen->first,
-                              .record_count = records,
-                              .payload = payload,
-                              .acks = all ? Acks::kAll : Acks::kLeader,
-                              .deadline = world_.now() + seconds(5)},
-                             [this, key = chosen->first, payload, all](const Result<Offset>& base) {
-                               if (base.ok() && all) {
-                                 cast_.checkers.OnCommitted(key, *base, *payload);
-                               }
-                             });
   }
 }
 

@@ -78,7 +78,7 @@ class Tormentor {
   bool outage_ = false;
 };
 
-/// What operators and producers ask of the cluster.
+/// What operators ask of the cluster.
 class Workload {
  public:
   /// `cast` outlives it.
@@ -96,14 +96,12 @@ class Workload {
   void AskForElectionByZnode();
   void StopBroker();
   void Resign();
-  void Append();
 
   Cast& cast_;
   WorkloadOptions options_;
   World& world_;
   Recurrence recurrence_;
   uint64_t topics_ = 0;
-  uint64_t appends_ = 0;
 };
 
 }  // namespace regent::simulation

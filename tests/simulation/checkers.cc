@@ -2,20 +2,13 @@
 
 #include <algorithm>
 #include <set>
-#include <sstream>
 #include <utility>
 
 #include "controller/core/cluster.h"
+#include "tests/simulation/text.h"
 
 namespace regent::simulation {
 namespace {
-
-template <class... Parts>
-std::string Text(const Parts&... parts) {
-  std::ostringstream out;
-  (out << ... << parts);
-  return out.str();
-}
 
 bool SameMembers(BrokerList a, BrokerList b) {
   std::ranges::sort(a);
@@ -26,7 +19,21 @@ bool SameMembers(BrokerList a, BrokerList b) {
 }  // namespace
 
 Checkers::Checkers(World& world, const zk::InMemoryZooKeeper& tree, Probes& probes, Options options)
-    : world_(world), tree_(tree), probes_(probes), options_(options) {}
+    : world_(world),
+      tree_(tree),
+      probes_(probes),
+      options_(options),
+      records_(world,
+               probes,
+               [this](Checker checker, std::string subject, std::string text) {
+                 Report(checker, std::move(subject), std::move(text));
+               },
+               {.machines_crash = options.machines_crash}) {}
+
+void Checkers::Watch(BrokerProcess& broker) {
+  brokers_.push_back(&broker);
+  records_.Watch(broker.id(), broker.disk());
+}
 
 void Checkers::Report(Checker checker, std::string subject, std::string text) {
   if (failure_ || (options_.only && *options_.only != checker)) {
@@ -162,7 +169,14 @@ void Checkers::LookAtAgent(BrokerProcess& broker) {
   }
   for (const ReplicaStatus& replica : agent.Replicas()) {
     OneLeaderAmongAgents(broker, replica);
-    CommittedIsKept(broker, replica);
+    if (replica.role == Role::kLeader) {
+      const Held& held = held_[{broker.id(), KeyOf(replica.partition)}];
+      records_.OnLeader({.broker = broker.id(),
+                         .replica = replica,
+                         .same_lead = held.life == broker.life_id() && held.role == Role::kLeader &&
+                                      held.leader_epoch == replica.leader_epoch,
+                         .high_watermark = held.high_watermark});
+    }
     EpochsOnlyRise(broker, replica);
   }
 }
@@ -299,88 +313,6 @@ void Checkers::OnSent(const LeaderAndIsrRequest& request) {
                     sent.leader_epoch, ") is announced to broker ", request.header.broker,
                     " in controller epoch ", request.header.controller_epoch,
                     " and ZooKeeper never had it"));
-      }
-    }
-  }
-}
-
-// --- What is committed ---
-
-void Checkers::CommittedIsKept(BrokerProcess& broker, const ReplicaStatus& replica) {
-  if (replica.role != Role::kLeader) {
-    return;
-  }
-  const PartitionKey key = KeyOf(replica.partition);
-  const Held& held = held_[{broker.id(), key}];
-  const bool same_lead = held.life == broker.life_id() && held.role == Role::kLeader &&
-                         held.leader_epoch == replica.leader_epoch;
-  if (same_lead && held.high_watermark == replica.log.high_watermark) {
-    return;
-  }
-  if (same_lead && held.high_watermark > replica.log.high_watermark) {
-    Report(Checker::kCommitted, Text(replica.partition),
-           Text(broker.name(), " moved its high watermark back from ", held.high_watermark, " to ",
-                replica.log.high_watermark, " in leader epoch ", replica.leader_epoch));
-  }
-  if (options_.machines_crash) {
-    return;
-  }
-  Ledger& ledger = ledgers_[key];
-  if (!same_lead && replica.leader_epoch > ledger.epoch && replica.log.end < ledger.end) {
-    Report(Checker::kCommitted, Text(replica.partition),
-           Text(broker.name(), " leads in leader epoch ", replica.leader_epoch, " and ends at ",
-                replica.log.end, ", but records below ", ledger.end, " were committed in ",
-                ledger.epoch));
-  }
-  CommittedPrefix(broker, replica, ledger);
-  for (const RecordBatch& batch : broker.disk().replicas.at(key).batches) {
-    if (batch.base == ledger.end && batch.next <= replica.log.high_watermark) {
-      ledger.batches.push_back(batch);
-      ledger.end = batch.next;
-      ledger.epoch = std::max(ledger.epoch, replica.leader_epoch);
-    }
-  }
-}
-
-void Checkers::CommittedPrefix(const BrokerProcess& broker,
-                               const ReplicaStatus& replica,
-                               const Ledger& ledger) {
-  const Disk::Replica& log = broker.disk().replicas.at(KeyOf(replica.partition));
-  const Offset until = std::min(replica.log.high_watermark, ledger.end);
-  for (size_t i = 0; i < ledger.batches.size() && ledger.batches[i].next <= until; ++i) {
-    if (i >= log.batches.size() || log.batches[i] != ledger.batches[i]) {
-      Report(Checker::kCommitted, Text(replica.partition),
-             Text("the batch at ", ledger.batches[i].base, " was committed, and ", broker.name(),
-                  " holds another one there"));
-      return;
-    }
-  }
-}
-
-void Checkers::OnCommitted(const PartitionKey& partition, Offset base, const std::string& payload) {
-  probes_.Hit("acks=all acknowledged");
-  promised_.push_back({.partition = partition, .base = base, .payload = payload});
-}
-
-void Checkers::AtTheEnd() {
-  if (options_.machines_crash) {
-    return;
-  }
-  for (const Promised& promise : promised_) {
-    const StateHistory::Partition* partition = history_.Find(promise.partition);
-    for (const BrokerProcess* broker : brokers_) {
-      if (partition == nullptr || !Contains(partition->replicas, broker->id())) {
-        continue;
-      }
-      const auto log = broker->disk().replicas.find(promise.partition);
-      const bool kept = log != broker->disk().replicas.end() &&
-                        std::ranges::any_of(log->second.batches, [&](const RecordBatch& batch) {
-                          return batch.base == promise.base && *batch.payload == promise.payload;
-                        });
-      if (!kept) {
-        Report(Checker::kCommitted, Text(partition->name),
-               Text("the batch '", promise.payload, "' at ", promise.base,
-                    " was acknowledged with acks=all, and ", broker->name(), " has not got it"));
       }
     }
   }

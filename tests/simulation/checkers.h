@@ -13,6 +13,7 @@
 #include "tests/simulation/candidate_process.h"
 #include "tests/simulation/options.h"
 #include "tests/simulation/probes.h"
+#include "tests/simulation/record_checkers.h"
 #include "tests/simulation/state_history.h"
 #include "tests/simulation/world.h"
 
@@ -41,20 +42,20 @@ class Checkers final : public ControlWitness {
   Checkers(World& world, const zk::InMemoryZooKeeper& tree, Probes& probes, Options options);
 
   /// The processes to look at; they outlive it.
-  void Watch(BrokerProcess& broker) { brokers_.push_back(&broker); }
+  void Watch(BrokerProcess& broker);
   void Watch(CandidateProcess& candidate) { candidates_.push_back(&candidate); }
 
   /// Looks at what the last step has changed.
   void AfterStep();
-  /// A producer was told that its batch is committed.
-  void OnCommitted(const PartitionKey& partition, Offset base, const std::string& payload);
   /// Everybody agrees: nothing that was promised may be missing now.
-  void AtTheEnd();
+  void AtTheEnd() { records_.AtTheEnd(history_); }
   /// Reports what somebody else has found.
   void Report(Checker checker, std::string subject, std::string text);
 
   const std::optional<Failure>& failure() const { return failure_; }
   const StateHistory& history() const { return history_; }
+  /// What is to be told of records.
+  RecordCheckers& records() { return records_; }
 
   void OnSent(const LeaderAndIsrRequest& request) override;
   void OnAnswered(BrokerProcess& agent,
@@ -73,18 +74,6 @@ class Checkers final : public ControlWitness {
     Role role = Role::kNone;
     Offset high_watermark{0};
   };
-  /// What is committed of a partition, as its leaders' high watermarks have shown.
-  struct Ledger {
-    std::vector<RecordBatch> batches;
-    Offset end{0};
-    LeaderEpoch epoch = kNoLeaderEpoch;  ///< In which it was last seen to grow.
-  };
-  struct Promised {
-    PartitionKey partition;
-    Offset base{0};
-    std::string payload;
-  };
-
   void LookAtTree();
   void LookAtAgent(BrokerProcess& broker);
   void LookAtTerm(CandidateProcess& candidate);
@@ -96,10 +85,6 @@ class Checkers final : public ControlWitness {
   void NoOlderControllerWrites(const StateHistory::Partition& partition);
   void EpochsOnlyRise(const BrokerProcess& broker, const ReplicaStatus& replica);
   void MemoryWasAcknowledged(CandidateProcess& candidate, const controller::Controller& term);
-  void CommittedIsKept(BrokerProcess& broker, const ReplicaStatus& replica);
-  void CommittedPrefix(const BrokerProcess& broker,
-                       const ReplicaStatus& replica,
-                       const Ledger& ledger);
 
   void CountTransition(const StateHistory::Partition& partition);
 
@@ -110,6 +95,7 @@ class Checkers final : public ControlWitness {
   std::vector<BrokerProcess*> brokers_;
   std::vector<CandidateProcess*> candidates_;
   StateHistory history_;
+  RecordCheckers records_;
   int64_t seen_zxid_ = 0;
 
   std::map<LeaderEpochOf, BrokerId> leaders_;
@@ -118,8 +104,6 @@ class Checkers final : public ControlWitness {
   std::map<std::pair<BrokerId, LifeId>, BrokerEpoch> registrations_;
   /// By candidate, term and partition: the version that was compared last.
   std::map<std::tuple<BrokerId, ControllerEpoch, PartitionKey>, PartitionEpoch> compared_;
-  std::map<PartitionKey, Ledger> ledgers_;
-  std::vector<Promised> promised_;
   std::optional<Failure> failure_;
 };
 

@@ -1,6 +1,6 @@
 #pragma once
 
-#include <deque>
+#include <cstdint>
 #include <functional>
 #include <map>
 #include <memory>
@@ -9,101 +9,103 @@
 #include <vector>
 
 #include "broker-agent/core/agent_options.h"
-#include "broker-agent/core/log_view.h"
 #include "broker-agent/core/partition_key.h"
+#include "broker-agent/io/disk_replica_store.h"
 #include "broker-agent/io/replica_store.h"
+#include "broker-agent/log/memory_file_system.h"
+#include "broker-agent/log/record_batch_view.h"
+#include "broker-agent/log/replica_logs.h"
 #include "tests/simulation/options.h"
 #include "tests/simulation/world.h"
 
 namespace regent::simulation {
 
+/// How a broker's life ends, as far as its disk is concerned.
+enum class Death { kProcess, kMachine };
+
+/// A batch as it lies in a log's files.
+struct StoredBatch {
+  storage::BatchHeader header;
+  std::string bytes;
+  Offset segment{0};      ///< Base of the segment that it lies in…
+  uint64_t position = 0;  ///< … and where in its file.
+};
+
 /// What a broker's disk holds; outlives the processes that use it.
 class Disk {
  public:
-  struct Replica {
-    TopicPartition partition;
-    LeaderEpoch leader_epoch = kNoLeaderEpoch;
-    PartitionEpoch partition_epoch = kNoPartitionEpoch;
-    bool stray = false;
-    bool suspect = false;
-    std::vector<RecordBatch> batches;
-    LogView log;  ///< Its marks are the journal's.
+  explicit Disk(BrokerId broker) : broker_(broker) {}
 
-    // What a crash of the machine leaves.
-    Offset synced_end{0};
-    Offset synced_high_watermark{0};
-    LeaderEpoch synced_leader_epoch = kNoLeaderEpoch;
-    PartitionEpoch synced_partition_epoch = kNoPartitionEpoch;
+  /// Opens the data directory, as a process does that starts.
+  storage::ReplicaLogs::Opened Open();
+  /// The machine dies: what was written and not synced is gone, but for what the system happened to
+  /// have written back.
+  void CrashMachine(Rng& rng);
+  /// What was not synced is gone, for certain.
+  void LoseUnsynced() { files_.Crash(); }
 
-    void Cut(Offset to);
-  };
+  /// Reads, from its files, what a log holds behind `last`; null: from its start on. What is no
+  /// batch ends it.
+  std::vector<StoredBatch> BatchesAfter(const TopicPartition& partition, const StoredBatch* last);
 
-  AgentState Recover() const;
-  /// The machine dies: what was written and not synced may be gone.
-  void CrashMachine(World& world);
+ private:
+  void WriteBack(const std::string& directory, Rng& rng);
 
-  std::optional<std::string> cluster_id;
-  std::optional<Zxid> first_registered;
-  std::map<PartitionKey, Replica> replicas;
+  BrokerId broker_;
+  storage::MemoryFileSystem files_;
 };
 
-/// One life's way to its disk: one operation after the other, each takes its time. What has not
-/// been carried out when the process dies is carried out up to some point, or not at all.
+/// Hears what logs acknowledge, when they do, for the checkers.
+class DiskWitness {
+ public:
+  virtual ~DiskWitness() = default;
+  /// A process begins with what its disk remembers.
+  virtual void OnOpened(BrokerId broker, const AgentState& state, Death last) = 0;
+  virtual void OnAppended(BrokerId broker, const TopicPartition& partition) = 0;
+  virtual void OnCut(BrokerId broker, const TopicPartition& partition, Offset end) = 0;
+  virtual void OnRestarted(BrokerId broker, const TopicPartition& partition) = 0;
+  virtual void OnSynced(BrokerId broker, const TopicPartition& partition, Offset end) = 0;
+};
+
+/// One life's way to its disk: the production store, whose threads are the world's.
 class SimReplicaStore final : public ReplicaStore {
  public:
   struct Options {
+    BrokerId broker = kNoBroker;
     Duration delay_max = milliseconds(2);
     Mutant mutant = Mutant::kNone;
   };
-  /// The arguments outlive the store.
-  SimReplicaStore(World& world, Disk& disk, Options options);
-  ~SimReplicaStore() override;
+  /// The references outlive the store.
+  SimReplicaStore(World& world,
+                  DiskWitness& witness,
+                  std::unique_ptr<storage::ReplicaLogs> logs,
+                  Options options);
   SimReplicaStore(const SimReplicaStore&) = delete;
   SimReplicaStore& operator=(const SimReplicaStore&) = delete;
 
   void Start(AgentEventSink sink) override;
   void Do(LogAction action) override;
-  std::optional<std::string> cluster_id() const override { return disk_.cluster_id; }
-  void Bind(std::string cluster_id, std::function<void(Status)> done) override;
-  void Close(std::function<void(Status)> done) override;
+  std::optional<std::string> cluster_id() const override { return store_.cluster_id(); }
+  void Bind(std::string cluster_id, std::function<void(Status)> done) override {
+    store_.Bind(std::move(cluster_id), std::move(done));
+  }
+  void Close(std::function<void(Status)> done) override { store_.Close(std::move(done)); }
 
   /// From now on everything takes up to so long.
-  void SetDelay(Duration delay_max) { options_.delay_max = delay_max; }
-  /// The process dies.
-  void Die();
+  void SetDelay(Duration delay_max);
 
  private:
-  struct Pending {
-    LogAction action;
-    std::function<void()> then;  ///< Instead of an action: to be called at its turn.
-  };
+  void Observe(const AgentEvent& event);
+  /// Does what the planted bug does with an action; true: that is all that becomes of it.
+  bool Plant(LogAction& action);
 
-  void Enqueue(Pending pending);
-  void RunOne();
-  /// Carries an operation out and returns what it leads to.
-  std::optional<AgentEvent> Carry(const LogAction& action);
-  std::optional<AgentEvent> On(const ChangeLogs& change);
-  static std::optional<AgentEvent> On(const ConfigureLogs&) { return std::nullopt; }
-  static std::optional<AgentEvent> On(const TrimLogs&) { return std::nullopt; }
-  static std::optional<AgentEvent> On(const WriteCheckpoints&) { return std::nullopt; }
-  std::optional<AgentEvent> On(const AppendToLog& append);
-  std::optional<AgentEvent> On(const SyncLog& sync);
-  std::optional<AgentEvent> On(const TruncateLog& truncate);
-  std::optional<AgentEvent> On(const RestartLog& restart);
-  std::optional<AgentEvent> On(const ReadFromLog& read);
-  static std::optional<AgentEvent> On(const FindInLog& find);
-  std::optional<AgentEvent> On(const RecordMarks& record);
-  std::optional<AgentEvent> On(const RecordEpochs& record);
-  std::optional<AgentEvent> On(const RecordFirstRegistration& record);
-  Disk::Replica& At(const TopicPartition& partition);
-
-  World& world_;
-  Disk& disk_;
+  DiskWitness& witness_;
   Options options_;
+  SimExecutor disk_;
+  SimExecutor sync_;
+  DiskReplicaStore store_;
   AgentEventSink sink_;
-  std::deque<Pending> pending_;
-  Instant free_at_;
-  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
+  std::map<PartitionKey, TopicPartition> names_;
 };
 
 }  // namespace regent::simulation

@@ -10,8 +10,10 @@ namespace {
 constexpr std::array kCheckerNames = {
     std::pair(Checker::kOneLeader, "one-leader"), std::pair(Checker::kLeaderInIsr, "leader-in-isr"),
     std::pair(Checker::kMemory, "memory"),        std::pair(Checker::kStaleEpochs, "stale-epochs"),
-    std::pair(Checker::kAgreement, "agreement"),  std::pair(Checker::kCommitted, "committed"),
-    std::pair(Checker::kPromise, "promise"),
+    std::pair(Checker::kAgreement, "agreement"),  std::pair(Checker::kPromise, "promise"),
+    std::pair(Checker::kFiles, "files"),          std::pair(Checker::kLogMatching, "log-matching"),
+    std::pair(Checker::kCommitted, "committed"),  std::pair(Checker::kAcknowledged, "acknowledged"),
+    std::pair(Checker::kSequences, "sequences"),  std::pair(Checker::kConsumed, "consumed"),
 };
 
 struct MutantRow {
@@ -29,8 +31,12 @@ constexpr std::array kMutantRows = {
     MutantRow{Mutant::kNoLicence, "no-licence", Checker::kStaleEpochs},
     MutantRow{Mutant::kStaleControllerObeyed, "stale-controller-obeyed", Checker::kStaleEpochs},
     MutantRow{Mutant::kAcknowledgedUnheard, "acknowledged-unheard", Checker::kAgreement},
-    MutantRow{Mutant::kTruncationSkipped, "truncation-skipped", Checker::kCommitted},
+    MutantRow{Mutant::kTruncationSkipped, "truncation-skipped", Checker::kFiles},
     MutantRow{Mutant::kAppendNotWritten, "append-not-written", Checker::kCommitted},
+    MutantRow{Mutant::kBatchAltered, "batch-altered", Checker::kLogMatching},
+    MutantRow{Mutant::kConfirmedUnwritten, "confirmed-unwritten", Checker::kAcknowledged},
+    MutantRow{Mutant::kProducersForgotten, "producers-forgotten", Checker::kSequences},
+    MutantRow{Mutant::kReadsBeyondHighWatermark, "reads-beyond-high-watermark", Checker::kConsumed},
 };
 
 /// One in two seeds has the fault.
@@ -117,7 +123,8 @@ WorkloadOptions WorkloadOptions::Draw(Rng& rng) {
   o.preferred_znode = DrawRecurring(rng, seconds(2), seconds(8), Duration(0));
   o.controlled_shutdown = DrawRecurring(rng, seconds(4), seconds(12), seconds(6));
   o.resignation = DrawRecurring(rng, seconds(4), seconds(15), Duration(0));
-  o.append = DrawRecurring(rng, milliseconds(50), milliseconds(600), Duration(0));
+  o.produce = DrawRecurring(rng, milliseconds(100), milliseconds(800), Duration(0));
+  o.consume = DrawRecurring(rng, milliseconds(100), milliseconds(800), Duration(0));
   o.lasts = seconds(rng.Between(10, 30));
   return o;
 }
@@ -129,7 +136,8 @@ std::string WorkloadOptions::ToText() const {
   Write(out, "preferred_znode", preferred_znode);
   Write(out, "controlled_shutdown", controlled_shutdown);
   Write(out, "resignation", resignation);
-  Write(out, "append", append);
+  Write(out, "produce", produce);
+  Write(out, "consume", consume);
   return out.str();
 }
 

@@ -68,7 +68,8 @@ struct WorkloadOptions {
   Recurring preferred_znode;  ///< The same, asked for as Kafka's tools do.
   Recurring controlled_shutdown;
   Recurring resignation;
-  Recurring append;
+  Recurring produce;  ///< Of each producer.
+  Recurring consume;
   Duration lasts{0};  ///< Then everything heals.
 
   static WorkloadOptions Draw(Rng& rng);
@@ -82,8 +83,13 @@ enum class Checker {
   kMemory,
   kStaleEpochs,
   kAgreement,
-  kCommitted,
   kPromise,
+  kFiles,
+  kLogMatching,
+  kCommitted,
+  kAcknowledged,
+  kSequences,
+  kConsumed,
 };
 std::string_view Name(Checker checker);
 std::optional<Checker> CheckerNamed(std::string_view name);
@@ -110,15 +116,33 @@ enum class Mutant {
   kTruncationSkipped,
   /// An append is acknowledged while the process still holds it, and dies with it.
   kAppendNotWritten,
+  /// A stream changes some batches, and their checksums with them.
+  kBatchAltered,
+  /// Followers confirm more than they have.
+  kConfirmedUnwritten,
+  /// A process that starts knows nothing of the producers in its logs.
+  kProducersForgotten,
+  /// Reads for consumers go on behind the high watermark.
+  kReadsBeyondHighWatermark,
 };
 std::string_view Name(Mutant mutant);
 std::optional<Mutant> MutantNamed(std::string_view name);
 /// The checker that is to catch it.
 Checker CaughtBy(Mutant mutant);
 inline constexpr Mutant kMutants[] = {
-    Mutant::kLeaderEpochNotRaised,       Mutant::kLeaderOutsideIsr,  Mutant::kLostAnswerIsSuccess,
-    Mutant::kBelievedBeforeAcknowledged, Mutant::kNoLicence,         Mutant::kStaleControllerObeyed,
-    Mutant::kAcknowledgedUnheard,        Mutant::kTruncationSkipped, Mutant::kAppendNotWritten,
+    Mutant::kLeaderEpochNotRaised,
+    Mutant::kLeaderOutsideIsr,
+    Mutant::kLostAnswerIsSuccess,
+    Mutant::kBelievedBeforeAcknowledged,
+    Mutant::kNoLicence,
+    Mutant::kStaleControllerObeyed,
+    Mutant::kAcknowledgedUnheard,
+    Mutant::kTruncationSkipped,
+    Mutant::kAppendNotWritten,
+    Mutant::kBatchAltered,
+    Mutant::kConfirmedUnwritten,
+    Mutant::kProducersForgotten,
+    Mutant::kReadsBeyondHighWatermark,
 };
 
 }  // namespace regent::simulation

@@ -5,6 +5,7 @@
 
 #include "tests/simulation/agreement.h"
 #include "tests/simulation/chaos.h"
+#include "tests/simulation/clients.h"
 
 namespace regent::simulation {
 namespace {
@@ -24,19 +25,21 @@ class History {
         faults_(FaultOptions::Draw(world_.rng())),
         workload_options_(WorkloadOptions::Draw(world_.rng())),
         network_(world_, faults_),
+        checkers_(world_,
+                  zookeeper_,
+                  probes_,
+                  {.only = options.only, .machines_crash = faults_.machine_crash_percent > 0}),
         around_{.world = world_,
                 .zookeeper = zookeeper_,
                 .network = network_,
                 .probes = probes_,
                 .faults = faults_,
+                .disk_witness = checkers_.records(),
                 .mutant = options.mutant},
-        checkers_(world_,
-                  zookeeper_,
-                  probes_,
-                  {.only = options.only, .machines_crash = faults_.machine_crash_percent > 0}),
         cast_{.around = around_, .brokers = {}, .candidates = {}, .checkers = checkers_},
         tormentor_(cast_, faults_),
-        workload_(cast_, workload_options_) {
+        workload_(cast_, workload_options_),
+        clients_(cast_, workload_options_) {
     for (int i = 0; i < kCandidates; ++i) {
       candidates_.push_back(
           std::make_unique<CandidateProcess>(around_, BrokerId(11 + i), checkers_));
@@ -64,13 +67,14 @@ class History {
   Probes probes_;
   zk::InMemoryZooKeeper zookeeper_;
   Network network_;
-  Surroundings around_;
   Checkers checkers_;
+  Surroundings around_;
   Cast cast_;
   std::vector<std::unique_ptr<CandidateProcess>> candidates_;
   std::vector<std::unique_ptr<BrokerProcess>> brokers_;
   Tormentor tormentor_;
   Workload workload_;
+  Clients clients_;
   bool over_ = false;
   Instant healed_;
 };
@@ -95,7 +99,10 @@ void History::StartWhatIsDown() {
 
 void History::LookForAgreement() {
   StartWhatIsDown();
-  const Disagreement found = FindDisagreement(checkers_.history(), cast_.brokers, cast_.candidates);
+  Disagreement found = clients_.FindUnfinished();
+  if (found.none()) {
+    found = FindDisagreement(checkers_.history(), cast_.brokers, cast_.candidates);
+  }
   if (found.none()) {
     over_ = true;
     return;
@@ -115,8 +122,10 @@ RunResult History::Run() {
   StartWhatIsDown();
   tormentor_.Begin();
   workload_.Begin();
+  clients_.Begin();
   world_.After(workload_options_.lasts, [this] {
     workload_.Stop();
+    clients_.Stop();
     tormentor_.Heal();
     healed_ = world_.now();
     LookForAgreement();
@@ -131,7 +140,7 @@ RunResult History::Run() {
     candidate->Kill();
   }
   for (const auto& broker : brokers_) {
-    broker->Kill(BrokerProcess::Death::kProcess);
+    broker->Kill(Death::kProcess);
   }
   Trace::Current() = nullptr;
   RunResult result;

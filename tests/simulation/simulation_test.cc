@@ -138,15 +138,19 @@ TEST_P(PlantedBug, IsCaughtByItsChecker) {
 
 INSTANTIATE_TEST_SUITE_P(Each,
                          PlantedBug,
-                         testing::Values(Planted{Mutant::kLeaderEpochNotRaised, 23},
-                                         Planted{Mutant::kLeaderOutsideIsr, 1},
-                                         Planted{Mutant::kLostAnswerIsSuccess, 12},
-                                         Planted{Mutant::kBelievedBeforeAcknowledged, 1},
-                                         Planted{Mutant::kNoLicence, 48},
+                         testing::Values(Planted{Mutant::kLeaderEpochNotRaised, 25},
+                                         Planted{Mutant::kLeaderOutsideIsr, 2},
+                                         Planted{Mutant::kLostAnswerIsSuccess, 16},
+                                         Planted{Mutant::kBelievedBeforeAcknowledged, 2},
+                                         Planted{Mutant::kNoLicence, 15},
                                          Planted{Mutant::kStaleControllerObeyed, 3},
-                                         Planted{Mutant::kAcknowledgedUnheard, 2},
-                                         Planted{Mutant::kTruncationSkipped, 25},
-                                         Planted{Mutant::kAppendNotWritten, 15}),
+                                         Planted{Mutant::kAcknowledgedUnheard, 1},
+                                         Planted{Mutant::kTruncationSkipped, 6},
+                                         Planted{Mutant::kAppendNotWritten, 6},
+                                         Planted{Mutant::kBatchAltered, 6},
+                                         Planted{Mutant::kConfirmedUnwritten, 423},
+                                         Planted{Mutant::kProducersForgotten, 6},
+                                         Planted{Mutant::kReadsBeyondHighWatermark, 8}),
                          [](const testing::TestParamInfo<Planted>& planted) {
                            return CamelCase(Name(planted.param.mutant));
                          });

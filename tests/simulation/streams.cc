@@ -1,11 +1,43 @@
 #include "tests/simulation/streams.h"
 
 #include <algorithm>
+#include <memory>
+#include <string>
 #include <utility>
+#include <variant>
+
+#include "tests/unit/broker-agent-log/test_batches.h"
 
 namespace regent::simulation {
+namespace {
 
-SimStreams::SimStreams(Network& network, Process& self) : network_(network), self_(self) {}
+/// The same batch with another last byte, and the checksum right again.
+RecordBatch Altered(RecordBatch batch) {
+  std::string bytes = *batch.payload;
+  bytes.back() = static_cast<char>(bytes.back() ^ 1);
+  storage::RepairCrc(bytes);
+  batch.payload = std::make_shared<const std::string>(std::move(bytes));
+  return batch;
+}
+
+void AlterBatches(LeaderMessage& message) {
+  for (LeaderItem& item : message.items) {
+    if (auto* const batches = std::get_if<Batches>(&item)) {
+      std::ranges::transform(batches->batches, batches->batches.begin(), Altered);
+    }
+  }
+}
+
+void ConfirmMore(FollowerMessage& message) {
+  for (Ack& ack : message.acks) {
+    ack.log_end = Offset(ack.log_end.value() + 1);
+  }
+}
+
+}  // namespace
+
+SimStreams::SimStreams(Network& network, Process& self, Mutant mutant)
+    : network_(network), self_(self), mutant_(mutant) {}
 
 SimStreams::~SimStreams() {
   Shutdown();
@@ -27,6 +59,9 @@ void SimStreams::Send(SendToLeader send) {
   const auto found = outbound_.find(send.stream);
   if (found == outbound_.end() || !found->second->open) {
     return;
+  }
+  if (mutant_ == Mutant::kConfirmedUnwritten) {
+    ConfirmMore(send.message);
   }
   const Link link = found->second;
   const auto arrival = network_.Arrival(*link->follower, *link->leader);
@@ -66,6 +101,9 @@ void SimStreams::Send(SendToFollower send) {
   const auto found = inbound_.find(send.stream);
   if (found == inbound_.end() || !found->second->open) {
     return;
+  }
+  if (mutant_ == Mutant::kBatchAltered && network_.world().rng().Percent(5)) {
+    AlterBatches(send.message);
   }
   const Link link = found->second;
   const auto arrival = network_.Arrival(*link->leader, *link->follower);

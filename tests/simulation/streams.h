@@ -26,7 +26,7 @@ class StreamHost {
 class SimStreams final : public ReplicationTransport {
  public:
   /// `network` and `self` outlive it.
-  SimStreams(Network& network, Process& self);
+  SimStreams(Network& network, Process& self, Mutant mutant);
   ~SimStreams() override;
   SimStreams(const SimStreams&) = delete;
   SimStreams& operator=(const SimStreams&) = delete;
@@ -62,6 +62,7 @@ class SimStreams final : public ReplicationTransport {
 
   Network& network_;
   Process& self_;
+  Mutant mutant_;
   AgentEventSink sink_;
   std::map<OutboundId, Link> outbound_;
   std::map<InboundId, Link> inbound_;

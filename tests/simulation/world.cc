@@ -118,6 +118,10 @@ Instant SimExecutor::Now() const {
   return state_->world.now();
 }
 
+void SimExecutor::SetJitter(Duration jitter_max) {
+  state_->jitter_max = jitter_max;
+}
+
 void SimExecutor::Pause() {
   state_->paused = true;
 }

@@ -68,6 +68,8 @@ class SimExecutor final : public Executor {
   bool PostAt(Instant at, std::function<void()> task) override;
   Instant Now() const override;
 
+  /// From now on a task may wait for so long.
+  void SetJitter(Duration jitter_max);
   void Pause();
   void Resume();
   /// Drops everything that is queued.

@@ -1,0 +1,341 @@
+#include "tests/simulation/record_checkers.h"
+
+#include <algorithm>
+#include <optional>
+#include <string_view>
+#include <utility>
+
+#include "tests/simulation/text.h"
+
+namespace regent::simulation {
+namespace {
+
+/// What a leader leaves as the producer has sent it: everything from the CRC on.
+std::string_view AsProduced(std::string_view bytes) {
+  constexpr size_t kCrcAt = 17;
+  return bytes.substr(kCrcAt);
+}
+
+bool IsProduced(const StoredBatch& batch, std::string_view payload) {
+  return AsProduced(batch.bytes) == AsProduced(payload);
+}
+
+std::string Name(BrokerId broker) {
+  return Text("broker-", broker);
+}
+
+}  // namespace
+
+const StoredBatch* RecordCheckers::Copy::At(Offset base) const {
+  const auto found = std::ranges::lower_bound(
+      batches, base, {}, [](const StoredBatch& batch) { return batch.header.base; });
+  return found == batches.end() || found->header.base != base ? nullptr : &*found;
+}
+
+bool RecordCheckers::Durable(const TopicPartition& partition) const {
+  return !options_.machines_crash || partition.topic->name.starts_with(kSyncedTopicPrefix);
+}
+
+template <class... Parts>
+void RecordCheckers::Note(const TopicPartition& partition, const Parts&... parts) {
+  if (world_.trace().keeps_text()) {
+    world_.trace().Note(world_.now(), Text(partition), Text(parts...));
+  }
+}
+
+// --- What logs say ---
+
+void RecordCheckers::OnOpened(BrokerId broker, const AgentState& state, Death last) {
+  for (const RecoveredReplica& replica : state.replicas) {
+    if (replica.stray) {
+      continue;
+    }
+    if (replica.failure) {
+      report_(Checker::kFiles, Text(replica.partition),
+              Text(Name(broker), " cannot open its log: ", *replica.failure));
+      return;
+    }
+    const Copy before = std::exchange(copies_[{broker, KeyOf(replica.partition)}], {});
+    for (StoredBatch& batch : disks_.at(broker)->BatchesAfter(replica.partition, nullptr)) {
+      Take(broker, replica.partition, std::move(batch));
+    }
+    Copy& now = copies_.at({broker, KeyOf(replica.partition)});
+    now.synced = std::min(before.synced, now.end());
+    const bool kept =
+        now.end() <= before.end() &&
+        std::equal(now.batches.begin(), now.batches.end(), before.batches.begin(),
+                   [](const StoredBatch& a, const StoredBatch& b) { return a.bytes == b.bytes; });
+    const Offset least = last == Death::kProcess ? before.end() : before.synced;
+    if (!kept || now.end() < least) {
+      report_(Checker::kFiles, Text(replica.partition),
+              Text(Name(broker), " had a log to ", before.end(), ", synced to ", before.synced,
+                   ", and after the crash of its ", last == Death::kProcess ? "process" : "machine",
+                   kept ? " it ends at " : " another one that ends at ", now.end()));
+    }
+    if (now.end() < before.end()) {
+      probes_.Hit("records lost with a machine");
+    }
+  }
+}
+
+void RecordCheckers::OnAppended(BrokerId broker, const TopicPartition& partition) {
+  const Copy& copy = copies_[{broker, KeyOf(partition)}];
+  std::vector<StoredBatch> news = disks_.at(broker)->BatchesAfter(partition, copy.last());
+  if (news.empty()) {
+    report_(Checker::kFiles, Text(partition),
+            Text(Name(broker), " has acknowledged an append, and its files end at ", copy.end()));
+  }
+  for (StoredBatch& batch : news) {
+    Take(broker, partition, std::move(batch));
+  }
+}
+
+void RecordCheckers::Take(BrokerId broker, const TopicPartition& partition, StoredBatch batch) {
+  const ReplicaOf replica{broker, KeyOf(partition)};
+  InOrder(replica, partition, batch);
+  SameEverywhere(broker, partition, batch);
+  SequencesRise(replica, partition, batch);
+  if (refused_.contains(std::string(AsProduced(batch.bytes)))) {
+    report_(Checker::kAcknowledged, Text(partition),
+            Text("S33: the batch at ", batch.header.base, " was refused, and ", Name(broker),
+                 " appends it"));
+  }
+  Note(partition, Name(broker), " has records from ", batch.header.base, " to ",
+       batch.header.last(), " of leader epoch ", batch.header.epoch, ", producer ",
+       storage::MarkOf(batch.header));
+  copies_[replica].batches.push_back(std::move(batch));
+}
+
+void RecordCheckers::InOrder(const ReplicaOf& replica,
+                             const TopicPartition& partition,
+                             const StoredBatch& batch) {
+  const StoredBatch* const last = copies_[replica].last();
+  if (last != nullptr &&
+      (batch.header.base != last->header.next() || batch.header.epoch < last->header.epoch)) {
+    report_(Checker::kFiles, Text(partition),
+            Text("S1, S29: ", Name(replica.first), " has a batch of leader epoch ",
+                 batch.header.epoch, " at ", batch.header.base, " behind one of ",
+                 last->header.epoch, " that ends at ", last->header.next()));
+  }
+}
+
+void RecordCheckers::SameEverywhere(BrokerId broker,
+                                    const TopicPartition& partition,
+                                    const StoredBatch& batch) {
+  const auto [same, first] =
+      by_epoch_.try_emplace({KeyOf(partition), batch.header.epoch, batch.header.base}, batch.bytes);
+  if (!first && same->second != batch.bytes) {
+    report_(Checker::kLogMatching, Text(partition),
+            Text("S30: ", Name(broker), " has another batch at ", batch.header.base,
+                 " of leader epoch ", batch.header.epoch, " than was seen before"));
+  }
+}
+
+void RecordCheckers::SequencesRise(const ReplicaOf& replica,
+                                   const TopicPartition& partition,
+                                   const StoredBatch& batch) {
+  const ProducerMark mark = storage::MarkOf(batch.header);
+  if (!mark.idempotent()) {
+    return;
+  }
+  const std::vector<StoredBatch>& batches = copies_[replica].batches;
+  const auto earlier = std::find_if(batches.rbegin(), batches.rend(), [&](const StoredBatch& each) {
+    return each.header.producer_id == mark.id;
+  });
+  if (earlier == batches.rend()) {
+    return;
+  }
+  const ProducerMark before = storage::MarkOf(earlier->header);
+  const bool follows = mark.epoch == before.epoch ? mark.first == LastSequence(before.last, 2)
+                                                  : mark.epoch > before.epoch && mark.first == 0;
+  if (!follows) {
+    report_(Checker::kSequences, Text(partition),
+            Text("S35: ", Name(replica.first), " has producer ", mark, " at ", batch.header.base,
+                 " behind ", before, " at ", earlier->header.base));
+  }
+}
+
+void RecordCheckers::OnCut(BrokerId broker, const TopicPartition& partition, Offset end) {
+  Note(partition, Name(broker), " cuts its log to ", end);
+  Copy& copy = copies_[{broker, KeyOf(partition)}];
+  while (!copy.batches.empty() && copy.end() > end) {
+    copy.batches.pop_back();
+  }
+  copy.synced = std::min(copy.synced, copy.end());
+  const auto behind = disks_.at(broker)->BatchesAfter(partition, copy.last());
+  if (!behind.empty()) {
+    report_(Checker::kFiles, Text(partition),
+            Text(Name(broker), " has cut its log to ", end,
+                 ", and its files go on with a batch at ", behind.front().header.base));
+  }
+}
+
+void RecordCheckers::OnRestarted(BrokerId broker, const TopicPartition& partition) {
+  copies_[{broker, KeyOf(partition)}] = {};
+}
+
+void RecordCheckers::OnSynced(BrokerId broker, const TopicPartition& partition, Offset end) {
+  Copy& copy = copies_[{broker, KeyOf(partition)}];
+  copy.synced = std::max(copy.synced, std::min(end, copy.end()));
+}
+
+// --- What a broker believes ---
+
+void RecordCheckers::OnLeader(const Sighting& seen) {
+  const TopicPartition& partition = seen.replica.partition;
+  const Offset high_watermark = seen.replica.log.high_watermark;
+  if (seen.same_lead && seen.high_watermark == high_watermark) {
+    return;
+  }
+  if (seen.same_lead && seen.high_watermark > high_watermark) {
+    report_(Checker::kCommitted, Text(partition),
+            Text("S27: ", Name(seen.broker), " moved its high watermark back from ",
+                 seen.high_watermark, " to ", high_watermark, " in leader epoch ",
+                 seen.replica.leader_epoch));
+  }
+  if (!Durable(partition)) {
+    return;
+  }
+  const Copy& copy = copies_[{seen.broker, KeyOf(partition)}];
+  KeepsCommitted(seen, copy, ledgers_[KeyOf(partition)]);
+  if (!seen.same_lead && seen.replica.leader_epoch >= ledgers_[KeyOf(partition)].epoch) {
+    KeepsPromised(seen.broker, partition, copy);
+  }
+}
+
+void RecordCheckers::KeepsCommitted(const Sighting& seen, const Copy& copy, Ledger& ledger) {
+  const ReplicaStatus& replica = seen.replica;
+  if (!seen.same_lead && replica.leader_epoch > ledger.epoch && replica.log.end < ledger.end) {
+    report_(Checker::kCommitted, Text(replica.partition),
+            Text(Name(seen.broker), " leads in leader epoch ", replica.leader_epoch,
+                 " and ends at ", replica.log.end, ", but records below ", ledger.end,
+                 " were committed in ", ledger.epoch));
+  }
+  const Offset until = std::min(replica.log.high_watermark, ledger.end);
+  for (const StoredBatch& batch : ledger.batches) {
+    if (batch.header.next() > until) {
+      break;
+    }
+    const StoredBatch* const held = copy.At(batch.header.base);
+    if (held == nullptr || held->bytes != batch.bytes) {
+      report_(Checker::kCommitted, Text(replica.partition),
+              Text("the batch at ", batch.header.base, " was committed, and ", Name(seen.broker),
+                   " holds ", held == nullptr ? "none" : "another one", " there"));
+      return;
+    }
+  }
+  for (const StoredBatch* next = copy.At(ledger.end);
+       next != nullptr && next->header.next() <= replica.log.high_watermark;
+       next = copy.At(ledger.end)) {
+    ledger.batches.push_back(*next);
+    ledger.end = next->header.next();
+    ledger.epoch = std::max(ledger.epoch, replica.leader_epoch);
+  }
+}
+
+void RecordCheckers::KeepsPromised(BrokerId broker,
+                                   const TopicPartition& partition,
+                                   const Copy& copy) {
+  for (const Promised& promise : promised_[KeyOf(partition)]) {
+    const StoredBatch* const held = copy.At(promise.base);
+    if (held == nullptr || !IsProduced(*held, promise.payload)) {
+      report_(Checker::kAcknowledged, Text(partition),
+              Text("S31: the batch at ", promise.base, " was acknowledged with acks=all, and ",
+                   Name(broker), " holds ", held == nullptr ? "none" : "another one", " there"));
+      return;
+    }
+  }
+}
+
+// --- What a broker answers ---
+
+void RecordCheckers::OnProduced(const Produced& produced, const Result<Offset>& base) {
+  const PartitionKey key = KeyOf(produced.partition);
+  Note(produced.partition, Name(produced.broker), " answers producer ",
+       storage::MarkOf(storage::DecodeBatchHeader(produced.payload)), ": ",
+       base.ok() ? Text("there at ", *base) : Text(base.error()));
+  if (!base.ok()) {
+    const ErrorCode code = base.error().code;
+    const bool unknown = code == ErrorCode::kUnknownOutcome || code == ErrorCode::kTimedOut ||
+                         code == ErrorCode::kShuttingDown;
+    probes_.Hit(unknown ? "append of unknown outcome" : "append refused");
+    if (!unknown && !produced.sent_again) {
+      refused_.insert(std::string(AsProduced(produced.payload)));
+    }
+    return;
+  }
+  const StoredBatch* const held = copies_[{produced.broker, key}].At(*base);
+  if (held == nullptr || !IsProduced(*held, produced.payload)) {
+    report_(Checker::kAcknowledged, Text(produced.partition),
+            Text("S32: ", Name(produced.broker), " has acknowledged a batch at ", *base,
+                 " and does not hold it"));
+    return;
+  }
+  if (produced.acks == Acks::kLeader) {
+    probes_.Hit("acks=1 acknowledged");
+    return;
+  }
+  probes_.Hit("acks=all acknowledged");
+  if (held->header.next() > produced.leader_high_watermark) {
+    report_(Checker::kAcknowledged, Text(produced.partition),
+            Text("S31: ", Name(produced.broker), " has acknowledged the batch at ", *base,
+                 " with acks=all, and its high watermark is ", produced.leader_high_watermark));
+  }
+  if (Durable(produced.partition)) {
+    promised_[key].push_back({.base = *base, .payload = produced.payload});
+  }
+}
+
+void RecordCheckers::OnConsumed(const Consumed& consumed, const FetchedPartition& answer) {
+  const auto complain = [&](const std::string& what) {
+    report_(Checker::kConsumed, Text(consumed.partition),
+            Text(Name(consumed.broker), " was asked for records from ", consumed.from, ": ", what));
+  };
+  std::optional<Offset> next;
+  for (const RecordBatch& batch : answer.batches) {
+    probes_.Hit("batch consumed");
+    if (batch.next > answer.high_watermark || batch.next > consumed.leader_high_watermark) {
+      complain(Text("S28: the batch at ", batch.base, " is not below the high watermark ",
+                    consumed.leader_high_watermark));
+    }
+    const bool gap =
+        next ? batch.base != *next : batch.base > consumed.from || batch.next <= consumed.from;
+    if (gap) {
+      complain(Text("the batch at ", batch.base, " is not the next one"));
+    }
+    next = batch.next;
+    const auto [same, first] =
+        consumed_.try_emplace({KeyOf(consumed.partition), batch.base}, *batch.payload);
+    if (!first && same->second != *batch.payload && Durable(consumed.partition)) {
+      complain(Text("S16: the batch at ", batch.base, " is not the one that was read before"));
+    }
+  }
+}
+
+void RecordCheckers::OnProducerId(int64_t id) {
+  if (!producer_ids_.insert(id).second) {
+    report_(Checker::kSequences, "producers", Text("producer id ", id, " was handed out twice"));
+  }
+}
+
+void RecordCheckers::AtTheEnd(const StateHistory& history) {
+  for (const auto& [key, partition] : history.partitions()) {
+    const Copy* first = nullptr;
+    for (const BrokerId broker : partition.replicas) {
+      const Copy& copy = copies_[{broker, key}];
+      first = first == nullptr ? &copy : first;
+      const bool equal = std::ranges::equal(
+          copy.batches, first->batches,
+          [](const StoredBatch& a, const StoredBatch& b) { return a.bytes == b.bytes; });
+      if (!equal) {
+        report_(Checker::kLogMatching, Text(partition.name),
+                Text(Name(broker), " has another log than ", Name(partition.replicas.front())));
+      }
+      if (Durable(partition.name)) {
+        KeepsPromised(broker, partition.name, copy);
+      }
+    }
+  }
+}
+
+}  // namespace regent::simulation

@@ -1,0 +1,139 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <set>
+#include <string>
+#include <tuple>
+#include <utility>
+#include <vector>
+
+#include "broker-agent/core/actions.h"
+#include "broker-agent/core/agent_status.h"
+#include "broker-agent/core/events.h"
+#include "tests/simulation/disk.h"
+#include "tests/simulation/options.h"
+#include "tests/simulation/probes.h"
+#include "tests/simulation/state_history.h"
+
+namespace regent::simulation {
+
+/// Topics of that prefix sync before a record counts (flush.messages=1): what is committed in them
+/// survives the crash of machines too.
+inline constexpr const char* kSyncedTopicPrefix = "synced";
+
+/// What must hold of records: in the logs' files, in what leaders show and in what clients were
+/// told. It keeps a copy of every log, read from the files whenever the log says that they have
+/// changed.
+class RecordCheckers final : public DiskWitness {
+ public:
+  using Report = std::function<void(Checker checker, std::string subject, std::string text)>;
+  struct Options {
+    bool machines_crash = false;
+  };
+
+  /// `world` and `probes` outlive it.
+  RecordCheckers(World& world, Probes& probes, Report report, Options options)
+      : world_(world), probes_(probes), report_(std::move(report)), options_(options) {}
+
+  /// The disk to read from; it outlives this.
+  void Watch(BrokerId broker, Disk& disk) { disks_[broker] = &disk; }
+
+  // --- What logs say ---
+
+  void OnOpened(BrokerId broker, const AgentState& state, Death last) override;
+  void OnAppended(BrokerId broker, const TopicPartition& partition) override;
+  void OnCut(BrokerId broker, const TopicPartition& partition, Offset end) override;
+  void OnRestarted(BrokerId broker, const TopicPartition& partition) override;
+  void OnSynced(BrokerId broker, const TopicPartition& partition, Offset end) override;
+
+  // --- What a broker believes ---
+
+  struct Sighting {
+    BrokerId broker = kNoBroker;
+    const ReplicaStatus& replica;
+    /// It was leader in the same epoch and life when it was last looked at…
+    bool same_lead = false;
+    Offset high_watermark{0};  ///< … and that was its high watermark.
+  };
+  /// A leader was looked at.
+  void OnLeader(const Sighting& seen);
+
+  // --- What a broker answers, whether the answer arrives or not ---
+
+  struct Produced {
+    BrokerId broker = kNoBroker;
+    TopicPartition partition;
+    std::string payload;  ///< As it was sent.
+    Acks acks = Acks::kAll;
+    bool sent_again = false;  ///< The client sends it until it knows.
+    Offset leader_high_watermark{0};
+  };
+  void OnProduced(const Produced& produced, const Result<Offset>& base);
+  struct Consumed {
+    BrokerId broker = kNoBroker;
+    TopicPartition partition;
+    Offset from{0};
+    Offset leader_high_watermark{0};
+  };
+  void OnConsumed(const Consumed& consumed, const FetchedPartition& answer);
+  void OnProducerId(int64_t id);
+
+  /// Whether crashes can cost the partition nothing that was committed.
+  bool Durable(const TopicPartition& partition) const;
+
+  /// The cluster has healed and agrees: nothing that was promised may be missing, and all replicas
+  /// of a partition are the same.
+  void AtTheEnd(const StateHistory& history);
+
+ private:
+  using ReplicaOf = std::pair<BrokerId, PartitionKey>;
+
+  /// A log, as its files held it when they were last heard of.
+  struct Copy {
+    std::vector<StoredBatch> batches;
+    Offset synced{0};
+
+    Offset end() const { return batches.empty() ? Offset(0) : batches.back().header.next(); }
+    const StoredBatch* last() const { return batches.empty() ? nullptr : &batches.back(); }
+    /// Null: none begins there.
+    const StoredBatch* At(Offset base) const;
+  };
+  /// What is committed of a partition, as its leaders' high watermarks have shown.
+  struct Ledger {
+    std::vector<StoredBatch> batches;
+    Offset end{0};
+    LeaderEpoch epoch = kNoLeaderEpoch;  ///< In which it was last seen to grow.
+  };
+  struct Promised {
+    Offset base{0};
+    std::string payload;
+  };
+
+  void Take(BrokerId broker, const TopicPartition& partition, StoredBatch batch);
+  void InOrder(const ReplicaOf& replica, const TopicPartition& partition, const StoredBatch& batch);
+  void SameEverywhere(BrokerId broker, const TopicPartition& partition, const StoredBatch& batch);
+  void SequencesRise(const ReplicaOf& replica,
+                     const TopicPartition& partition,
+                     const StoredBatch& batch);
+  void KeepsCommitted(const Sighting& seen, const Copy& copy, Ledger& ledger);
+  void KeepsPromised(BrokerId broker, const TopicPartition& partition, const Copy& copy);
+  template <class... Parts>
+  void Note(const TopicPartition& partition, const Parts&... parts);
+
+  World& world_;
+  Probes& probes_;
+  Report report_;
+  Options options_;
+  std::map<BrokerId, Disk*> disks_;
+  std::map<ReplicaOf, Copy> copies_;
+  std::map<std::tuple<PartitionKey, LeaderEpoch, Offset>, std::string> by_epoch_;
+  std::map<PartitionKey, Ledger> ledgers_;
+  std::map<PartitionKey, std::vector<Promised>> promised_;
+  std::map<std::pair<PartitionKey, Offset>, std::string> consumed_;
+  std::set<std::string> refused_;  ///< Payloads that are to be in no log.
+  std::set<int64_t> producer_ids_;
+};
+
+}  // namespace regent::simulation

@@ -1,0 +1,182 @@
+#include "tests/simulation/record_checkers.h"
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "tests/unit/broker-agent-log/test_batches.h"
+
+// What no bug planted in a whole cluster shows by itself: each rule with the smallest thing that
+// breaks it.
+
+namespace regent::simulation {
+namespace {
+
+using Found = std::vector<Checker>;
+
+constexpr BrokerId kBroker{1};
+
+TopicPartition ThePartition() {
+  Rng rng(3);
+  return {.topic = std::make_shared<const TopicIdentity>(
+              TopicIdentity{.name = "t0", .id = TopicId::Random(rng)}),
+          .index = 0};
+}
+
+/// A broker's log and the checkers that watch it.
+class RecordCheckersTest : public testing::Test {
+ protected:
+  RecordCheckersTest() {
+    checkers_.Watch(kBroker, disk_);
+    CHECK(opened_.logs->directory().Bind("cluster").ok());
+    storage::ReplicaChange create;
+    create.kind = storage::ReplicaChange::Kind::kCreate;
+    create.partition = partition_;
+    create.leader_epoch = LeaderEpoch(1);
+    create.partition_epoch = PartitionEpoch(0);
+    CHECK(opened_.logs->Change({create}).empty());
+  }
+
+  /// Appends a batch of one record in epoch 1 at the end of the log; returns its bytes.
+  std::string Append(int64_t base, char value) {
+    const std::string bytes = storage::EncodeBatch(
+        {.base = base, .epoch = 1, .records = {{.key = {}, .value = std::string(5, value)}}});
+    const std::string_view piece = bytes;
+    storage::PartitionLog& log =
+        **opened_.logs->Find({.topic = partition_.topic->id, .index = partition_.index});
+    CHECK(log.Append({&piece, 1}, storage::Timestamp(1)).ok());
+    checkers_.OnAppended(kBroker, partition_);
+    return bytes;
+  }
+  void Lead(int64_t high_watermark) {
+    ReplicaStatus replica;
+    replica.partition = partition_;
+    replica.role = Role::kLeader;
+    replica.leader_epoch = LeaderEpoch(1);
+    replica.log.high_watermark = Offset(high_watermark);
+    replica.log.end = Offset(10);
+    checkers_.OnLeader({.broker = kBroker,
+                        .replica = replica,
+                        .same_lead = led_,
+                        .high_watermark = high_watermark_});
+    led_ = true;
+    high_watermark_ = Offset(high_watermark);
+  }
+  void Produced(const std::string& payload, Acks acks, const Result<Offset>& base) {
+    checkers_.OnProduced({.broker = kBroker,
+                          .partition = partition_,
+                          .payload = payload,
+                          .acks = acks,
+                          .sent_again = false,
+                          .leader_high_watermark = high_watermark_},
+                         base);
+  }
+  void Consumed(int64_t from, int64_t base, const std::string& bytes) {
+    FetchedPartition answer;
+    answer.high_watermark = Offset(10);
+    answer.batches = {{.base = Offset(base),
+                       .next = Offset(base + 1),
+                       .epoch = LeaderEpoch(1),
+                       .payload = std::make_shared<const std::string>(bytes)}};
+    checkers_.OnConsumed({.broker = kBroker,
+                          .partition = partition_,
+                          .from = Offset(from),
+                          .leader_high_watermark = Offset(10)},
+                         answer);
+  }
+
+  World world_{1, Trace::Keep::kHash};
+  Probes probes_;
+  Found found_;
+  RecordCheckers checkers_{
+      world_,
+      probes_,
+      [this](Checker checker, const std::string& /*subject*/, const std::string& /*text*/) {
+        found_.push_back(checker);
+      },
+      {}};
+  const TopicPartition partition_ = ThePartition();
+  Disk disk_{kBroker};
+  storage::ReplicaLogs::Opened opened_ = disk_.Open();
+  bool led_ = false;
+  Offset high_watermark_{0};
+};
+
+TEST_F(RecordCheckersTest, AreQuietWhileNothingIsWrong) {
+  const std::string first = Append(0, 'a');
+  Lead(1);
+  Produced(first, Acks::kAll, Offset(0));
+  Consumed(0, 0, first);
+  Consumed(0, 0, first);
+  checkers_.OnProducerId(1);
+  checkers_.OnProducerId(2);
+  EXPECT_EQ(found_, Found{});
+}
+
+TEST_F(RecordCheckersTest, FindAHighWatermarkThatGoesBackWithinATerm) {
+  Append(0, 'a');
+  Append(1, 'b');
+  Lead(2);
+  Lead(1);
+  EXPECT_EQ(found_, Found{Checker::kCommitted});
+}
+
+TEST_F(RecordCheckersTest, FindARecordThatIsAcknowledgedAboveTheHighWatermark) {
+  const std::string first = Append(0, 'a');
+  Produced(first, Acks::kAll, Offset(0));
+  EXPECT_EQ(found_, Found{Checker::kAcknowledged});
+}
+
+TEST_F(RecordCheckersTest, FindARecordThatItsLeaderAcknowledgesAndDoesNotHold) {
+  Produced(Append(0, 'a'), Acks::kLeader, Offset(1));
+  EXPECT_EQ(found_, Found{Checker::kAcknowledged});
+}
+
+TEST_F(RecordCheckersTest, FindARefusedRecordInALog) {
+  const std::string batch = storage::EncodeBatch(
+      {.base = 0, .epoch = 1, .records = {{.key = {}, .value = std::string(5, 'a')}}});
+  Produced(batch, Acks::kAll, Error{ErrorCode::kNotLeader, ""});
+  Append(0, 'a');
+  EXPECT_EQ(found_, Found{Checker::kAcknowledged});
+}
+
+TEST_F(RecordCheckersTest, FindTwoReadsOfOneOffsetThatDiffer) {
+  Consumed(0, 0, "one");
+  Consumed(0, 0, "another");
+  EXPECT_EQ(found_, Found{Checker::kConsumed});
+}
+
+TEST_F(RecordCheckersTest, FindAReadThatSkipsRecords) {
+  Consumed(0, 1, "one");
+  EXPECT_EQ(found_, Found{Checker::kConsumed});
+}
+
+TEST_F(RecordCheckersTest, FindAProducerIdThatIsHandedOutTwice) {
+  checkers_.OnProducerId(1);
+  checkers_.OnProducerId(1);
+  EXPECT_EQ(found_, Found{Checker::kSequences});
+}
+
+TEST_F(RecordCheckersTest, FindALogThatHasLostRecordsWithItsProcess) {
+  Append(0, 'a');
+  disk_.LoseUnsynced();
+  AgentState state;
+  state.replicas.push_back({.partition = partition_, .log = LogView{}});
+  checkers_.OnOpened(kBroker, state, Death::kProcess);
+  EXPECT_EQ(found_, Found{Checker::kFiles});
+}
+
+TEST_F(RecordCheckersTest, AllowALogToLoseUnsyncedRecordsWithItsMachine) {
+  Append(0, 'a');
+  disk_.LoseUnsynced();
+  AgentState state;
+  state.replicas.push_back({.partition = partition_, .log = LogView{}});
+  checkers_.OnOpened(kBroker, state, Death::kMachine);
+  EXPECT_EQ(found_, Found{});
+}
+
+}  // namespace
+}  // namespace regent::simulation
