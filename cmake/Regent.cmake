@@ -40,6 +40,13 @@ if(REGENT_SANITIZE)
   add_link_options(-fsanitize=${REGENT_SANITIZE})
 endif()
 
+# libFuzzer's programs (tests/fuzz) want to see which ways the code has gone.
+set(REGENT_FUZZES OFF)
+if(REGENT_SANITIZE MATCHES "address" AND CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
+  set(REGENT_FUZZES ON)
+  add_compile_options(-fsanitize=fuzzer-no-link)
+endif()
+
 # What the sanitizer presets build and run; the labels of the tests in them stand in regent_test.
 add_custom_target(asan_tests COMMENT "Tests that run under the address and undefined sanitizers")
 add_custom_target(tsan_tests COMMENT "Tests that run under the thread sanitizer")

@@ -77,30 +77,36 @@ AgentEvent EventOfAnswer(const grpc::Status& status,
   return event_of(std::move(read).value());
 }
 
+/// Whom a call goes to, and how long it may take.
+struct Callee {
+  Endpoint controller;
+  Duration deadline{0};
+};
+
 /// Makes one call; `event_of` gets the answer, or nothing if there is none.
 template <class Calls, class Request, class Response, class EventOf>
 void Run(const std::shared_ptr<Calls>& calls,
          UnaryMethod<Stub, Request, Response> method,
-         const Endpoint& controller,
+         const Callee& callee,
          Request request,
-         Duration deadline,
          EventOf event_of) {
   if (calls->closed) {
     return;
   }
   auto call = std::make_shared<UnaryCall<Request, Response>>();
   call->request = std::move(request);
-  call->context.set_deadline(std::chrono::system_clock::now() + deadline);
+  call->context.set_deadline(std::chrono::system_clock::now() + callee.deadline);
   calls->in_flight.Add(call);
-  auto answered = [calls, call = call.get(), controller, event_of](const grpc::Status& status) {
+  auto answered = [calls, call = call.get(), controller = callee.controller,
+                   event_of](const grpc::Status& status) {
     AgentEvent event = EventOfAnswer(status, call->response, controller, event_of);
     if (!calls->closed) {
       calls->sink(std::move(event));
     }
     calls->in_flight.Ended(call);
   };
-  (calls->StubFor(controller)->*method)(&call->context, &call->request, &call->response,
-                                        std::move(answered));
+  (calls->StubFor(callee.controller)->*method)(&call->context, &call->request, &call->response,
+                                               std::move(answered));
 }
 
 }  // namespace
@@ -122,8 +128,9 @@ void GrpcControllerClient::Shutdown() {
 
 void GrpcControllerClient::Send(SendAlterPartition send) {
   const uint64_t number = send.request.number;
-  Run(calls_, &Stub::AlterPartition, send.controller, wire::ToProto(send.request),
-      options_.alter_partition_deadline,
+  Run(calls_, &Stub::AlterPartition,
+      {.controller = send.controller, .deadline = options_.alter_partition_deadline},
+      wire::ToProto(send.request),
       [number](std::optional<AlterPartitionResponse> response) -> AgentEvent {
         if (!response) {
           return AlterPartitionLost{.number = number};
@@ -134,8 +141,9 @@ void GrpcControllerClient::Send(SendAlterPartition send) {
 
 void GrpcControllerClient::Send(SendControlledShutdown send) {
   const uint64_t number = send.number;
-  Run(calls_, &Stub::ControlledShutdown, send.controller, wire::ToProto(send.request),
-      options_.controlled_shutdown_deadline,
+  Run(calls_, &Stub::ControlledShutdown,
+      {.controller = send.controller, .deadline = options_.controlled_shutdown_deadline},
+      wire::ToProto(send.request),
       [number](std::optional<ControlledShutdownResponse> response) -> AgentEvent {
         if (!response) {
           return ControlledShutdownLost{.number = number};
