@@ -15,7 +15,7 @@ std::vector<Process*> Cast::processes() const {
   return all;
 }
 
-void Recurrence::Begin(const Recurring& recurring, std::function<void()> what) {
+void Recurrence::Begin(const Recurring& recurring, const std::function<void()>& what) {
   if (recurring.on()) {
     Schedule(recurring.every, what);
   }
@@ -330,15 +330,16 @@ void Workload::CreateTopicByZnode(const std::string& name) {
 }
 
 void Workload::ElectPreferred() {
+  const auto count = [this](const controller::ElectLeadersResult& result) {
+    for (const controller::ElectResult& each : result.results) {
+      if (each.outcome == controller::ElectOutcome::kElected) {
+        cast_.around.probes.Hit("preferred election");
+      }
+    }
+  };
   for (CandidateProcess* candidate : cast_.candidates) {
     if (candidate->runner() != nullptr) {
-      candidate->runner()->ElectLeaders({}, [this](const controller::ElectLeadersResult& result) {
-        for (const controller::ElectResult& each : result.results) {
-          if (each.outcome == controller::ElectOutcome::kElected) {
-            cast_.around.probes.Hit("preferred election");
-          }
-        }
-      });
+      candidate->runner()->ElectLeaders({}, count);
     }
   }
 }

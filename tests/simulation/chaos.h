@@ -32,7 +32,7 @@ class Recurrence {
   Recurrence(const Recurrence&) = delete;
   Recurrence& operator=(const Recurrence&) = delete;
 
-  void Begin(const Recurring& recurring, std::function<void()> what);
+  void Begin(const Recurring& recurring, const std::function<void()>& what);
   void Stop() { *going_ = false; }
 
  private:

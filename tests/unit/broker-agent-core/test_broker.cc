@@ -214,8 +214,8 @@ void TestBroker::Produce(const PartitionKey& key, int count, Acks acks) {
     Do(AppendRequested{.ticket = AppendTicket(next_ticket),
                        .partition = key,
                        .record_count = 1,
-                       .payload = std::make_shared<const std::string>(
-                           "b" + std::to_string(id.value()) + "r" + std::to_string(next_ticket)),
+                       .payload = std::make_shared<const std::string>(Payload(
+                           "b" + std::to_string(id.value()) + "r" + std::to_string(next_ticket))),
                        .acks = acks,
                        .deadline = now + seconds(60)});
   }

@@ -55,6 +55,9 @@ class TestBroker {
   };
 
   explicit TestBroker(int32_t number, AgentState recovered = {}, AgentOptions options = {});
+  virtual ~TestBroker() = default;
+  TestBroker(const TestBroker&) = delete;
+  TestBroker& operator=(const TestBroker&) = delete;
 
   /// Hands an event in, lets the disk work, and keeps the other actions.
   void Do(const AgentEvent& event);
@@ -112,7 +115,7 @@ class TestBroker {
   }
 
   void Produce(const PartitionKey& key, int count, Acks acks = Acks::kLeader);
-  std::vector<RecordBatch> Bytes(const PartitionKey& key) { return logs[key].batches; }
+  virtual std::vector<RecordBatch> Bytes(const PartitionKey& key) { return logs[key].batches; }
   ReplicaStatus Status(int32_t index = 0) const { return agent.Find(K(index)).value(); }
 
   BrokerId id;
@@ -129,9 +132,13 @@ class TestBroker {
   int64_t append_time_ms = -1;             ///< What the disk stamps on a producer's batch.
   Agent agent;
 
+ protected:
+  virtual bool IsDiskWork(const AgentAction& action) const;
+  virtual std::optional<AgentEvent> Work(const AgentAction& action);
+  /// A producer's batch of one record.
+  virtual std::string Payload(const std::string& text) const { return text; }
+
  private:
-  bool IsDiskWork(const AgentAction& action) const;
-  std::optional<AgentEvent> Work(const AgentAction& action);
   LogsTrimmed Trim(const TrimLogs& trim);
   LogSynced Sync(const SyncLog& sync);
 

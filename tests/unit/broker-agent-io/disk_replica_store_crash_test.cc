@@ -128,20 +128,21 @@ class Story {
   void Tell() {
     const std::vector<std::function<bool()>> steps = {
         [&] { return Create(); },     [&] { return Append(1); },    [&] { return Append(1); },
-        [&] { return Append(2); },    [&] { return Background(); }, [&] { return Append(2); },
-        [&] { return Append(2); },    [&] { return Marks(6); },     [&] { return Background(); },
-        [&] { return Checkpoint(); }, [&] { return Truncate(5); },  [&] { return Append(3); },
-        [&] { return Append(3); },    [&] { return Append(3); },    [&] { return Append(4); },
-        [&] { return Truncate(8); },  [&] { return Background(); }, [&] { return Append(5); },
-        [&] { return Flush(5); },     [&] { return Flush(5); },     [&] { return Truncate(12); },
-        [&] { return Append(5); },    [&] { return Background(); }, [&] { return Checkpoint(); },
-        [&] { return Marks(8); },     [&] { return Trim(8); },      [&] { return Append(5); },
-        [&] { return Trim(8); },      [&] { return Background(); }, [&] { return Append(6); },
-        [&] { return Restart(40); },  [&] { return Append(7); },    [&] { return Append(7); },
-        [&] { return Background(); }, [&] { return Checkpoint(); }, [&] { return Append(7); },
-        [&] { return Restart(20); },  [&] { return Append(8); },    [&] { return Append(8); },
-        [&] { return Flush(8); },     [&] { return Checkpoint(); }, [&] { return Append(8); },
-        [&] { return Background(); }, [&] { return Append(8); },    [&] { return Close(); },
+        [&] { return Lead(2); },      [&] { return Append(2); },    [&] { return Background(); },
+        [&] { return Append(2); },    [&] { return Append(2); },    [&] { return Marks(6); },
+        [&] { return Background(); }, [&] { return Checkpoint(); }, [&] { return Truncate(5); },
+        [&] { return Lead(3); },      [&] { return Append(3); },    [&] { return Append(3); },
+        [&] { return Append(3); },    [&] { return Append(4); },    [&] { return Truncate(8); },
+        [&] { return Background(); }, [&] { return Append(5); },    [&] { return Flush(5); },
+        [&] { return Flush(5); },     [&] { return Truncate(12); }, [&] { return Append(5); },
+        [&] { return Background(); }, [&] { return Checkpoint(); }, [&] { return Marks(8); },
+        [&] { return Trim(8); },      [&] { return Append(5); },    [&] { return Trim(8); },
+        [&] { return Background(); }, [&] { return Append(6); },    [&] { return Restart(40); },
+        [&] { return Append(7); },    [&] { return Append(7); },    [&] { return Background(); },
+        [&] { return Checkpoint(); }, [&] { return Append(7); },    [&] { return Restart(20); },
+        [&] { return Append(8); },    [&] { return Append(8); },    [&] { return Flush(8); },
+        [&] { return Checkpoint(); }, [&] { return Append(8); },    [&] { return Background(); },
+        [&] { return Append(8); },    [&] { return Close(); },
     };
     for (const auto& step : steps) {
       if (!step() || life_->failed) {
@@ -160,6 +161,28 @@ class Story {
     if (end == End::kMachine) {
       memory_.Crash();
     }
+    LookAround(end);
+  }
+  /// Likewise, but a life between them ends the same way, at that operation of its start; yields
+  /// whether its start has so many.
+  bool EndLifeTwice(End end, const FaultyFileSystem::Plan& plan) {
+    life_->store.reset();
+    life_ = nullptr;
+    if (end == End::kMachine) {
+      memory_.Crash();
+    }
+    faulty_.Set(plan);
+    life_ = std::make_unique<Life>(faulty_);
+    const bool struck = faulty_.struck();
+    EndLife(end);
+    return struck;
+  }
+
+  FaultyFileSystem& disk() { return faulty_; }
+  bool told() const { return told_; }
+
+ private:
+  void LookAround(End end) {
     Life next(memory_);
     ASSERT_FALSE(next.error) << *next.error;
     if (!created_) {
@@ -172,14 +195,14 @@ class Story {
         << "S42: a log ends below the recovery point that was noted for it";
     LogView view = *replica.log;
     view.Clip();  // As the core does with what it is given.
+    EXPECT_GE(replica.leader_epoch, led_) << "S24";
+    if (led_from_ == view.end) {
+      EXPECT_EQ(view.epochs.latest(), led_) << "the epoch's start is durable before it leads";
+    }
     CheckView(view, end);
     CheckBytes(next);
   }
 
-  FaultyFileSystem& disk() { return faulty_; }
-  bool told() const { return told_; }
-
- private:
   Offset end() const { return EndOf(log_, start_); }
   TopicPartition partition() const { return partition_; }
 
@@ -193,6 +216,21 @@ class Story {
     const auto changed = life_->Do<LogsChanged>(ChangeLogs{.op = OpId(1), .changes = {create}});
     created_ = changed && changed->failures.empty();
     return created_;
+  }
+  /// Takes the lead, before it appends anything.
+  bool Lead(int32_t epoch) {
+    const LogChange lead{.kind = LogChange::Kind::kRecord,
+                         .partition = partition_,
+                         .leader_epoch = LeaderEpoch(epoch),
+                         .partition_epoch = PartitionEpoch(epoch),
+                         .epoch_start = EpochStart{.epoch = LeaderEpoch(epoch), .start = end()}};
+    const auto changed = life_->Do<LogsChanged>(ChangeLogs{.op = OpId(6), .changes = {lead}});
+    if (!changed || !changed->failures.empty()) {
+      return false;
+    }
+    led_ = LeaderEpoch(epoch);
+    led_from_ = end();
+    return true;
   }
   bool Append(int32_t epoch) {
     Log more = log_;
@@ -293,6 +331,7 @@ class Story {
   bool Became(Log log) {
     log_ = std::move(log);
     candidates_ = {log_};
+    led_from_ = kNoOffset;  // From here on it is the log that tells.
     return true;
   }
 
@@ -336,6 +375,8 @@ class Story {
   std::vector<Log> candidates_ = {{}};  ///< The log may be a run of one of these.
   Offset durable_{0};                   ///< It ends here or later.
   Offset start_{0};                     ///< It begins here or later.
+  LeaderEpoch led_ = kNoLeaderEpoch;    ///< In which it has taken the lead…
+  Offset led_from_ = kNoOffset;         ///< … and from where, if nothing has happened since.
   Offset committed_{0};                 ///< The greatest high watermark that was told.
   bool created_ = false;
   bool told_ = false;
@@ -374,6 +415,37 @@ TEST_P(DiskReplicaStoreCrashTest, KeepsItsPromisesWhenTheMachineCrashes) {
 
 TEST_P(DiskReplicaStoreCrashTest, KeepsItsPromisesWhenTheProcessEnds) {
   AtEveryOperation(Story::End::kProcess);
+}
+
+/// The story ends at every so many operations, and the start after it at each of its own.
+void CrashDuringTheNextStart(Story::End end) {
+  constexpr uint64_t kEvery = 11;
+  constexpr uint64_t kDuringMax = 500;
+  bool told = false;
+  for (uint64_t at = 0; !told; at += kEvery) {
+    for (const DiskFault fault : {DiskFault::kStopBefore, DiskFault::kTornWrite}) {
+      bool struck = true;
+      for (uint64_t during = 0; struck; ++during) {
+        SCOPED_TRACE("operation " + std::to_string(at) + ", then " + std::to_string(during));
+        Story story;
+        story.disk().Set(
+            FaultyFileSystem::Plan{.fault = DiskFault::kTornWrite, .at = at, .only = std::nullopt});
+        story.Tell();
+        told = story.told();
+        struck = story.EndLifeTwice(end, {.fault = fault, .at = during, .only = std::nullopt});
+        ASSERT_FALSE(::testing::Test::HasFailure());
+        ASSERT_LT(during, kDuringMax);
+      }
+    }
+  }
+}
+
+TEST(DiskReplicaStoreCrash, ARestartThatTheMachineCutsShortKeepsThemToo) {
+  CrashDuringTheNextStart(Story::End::kMachine);
+}
+
+TEST(DiskReplicaStoreCrash, ARestartThatEndsAsAProcessKeepsThemToo) {
+  CrashDuringTheNextStart(Story::End::kProcess);
 }
 
 INSTANTIATE_TEST_SUITE_P(Everywhere,
