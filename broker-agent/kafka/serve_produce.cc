@@ -22,17 +22,18 @@ constexpr int16_t kBatchesSince = 3;
 
 KafkaError ErrorOf(BatchProblem problem) {
   switch (problem) {
-    case BatchProblem::kCut:
     case BatchProblem::kBadLength:
     case BatchProblem::kUnknownMagic:
     case BatchProblem::kBadCrc: return KafkaError::kCorruptMessage;
     case BatchProblem::kTooLarge: return KafkaError::kMessageTooLarge;
-    case BatchProblem::kOldMagic: return KafkaError::kUnsupportedForMessageFormat;
     case BatchProblem::kUnknownCodec: return KafkaError::kUnsupportedCompressionType;
     case BatchProblem::kTransactional: return KafkaError::kTransactionalIdAuthorizationFailed;
+    // As ProduceRequest.validateRecords: there is exactly one whole batch, of magic 2.
+    case BatchProblem::kCut:
+    case BatchProblem::kOldMagic:
+    case BatchProblem::kSeveralBatches:
     case BatchProblem::kBadCount:
     case BatchProblem::kBadRecords:
-    case BatchProblem::kSeveralBatches:
     case BatchProblem::kBadBaseOffset:
     case BatchProblem::kBadSequence:
     case BatchProblem::kLogAppendTime:
