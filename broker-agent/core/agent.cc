@@ -84,7 +84,7 @@ struct Agent::Parts {
     OpId op{0};
     std::optional<Error> error;
     std::optional<Offset> end;
-    int64_t append_time_ms = -1;
+    const LogAppended* appended = nullptr;  ///< Of an append: never null.
   };
 
   Parts(AgentOptions options, AgentState recovered)
@@ -92,9 +92,10 @@ struct Agent::Parts {
         replicas(std::move(recovered.replicas)),
         sender(context.options.alter_partition),
         flush(context),
-        leaders(context, replicas, sender, flush),
+        recent(context.options.recent_batches),
+        leaders(context, replicas, sender, flush, recent),
         followers(context, replicas, flush),
-        consumers(context, replicas),
+        consumers(context, replicas, recent),
         retention(context, replicas),
         roles(context, replicas, leaders, followers, sender, std::move(recovered.directories)),
         departure(context) {}
@@ -116,9 +117,8 @@ struct Agent::Parts {
   void On(const ControlledShutdownLost& event) { departure.Lost(event); }
   void On(const LogsChanged& event) { roles.Changed(event); }
   void On(const LogAppended& event) {
-    TakeWrite(
-        event.partition,
-        {.op = event.op, .error = event.error, .end = {}, .append_time_ms = event.append_time_ms});
+    TakeWrite(event.partition,
+              {.op = event.op, .error = event.error, .end = {}, .appended = &event});
   }
   void On(const LogSynced& event);
   void On(const LogTruncated& event) {
@@ -168,6 +168,7 @@ struct Agent::Parts {
   ReplicaTable replicas;
   AlterPartitionSender sender;
   LogFlush flush;
+  RecentBatches recent;
   LeaderSide leaders;
   FollowerSide followers;
   ConsumerSide consumers;
@@ -438,7 +439,7 @@ void Agent::Parts::TakeWrite(const PartitionKey& key, const Returned& returned) 
       if (write.received) {
         followers.Appended(*replica, write);
       } else {
-        leaders.Appended(*replica, write, returned.append_time_ms);
+        leaders.Appended(*replica, write, *returned.appended);
       }
       break;
     case LogWrite::Kind::kTruncate:

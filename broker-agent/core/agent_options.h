@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "broker-agent/core/log_view.h"
+#include "broker-agent/core/recent_batches.h"
 #include "common/base/instant.h"
 #include "common/base/result.h"
 #include "common/model/ids.h"
@@ -47,6 +48,8 @@ struct AgentOptions {
 
   int64_t credit_window_bytes = int64_t{16} << 20U;  ///< What a leader may have in flight to us.
   int64_t read_bytes_max = int64_t{1} << 20U;        ///< Of one read for a follower.
+  /// Of what leaders have appended last and keep in memory for those who read at a log's end.
+  RecentBatches::Limits recent_batches = {};
   size_t subscribes_per_message_max = 1000;
   size_t parked_subscriptions_max =
       65536;                           ///< Those of an epoch that this broker has not heard of.

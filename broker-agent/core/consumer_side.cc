@@ -71,18 +71,23 @@ void ConsumerSide::Begin(FetchTicket ticket, Pending& pending) {
 void ConsumerSide::Continue(FetchTicket ticket, Pending& pending) {
   while (pending.next < pending.answer.size() && pending.bytes < pending.ask.max_bytes) {
     const FetchRequested::Partition& ask = pending.ask.partitions[pending.next];
-    const FetchedPartition& head = pending.answer[pending.next];
+    FetchedPartition& head = pending.answer[pending.next];
     if (head.problem == ReadProblem::kNone && ask.from < head.high_watermark) {
-      pending.reading = context_.NextOp();
-      reads_[*pending.reading] = ticket;
       const int64_t room = pending.ask.max_bytes - pending.bytes;
-      context_.Do(ReadFromLog{.partition = replicas_.Find(ask.partition)->partition,
-                              .op = *pending.reading,
-                              .from = ask.from,
-                              .below = head.high_watermark,
-                              .max_bytes = std::clamp<int64_t>(ask.max_bytes, 1, room),
-                              .alignment = ReadFromLog::Alignment::kContaining});
-      return;
+      const ReadFromLog read{.partition = replicas_.Find(ask.partition)->partition,
+                             .op = context_.NextOp(),
+                             .from = ask.from,
+                             .below = head.high_watermark,
+                             .max_bytes = std::clamp<int64_t>(ask.max_bytes, 1, room),
+                             .alignment = ReadFromLog::Alignment::kContaining};
+      head.batches = recent_.Read(read);
+      if (head.batches.empty()) {
+        pending.reading = read.op;
+        reads_[read.op] = ticket;
+        context_.Do(read);
+        return;
+      }
+      pending.bytes += BytesOf(head.batches);
     }
     ++pending.next;
   }

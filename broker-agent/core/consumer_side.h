@@ -9,6 +9,7 @@
 
 #include "broker-agent/core/agent_context.h"
 #include "broker-agent/core/events.h"
+#include "broker-agent/core/recent_batches.h"
 #include "broker-agent/core/replica.h"
 
 namespace regent {
@@ -26,8 +27,8 @@ namespace regent {
 /// new one (KAFKA-9835).
 class ConsumerSide {
  public:
-  ConsumerSide(AgentContext& context, const ReplicaTable& replicas)
-      : context_(context), replicas_(replicas) {}
+  ConsumerSide(AgentContext& context, const ReplicaTable& replicas, const RecentBatches& recent)
+      : context_(context), replicas_(replicas), recent_(recent) {}
 
   void Fetch(const FetchRequested& ask);
   /// Nobody waits for the answer any more.
@@ -74,6 +75,7 @@ class ConsumerSide {
 
   AgentContext& context_;
   const ReplicaTable& replicas_;
+  const RecentBatches& recent_;
   std::map<FetchTicket, Pending> fetches_;
   std::map<OpId, FetchTicket> reads_;
   std::map<PartitionKey, std::set<FetchTicket>> parked_;

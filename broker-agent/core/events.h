@@ -9,6 +9,7 @@
 
 #include "broker-agent/core/log_view.h"
 #include "broker-agent/core/partition_key.h"
+#include "broker-agent/core/slice.h"
 #include "broker-agent/core/stream.h"
 #include "common/base/instant.h"
 #include "common/base/result.h"
@@ -104,6 +105,9 @@ struct LogAppended {
   std::optional<Error> error;
   /// What a leader's log has stamped on the batches; −1: they have their producers' times.
   int64_t append_time_ms = -1;
+  /// A leader's batches as the log keeps them, stamps included: one for each that was appended.
+  /// Empty: whoever wants them reads them.
+  std::vector<Slice> stored = {};
 };
 struct LogSynced {
   PartitionKey partition;
@@ -181,7 +185,7 @@ struct AppendRequested {
   PartitionKey partition;
   int32_t record_count = 0;
   /// The batch as it came: the store writes its offset and epoch into the head.
-  std::shared_ptr<const std::string> payload;
+  Slice payload;
   ProducerMark producer = {};
   Acks acks = Acks::kAll;
   Instant deadline = Instant::Max();

@@ -21,7 +21,7 @@ std::string LeaderOf(const Replica* replica) {
 }
 
 int64_t BytesOf(const AppendRequested& append) {
-  return append.payload == nullptr ? 0 : static_cast<int64_t>(append.payload->size());
+  return static_cast<int64_t>(append.payload.size());
 }
 
 std::string Text(const ProducerMark& mark) {
@@ -113,7 +113,7 @@ void LeaderSide::Append(const AppendRequested& append) {
   replica->writes.push_back(std::move(write));
 }
 
-void LeaderSide::Appended(Replica& replica, const LogWrite& write, int64_t append_time_ms) {
+void LeaderSide::Appended(Replica& replica, const LogWrite& write, const LogAppended& appended) {
   append_bytes_ -= BytesOf(write.batches);
   LogView& log = *replica.log;
   if (!replica.leads()) {
@@ -123,13 +123,20 @@ void LeaderSide::Appended(Replica& replica, const LogWrite& write, int64_t appen
   }
   replica.leading->in_sync.NoteGrowth(log.end, context_.now);
   log.Appended(write.batches);
+  if (appended.stored.size() == write.batches.size()) {
+    for (size_t i = 0; i < write.batches.size(); ++i) {
+      RecordBatch batch = write.batches[i];
+      batch.payload = appended.stored[i];
+      recent_.Add(replica.key(), batch);
+    }
+  }
   if (write.produced) {
     const LogWrite::Produced& produced = *write.produced;
     const WaitingAppend append{.ticket = produced.ticket,
                                .base = write.batches.front().base,
                                .next = log.end,
                                .deadline = produced.deadline,
-                               .append_time_ms = append_time_ms};
+                               .append_time_ms = appended.append_time_ms};
     switch (produced.acks) {
       case Acks::kLeader: replica.leading->unsynced.push_back(append); break;
       case Acks::kAll: AwaitCommit(replica, append); break;

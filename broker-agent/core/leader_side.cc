@@ -27,11 +27,13 @@ AlterPartitionItem ItemOf(const Replica& replica, const InSync::Pending& pending
 LeaderSide::LeaderSide(AgentContext& context,
                        ReplicaTable& replicas,
                        AlterPartitionSender& sender,
-                       LogFlush& flush)
+                       LogFlush& flush,
+                       RecentBatches& recent)
     : context_(context),
       replicas_(replicas),
       sender_(sender),
       flush_(flush),
+      recent_(recent),
       parked_(context.options.parked_subscriptions_max) {}
 
 void LeaderSide::TakeLead(Replica& replica) {
@@ -99,6 +101,7 @@ void LeaderSide::Resign(Replica& replica) {
                                         .pending = *pending};
   }
   replica.leading.reset();
+  recent_.Drop(key);
   replica.role = Role::kNone;
   replica.leader = kNoBroker;
   context_.moved.insert(key);

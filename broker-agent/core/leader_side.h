@@ -8,6 +8,7 @@
 #include "broker-agent/core/downlinks.h"
 #include "broker-agent/core/events.h"
 #include "broker-agent/core/log_flush.h"
+#include "broker-agent/core/recent_batches.h"
 #include "broker-agent/core/replica.h"
 
 namespace regent {
@@ -25,7 +26,8 @@ class LeaderSide {
   LeaderSide(AgentContext& context,
              ReplicaTable& replicas,
              AlterPartitionSender& sender,
-             LogFlush& flush);
+             LogFlush& flush,
+             RecentBatches& recent);
 
   // --- Roles ---
 
@@ -46,7 +48,7 @@ class LeaderSide {
 
   void Append(const AppendRequested& append);
   /// The front write of a replica has returned and was taken out.
-  void Appended(Replica& replica, const LogWrite& write, int64_t append_time_ms);
+  void Appended(Replica& replica, const LogWrite& write, const LogAppended& appended);
   /// A write of a leadership that has ended will never return.
   void WriteFailed(const LogWrite& write);
   void Read(const LogRead& read);
@@ -89,7 +91,13 @@ class LeaderSide {
   void Serve(Replica& replica, BrokerId follower, Subscription& subscription);
   void ServeAll(Replica& replica);
   void FeedHungry(InboundId stream);
+  void Feed(Replica& replica, BrokerId follower, Downlink& link);
   void TakeRead(const LogRead& read);
+  /// Sends what comes after what was sent.
+  void SendBatches(Replica& replica,
+                   BrokerId follower,
+                   Downlink& link,
+                   std::vector<RecordBatch> batches);
   void Progressed(Replica& replica);
   void AdvanceHighWatermark(Replica& replica);
   void WatchLag(const Replica& replica);
@@ -110,6 +118,7 @@ class LeaderSide {
   ReplicaTable& replicas_;
   AlterPartitionSender& sender_;
   LogFlush& flush_;
+  RecentBatches& recent_;
   Downlinks links_;
   ParkedSubscriptions parked_;
   size_t appends_waiting_ = 0;  ///< Producers without an answer.

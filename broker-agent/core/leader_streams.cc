@@ -290,23 +290,31 @@ void LeaderSide::FeedHungry(InboundId stream) {
       continue;
     }
     const auto found = replica->leading->subscriptions.find(link->follower);
-    if (found == replica->leading->subscriptions.end() || found->second.stream != stream) {
-      continue;
+    if (found != replica->leading->subscriptions.end() && found->second.stream == stream) {
+      Feed(*replica, link->follower, *link);
     }
-    Subscription& subscription = found->second;
-    const Offset end = replica->log->end;
-    if (subscription.reading || subscription.next >= end) {
-      continue;
-    }
-    const int64_t bytes = std::min(context_.options.read_bytes_max, link->credit);
-    subscription.reading = context_.NextOp();
-    links_.Reserve(stream, *subscription.reading, bytes);
-    context_.Do(ReadFromLog{.partition = replica->partition,
-                            .op = *subscription.reading,
-                            .from = subscription.next,
-                            .below = end,
-                            .max_bytes = bytes});
   }
+}
+
+/// Sends a follower what it lacks, if that is in memory, or has it read.
+void LeaderSide::Feed(Replica& replica, BrokerId follower, Downlink& link) {
+  Subscription& subscription = replica.leading->subscriptions.at(follower);
+  const Offset end = replica.log->end;
+  if (subscription.reading || subscription.next >= end) {
+    return;
+  }
+  const ReadFromLog read{.partition = replica.partition,
+                         .op = context_.NextOp(),
+                         .from = subscription.next,
+                         .below = end,
+                         .max_bytes = std::min(context_.options.read_bytes_max, link.credit)};
+  if (std::vector<RecordBatch> batches = recent_.Read(read); !batches.empty()) {
+    SendBatches(replica, follower, link, std::move(batches));
+    return;
+  }
+  subscription.reading = read.op;
+  links_.Reserve(subscription.stream, read.op, read.max_bytes);
+  context_.Do(read);
 }
 
 void LeaderSide::Read(const LogRead& read) {
@@ -356,23 +364,32 @@ void LeaderSide::TakeRead(const LogRead& read) {
     link->hungry.Add(read.partition);
     return;
   }
+  SendBatches(*replica, found->first, *link, *read.batches);
+}
+
+void LeaderSide::SendBatches(Replica& replica,
+                             BrokerId follower,
+                             Downlink& link,
+                             std::vector<RecordBatch> batches) {
+  Subscription& subscription = replica.leading->subscriptions.at(follower);
+  const LogView& log = *replica.log;
   const Offset base = subscription.next;
-  subscription.next = read.batches->back().next;
+  subscription.next = batches.back().next;
   subscription.sent_high_watermark = log.high_watermark;
   subscription.sent_start = log.start;
-  replica->leading->in_sync.NoteSend(found->first, log.end, context_.now);
-  link->credit -= BytesOf(*read.batches);
-  links_.Send(subscription.stream, Batches{.partition = read.partition,
+  replica.leading->in_sync.NoteSend(follower, log.end, context_.now);
+  link.credit -= BytesOf(batches);
+  links_.Send(subscription.stream, Batches{.partition = replica.key(),
                                            .attempt = subscription.attempt,
-                                           .leader_epoch = replica->leader_epoch,
+                                           .leader_epoch = replica.leader_epoch,
                                            .base_offset = base,
                                            .next_offset = subscription.next,
-                                           .batches = *read.batches,
+                                           .batches = std::move(batches),
                                            .high_watermark = log.high_watermark,
                                            .log_start = log.start,
                                            .leader_end = log.end});
   if (subscription.next < log.end) {
-    link->hungry.Add(read.partition);
+    link.hungry.Add(replica.key());
   }
 }
 

@@ -1,12 +1,11 @@
 #pragma once
 
 #include <cstdint>
-#include <memory>
-#include <string>
 #include <vector>
 
 #include "broker-agent/core/epoch_history.h"
 #include "broker-agent/core/producer_states.h"
+#include "broker-agent/core/slice.h"
 #include "common/base/result.h"
 #include "common/model/ids.h"
 
@@ -18,17 +17,11 @@ struct RecordBatch {
   Offset base{0};
   Offset next{0};  ///< The offset after the last record; above `base`.
   LeaderEpoch epoch = kNoLeaderEpoch;
-  std::shared_ptr<const std::string> payload;  ///< May be null: a batch without bytes.
+  Slice payload;  ///< May be empty: a batch without bytes.
   ProducerMark producer = {};
 
-  int64_t bytes() const { return payload == nullptr ? 0 : static_cast<int64_t>(payload->size()); }
-  friend bool operator==(const RecordBatch& a, const RecordBatch& b) {
-    return a.base == b.base && a.next == b.next && a.epoch == b.epoch && a.producer == b.producer &&
-           a.Text() == b.Text();
-  }
-
- private:
-  std::string Text() const { return payload == nullptr ? std::string() : *payload; }
+  int64_t bytes() const { return static_cast<int64_t>(payload.size()); }
+  friend bool operator==(const RecordBatch&, const RecordBatch&) = default;
 };
 
 int64_t BytesOf(const std::vector<RecordBatch>& batches);

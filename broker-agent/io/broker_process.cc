@@ -144,7 +144,7 @@ class BrokerProcess::Impl {
     SetPort(1, rpc_port);
     hooks_ = std::move(hooks);
     host_->Start(registration_);
-    clients_->Start([this](const kafka::Slice& frame, const std::shared_ptr<kafka::Call>& call) {
+    clients_->Start([this](const Slice& frame, const std::shared_ptr<kafka::Call>& call) {
       service_->Serve(frame, call);
     });
   }

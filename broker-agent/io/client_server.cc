@@ -25,7 +25,6 @@ namespace {
 
 using asio::ip::tcp;
 using kafka::Pieces;
-using kafka::Slice;
 
 constexpr Duration kComplaintInterval = std::chrono::seconds(1);
 constexpr Duration kAcceptPause = std::chrono::milliseconds(100);

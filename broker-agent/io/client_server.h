@@ -5,8 +5,8 @@
 #include <functional>
 #include <memory>
 
+#include "broker-agent/core/slice.h"
 #include "broker-agent/kafka/call.h"
-#include "broker-agent/kafka/slice.h"
 #include "common/base/instant.h"
 #include "common/base/result.h"
 #include "common/model/broker.h"
@@ -44,7 +44,7 @@ class ClientServer {
     Duration idle_max = std::chrono::minutes(10);   ///< connections.max.idle.ms
   };
   /// Takes a frame without its length; on the server's thread.
-  using Serve = std::function<void(kafka::Slice frame, std::shared_ptr<kafka::Call> call)>;
+  using Serve = std::function<void(Slice frame, std::shared_ptr<kafka::Call> call)>;
 
   /// Binds the port. The error names the address and the remedy.
   static Result<std::unique_ptr<ClientServer>> Bind(const Options& options);

@@ -1,7 +1,6 @@
 #include "broker-agent/io/disk_replica_store.h"
 
 #include <algorithm>
-#include <deque>
 #include <set>
 #include <string_view>
 #include <utility>
@@ -9,6 +8,7 @@
 
 #include <glog/logging.h>
 
+#include "broker-agent/core/slice.h"
 #include "broker-agent/log/batch_check.h"
 #include "broker-agent/log/log_sync.h"
 #include "broker-agent/log/offset_checkpoint.h"
@@ -72,10 +72,10 @@ std::optional<Error> ErrorOf(const Status& status) {
 
 /// Returns the only batch in a payload.
 Result<storage::RecordBatchView> ViewOf(const RecordBatch& batch) {
-  if (batch.payload == nullptr) {
+  if (batch.payload.size() == 0) {
     return Error{ErrorCode::kInvalidArgument, "a batch without bytes cannot be stored"};
   }
-  storage::SplitBatches split = storage::Split(*batch.payload);
+  storage::SplitBatches split = storage::Split(batch.payload.bytes());
   if (split.fault || split.batches.size() != 1) {
     return Error{ErrorCode::kInvalidArgument,
                  split.fault ? split.fault->message : "not exactly one batch"};
@@ -93,54 +93,52 @@ Status CheckSame(const RecordBatch& batch, const storage::BatchHeader& header) {
                                  std::to_string(batch.base.value())});
 }
 
-/// What a leader stamps on its producers' batches.
-struct Stamping {
-  std::optional<storage::Timestamp> append_time;  ///< Nothing: the producers' times stand.
-  std::deque<std::string> stamped;                ///< The batches with their stamps.
-
-  std::string_view Stamp(const RecordBatch& batch) {
-    std::string& bytes = stamped.emplace_back(*batch.payload);
-    storage::StampOffsetAndEpoch(bytes, batch.base, batch.epoch);
-    if (append_time) {
-      storage::StampLogAppendTime(bytes, *append_time);
-    }
-    return bytes;
+/// Stamps what a leader decides on a copy of a producer's batch: the frame that it came in is
+/// larger, and goes. Without `append_time` the producer's times stand.
+Slice Stamped(const RecordBatch& batch, const std::optional<storage::Timestamp>& append_time) {
+  std::string bytes(batch.payload.bytes());
+  storage::StampOffsetAndEpoch(bytes, batch.base, batch.epoch);
+  if (append_time) {
+    storage::StampLogAppendTime(bytes, *append_time);
   }
-};
+  return Slice(std::move(bytes));
+}
 
-/// Makes the bytes of batches as the log keeps them. What it returns lives as long as `stamping`
-/// and the batches.
-Result<std::vector<std::string_view>> PiecesOf(const AppendToLog& append, Stamping& stamping) {
-  std::vector<std::string_view> pieces;
+/// Makes the bytes of batches as the log keeps them.
+Result<std::vector<Slice>> StoredBytesOf(const AppendToLog& append,
+                                         const std::optional<storage::Timestamp>& append_time) {
+  std::vector<Slice> stored;
+  stored.reserve(append.batches.size());
   for (const RecordBatch& batch : append.batches) {
     if (const auto view = ViewOf(batch); !view.ok()) {
       return view.error();
     }
     switch (append.source) {
-      case AppendToLog::Source::kLeader: pieces.emplace_back(*batch.payload); break;
-      case AppendToLog::Source::kProducer: pieces.push_back(stamping.Stamp(batch)); break;
+      case AppendToLog::Source::kLeader: stored.push_back(batch.payload); break;
+      case AppendToLog::Source::kProducer: stored.push_back(Stamped(batch, append_time)); break;
     }
-    if (Status same = CheckSame(batch, storage::DecodeBatchHeader(pieces.back())); !same.ok()) {
+    const storage::BatchHeader header = storage::DecodeBatchHeader(stored.back().bytes());
+    if (Status same = CheckSame(batch, header); !same.ok()) {
       return same.error();
     }
   }
-  return pieces;
+  return stored;
 }
 
-/// The batches of a read, each with its bytes.
-Result<std::vector<RecordBatch>> BatchesOf(const storage::ReadBatches& read) {
+/// The batches of a read; all share its bytes.
+std::vector<RecordBatch> BatchesOf(storage::ReadBatches read) {
+  const Slice bytes(std::move(read.bytes));
   std::vector<RecordBatch> batches;
   batches.reserve(read.heads.size());
   size_t at = 0;
   for (const storage::BatchHead& head : read.heads) {
-    auto bytes = std::make_shared<const std::string>(read.bytes.substr(at, head.bytes));
+    const Slice batch = bytes.Part(at, head.bytes);
     at += head.bytes;
-    const ProducerMark mark = storage::MarkOf(storage::DecodeBatchHeader(*bytes));
     batches.push_back({.base = head.base,
                        .next = head.next,
                        .epoch = head.epoch,
-                       .payload = std::move(bytes),
-                       .producer = mark});
+                       .payload = batch,
+                       .producer = storage::MarkOf(storage::DecodeBatchHeader(batch.bytes()))});
   }
   return batches;
 }
@@ -265,22 +263,30 @@ Status DiskReplicaStore::Disk::Append(const AppendToLog& append, LogAppended& re
     return log.error();
   }
   const storage::Timestamp now(options.wall_clock_ms());
-  Stamping stamping;
+  std::optional<storage::Timestamp> append_time;
   if (append.source == AppendToLog::Source::kProducer &&
       (*log)->config().timestamp_type == TimestampType::kLogAppendTime) {
-    stamping.append_time = now;
+    append_time = now;
     result.append_time_ms = now.value();
   }
-  const Result<std::vector<std::string_view>> pieces = PiecesOf(append, stamping);
-  if (!pieces.ok()) {
-    return pieces.error();
+  Result<std::vector<Slice>> stored = StoredBytesOf(append, append_time);
+  if (!stored.ok()) {
+    return stored.error();
   }
+  std::vector<std::string_view> pieces(stored->size());
+  std::ranges::transform(*stored, pieces.begin(), &Slice::bytes);
   const size_t segments = (*log)->segment_count();
-  const auto appended = (*log)->Append(*pieces, now);
+  const auto appended = (*log)->Append(pieces, now);
   if ((*log)->segment_count() > segments) {
     SyncSealed(DiskKey(append.partition));
   }
-  return appended.ok() ? Status(Success{}) : Status(appended.error());
+  if (!appended.ok()) {
+    return appended.error();
+  }
+  if (append.source == AppendToLog::Source::kProducer) {
+    result.stored = *std::move(stored);
+  }
+  return Success{};
 }
 
 void DiskReplicaStore::Disk::Sync(const ReplicaKey& key,
@@ -476,7 +482,7 @@ void DiskReplicaStore::Disk::Do(const ReadFromLog& read) const {
     sink(std::move(result));
     return;
   }
-  const Result<storage::ReadBatches> found =
+  Result<storage::ReadBatches> found =
       (*log)->Read({.from = read.from,
                     .below = read.below,
                     .bytes_max = static_cast<uint64_t>(std::max<int64_t>(read.max_bytes, 0))});
@@ -487,7 +493,7 @@ void DiskReplicaStore::Disk::Do(const ReadFromLog& read) const {
     result.batches =
         Error{ErrorCode::kConflict, "no batch begins at " + std::to_string(read.from.value())};
   } else {
-    result.batches = BatchesOf(*found);
+    result.batches = BatchesOf(*std::move(found));
   }
   sink(std::move(result));
 }

@@ -63,9 +63,7 @@ void Fill(const Batches& batches, v1::Batches* out) {
     head->set_next(batch.next.value());
     head->set_epoch(batch.epoch.value());
     head->set_bytes(static_cast<uint32_t>(batch.bytes()));
-    if (batch.payload != nullptr) {
-      out->mutable_data()->append(*batch.payload);
-    }
+    out->mutable_data()->append(batch.payload.bytes());
   }
   out->set_high_watermark(batches.high_watermark.value());
   out->set_log_start(batches.log_start.value());
@@ -174,7 +172,7 @@ Truncate Take(const v1::Truncate& truncate, Complaint& complaint) {
 /// Checks that a batch's bytes are whole and what its head says, and takes from them what it does
 /// not (KAFKA-18723).
 void TakeBytes(RecordBatch& batch, Complaint& complaint) {
-  const std::string& bytes = *batch.payload;
+  const std::string_view bytes = batch.payload.bytes();
   if (const auto fault = storage::ReplicatedFault(bytes)) {
     complaint.Require(false, "batches.data", "is no record batch: " + fault->message);
     return;
@@ -202,7 +200,7 @@ std::vector<RecordBatch> TakeRecords(const v1::Batches& batches, Complaint& comp
     batch.base = Offset(head.base());
     batch.next = Offset(head.next());
     batch.epoch = LeaderEpoch(head.epoch());
-    batch.payload = std::make_shared<const std::string>(batches.data().substr(at, head.bytes()));
+    batch.payload = Slice(batches.data().substr(at, head.bytes()));
     at += head.bytes();
     TakeBytes(batch, complaint);
     records.push_back(std::move(batch));

@@ -8,11 +8,11 @@
 
 #include <glog/logging.h>
 
+#include "broker-agent/core/slice.h"
 #include "broker-agent/kafka/api.h"
 #include "broker-agent/kafka/codec.h"
 #include "broker-agent/kafka/pieces.h"
 #include "broker-agent/kafka/reader.h"
-#include "broker-agent/kafka/slice.h"
 #include "broker-agent/kafka/writer.h"
 #include "common/base/result.h"
 

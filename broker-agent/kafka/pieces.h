@@ -5,7 +5,7 @@
 #include <utility>
 #include <vector>
 
-#include "broker-agent/kafka/slice.h"
+#include "broker-agent/core/slice.h"
 
 namespace regent::kafka {
 

@@ -7,8 +7,8 @@
 #include <string_view>
 #include <utility>
 
+#include "broker-agent/core/slice.h"
 #include "broker-agent/kafka/encoding.h"
-#include "broker-agent/kafka/slice.h"
 #include "common/base/uuid.h"
 
 namespace regent::kafka {

@@ -4,6 +4,7 @@
 #include <string>
 #include <variant>
 
+#include "broker-agent/core/slice.h"
 #include "broker-agent/kafka/api.h"
 #include "broker-agent/kafka/error_code.h"
 #include "broker-agent/kafka/frame.h"
@@ -15,7 +16,6 @@
 #include "broker-agent/kafka/messages/offsets.h"
 #include "broker-agent/kafka/messages/produce.h"
 #include "broker-agent/kafka/messages/topics.h"
-#include "broker-agent/kafka/slice.h"
 
 namespace regent::kafka {
 

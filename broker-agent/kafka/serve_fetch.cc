@@ -21,12 +21,12 @@ struct Place {
 /// One slice for all batches of a partition: they lie in buffers of their own.
 Slice RecordsOf(const std::vector<RecordBatch>& batches) {
   if (batches.size() == 1) {
-    return {batches.front().payload, *batches.front().payload};
+    return batches.front().payload;
   }
   std::string bytes;
   bytes.reserve(static_cast<size_t>(BytesOf(batches)));
   for (const RecordBatch& batch : batches) {
-    bytes += *batch.payload;
+    bytes += batch.payload.bytes();
   }
   return Slice(std::move(bytes));
 }

@@ -175,7 +175,7 @@ void ClientService::Append(const Producing& producing, size_t topic, size_t part
   const storage::BatchHeader batch = storage::DecodeBatchHeader(records);
   backend_.Append({.partition = named.key,
                    .record_count = batch.count,
-                   .payload = std::make_shared<const std::string>(records),
+                   .payload = *sent,
                    .producer = storage::MarkOf(batch),
                    .acks = producing.ask.acks == -1 ? Acks::kAll : Acks::kLeader,
                    .deadline = producing.deadline},

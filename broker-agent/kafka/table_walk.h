@@ -8,12 +8,12 @@
 #include <type_traits>
 #include <utility>
 
+#include "broker-agent/core/slice.h"
 #include "broker-agent/kafka/api.h"
 #include "broker-agent/kafka/codec.h"
 #include "broker-agent/kafka/encoding.h"
 #include "broker-agent/kafka/field.h"
 #include "broker-agent/kafka/reader.h"
-#include "broker-agent/kafka/slice.h"
 #include "broker-agent/kafka/text.h"
 #include "broker-agent/kafka/wire_form.h"
 #include "broker-agent/kafka/writer.h"

@@ -6,7 +6,7 @@
 #include <type_traits>
 #include <vector>
 
-#include "broker-agent/kafka/slice.h"
+#include "broker-agent/core/slice.h"
 #include "common/base/strong_id.h"
 #include "common/base/uuid.h"
 

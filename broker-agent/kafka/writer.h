@@ -8,9 +8,9 @@
 #include <type_traits>
 #include <utility>
 
+#include "broker-agent/core/slice.h"
 #include "broker-agent/kafka/encoding.h"
 #include "broker-agent/kafka/pieces.h"
-#include "broker-agent/kafka/slice.h"
 #include "common/base/uuid.h"
 
 namespace regent::kafka {

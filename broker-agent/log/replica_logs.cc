@@ -17,7 +17,7 @@ RecordBatch HeadOf(const BatchHeader& header) {
   return {.base = header.base,
           .next = header.next(),
           .epoch = header.epoch,
-          .payload = nullptr,
+          .payload = {},
           .producer = MarkOf(header)};
 }
 

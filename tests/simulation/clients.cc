@@ -63,7 +63,7 @@ void Append(Cast& cast,
   const AppendRequested request{.ticket = {},
                                 .partition = KeyOf(batch.partition),
                                 .record_count = batch.records,
-                                .payload = std::make_shared<const std::string>(batch.payload),
+                                .payload = Slice(std::string(batch.payload)),
                                 .producer = batch.producer,
                                 .acks = batch.acks,
                                 .deadline = cast.around.world.now() + kAppendMax};

@@ -80,7 +80,7 @@ class RecordCheckersTest : public testing::Test {
     answer.batches = {{.base = Offset(base),
                        .next = Offset(base + 1),
                        .epoch = LeaderEpoch(1),
-                       .payload = std::make_shared<const std::string>(bytes)}};
+                       .payload = Slice(bytes)}};
     checkers_.OnConsumed({.broker = kBroker,
                           .partition = partition_,
                           .from = Offset(from),

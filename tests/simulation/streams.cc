@@ -13,10 +13,10 @@ namespace {
 
 /// The same batch with another last byte, and the checksum right again.
 RecordBatch Altered(RecordBatch batch) {
-  std::string bytes = *batch.payload;
+  std::string bytes(batch.payload.bytes());
   bytes.back() = static_cast<char>(bytes.back() ^ 1);
   storage::RepairCrc(bytes);
-  batch.payload = std::make_shared<const std::string>(std::move(bytes));
+  batch.payload = Slice(std::move(bytes));
   return batch;
 }
 

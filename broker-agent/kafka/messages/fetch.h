@@ -6,10 +6,10 @@
 #include <tuple>
 #include <vector>
 
+#include "broker-agent/core/slice.h"
 #include "broker-agent/kafka/api.h"
 #include "broker-agent/kafka/error_code.h"
 #include "broker-agent/kafka/field.h"
-#include "broker-agent/kafka/slice.h"
 #include "common/model/ids.h"
 
 namespace regent::kafka {

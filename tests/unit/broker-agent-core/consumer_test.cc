@@ -64,7 +64,7 @@ class Consumer : public ::testing::Test {
     net[0].Do(AppendRequested{.ticket = AppendTicket(++net[0].next_ticket),
                               .partition = K(0),
                               .record_count = mark.last - mark.first + 1,
-                              .payload = std::make_shared<const std::string>("x"),
+                              .payload = Slice("x"),
                               .producer = mark,
                               .acks = acks,
                               .deadline = net[0].now + seconds(60)});
@@ -255,7 +255,7 @@ TEST_F(Consumer, AFollowerThatTakesOverKnowsItsPredecessorsProducers) {
   net[1].Do(AppendRequested{.ticket = AppendTicket(1),
                             .partition = K(0),
                             .record_count = 1,
-                            .payload = std::make_shared<const std::string>("x"),
+                            .payload = Slice("x"),
                             .producer = mark,
                             .acks = Acks::kAll,
                             .deadline = net[1].now + seconds(60)});

@@ -62,7 +62,7 @@ class Chaos {
       batches.push_back({.base = Offset(Number()),
                          .next = Offset(Number()),
                          .epoch = LeaderEpoch(Small()),
-                         .payload = nullptr});
+                         .payload = {}});
     }
     return batches;
   }

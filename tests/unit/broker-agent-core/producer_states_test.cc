@@ -24,7 +24,7 @@ RecordBatch Batch(int64_t base, ProducerMark mark) {
   return {.base = Offset(base),
           .next = Offset(base + 1),
           .epoch = LeaderEpoch(0),
-          .payload = nullptr,
+          .payload = {},
           .producer = mark};
 }
 

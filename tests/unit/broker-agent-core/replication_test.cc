@@ -653,13 +653,13 @@ class Credit : public ::testing::Test {
   std::vector<ReadFromLog> Reads() { return std::exchange(reads, {}); }
   /// The read brings one record of that size.
   void Return(const ReadFromLog& read, size_t bytes) {
-    Handle(LogRead{.partition = KeyOf(read.partition),
-                   .op = read.op,
-                   .batches = std::vector<RecordBatch>{
-                       {.base = read.from,
-                        .next = Offset(read.from.value() + 1),
-                        .epoch = LeaderEpoch(3),
-                        .payload = std::make_shared<const std::string>(bytes, 'x')}}});
+    Handle(
+        LogRead{.partition = KeyOf(read.partition),
+                .op = read.op,
+                .batches = std::vector<RecordBatch>{{.base = read.from,
+                                                     .next = Offset(read.from.value() + 1),
+                                                     .epoch = LeaderEpoch(3),
+                                                     .payload = Slice(std::string(bytes, 'x'))}}});
   }
   static int64_t AskedFor(const std::vector<ReadFromLog>& asked) {
     int64_t bytes = 0;

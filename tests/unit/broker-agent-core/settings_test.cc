@@ -41,7 +41,7 @@ class Settings : public ::testing::Test {
     broker_.Do(AppendRequested{.ticket = AppendTicket(++broker_.next_ticket),
                                .partition = K(0),
                                .record_count = 1,
-                               .payload = std::make_shared<const std::string>(std::move(bytes)),
+                               .payload = Slice(std::move(bytes)),
                                .acks = acks});
     return broker_.Take<AnswerAppend>().at(0);
   }

@@ -1,6 +1,7 @@
 #include "tests/unit/broker-agent-core/test_broker.h"
 
 #include <algorithm>
+#include <iterator>
 
 #include <glog/logging.h>
 
@@ -70,8 +71,7 @@ std::vector<RecordBatch> Records(int64_t from, std::initializer_list<int32_t> ep
     batches.push_back({.base = Offset(from),
                        .next = Offset(from + 1),
                        .epoch = LeaderEpoch(epoch),
-                       .payload = std::make_shared<const std::string>("e" + std::to_string(epoch) +
-                                                                      "@" + std::to_string(from))});
+                       .payload = Slice("e" + std::to_string(epoch) + "@" + std::to_string(from))});
     ++from;
   }
   return batches;
@@ -214,8 +214,8 @@ void TestBroker::Produce(const PartitionKey& key, int count, Acks acks) {
     Do(AppendRequested{.ticket = AppendTicket(next_ticket),
                        .partition = key,
                        .record_count = 1,
-                       .payload = std::make_shared<const std::string>(Payload(
-                           "b" + std::to_string(id.value()) + "r" + std::to_string(next_ticket))),
+                       .payload = Slice(Payload("b" + std::to_string(id.value()) + "r" +
+                                                std::to_string(next_ticket))),
                        .acks = acks,
                        .deadline = now + seconds(60)});
   }
@@ -310,8 +310,13 @@ std::optional<AgentEvent> TestBroker::Work(const AgentAction& action) {
     const PartitionKey key = KeyOf(append->partition);
     std::vector<RecordBatch>& batches = logs[key].batches;
     batches.insert(batches.end(), append->batches.begin(), append->batches.end());
-    return LogAppended{
+    LogAppended appended{
         .partition = key, .op = append->op, .error = {}, .append_time_ms = append_time_ms};
+    if (tells_stored) {
+      std::ranges::transform(append->batches, std::back_inserter(appended.stored),
+                             &RecordBatch::payload);
+    }
+    return appended;
   }
   if (const auto* sync = std::get_if<SyncLog>(&action)) {
     LogSynced synced = Sync(*sync);
@@ -344,6 +349,7 @@ std::optional<AgentEvent> TestBroker::Work(const AgentAction& action) {
                      ? OffsetAndTime{.offset = offset, .timestamp_ms = find->timestamp_ms}
                      : OffsetAndTime{}};
   }
+  ++reads;
   const auto& read = std::get<ReadFromLog>(action);
   const bool containing = read.alignment == ReadFromLog::Alignment::kContaining;
   LogRead result{.partition = KeyOf(read.partition), .op = read.op};

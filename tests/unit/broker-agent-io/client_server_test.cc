@@ -39,7 +39,7 @@ class Calls {
   };
 
   ClientServer::Serve Taker() {
-    return [this](const kafka::Slice& frame, std::shared_ptr<kafka::Call> call) {
+    return [this](const Slice& frame, std::shared_ptr<kafka::Call> call) {
       const MutexLock lock(mutex_);
       arrived_.push_back({.text = std::string(frame.bytes()), .call = std::move(call)});
       changed_.notify_all();

@@ -45,10 +45,8 @@ Offset EndOf(const Log& log, Offset start) {
 
 RecordBatch AsSent(const std::string& bytes) {
   const storage::BatchHeader header = storage::DecodeBatchHeader(bytes);
-  return {.base = header.base,
-          .next = header.next(),
-          .epoch = header.epoch,
-          .payload = std::make_shared<const std::string>(bytes)};
+  return {
+      .base = header.base, .next = header.next(), .epoch = header.epoch, .payload = Slice(bytes)};
 }
 
 /// One life of a store.

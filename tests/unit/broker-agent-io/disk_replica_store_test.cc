@@ -102,7 +102,7 @@ RecordBatch Produced(int64_t base, int32_t count, int32_t epoch, int64_t produce
   return {.base = Offset(base),
           .next = Offset(base + count),
           .epoch = LeaderEpoch(epoch),
-          .payload = std::make_shared<const std::string>(storage::EncodeBatch(batch)),
+          .payload = Slice(storage::EncodeBatch(batch)),
           .producer = mark};
 }
 
@@ -154,9 +154,20 @@ TEST_F(StoredRecords, GetTheirLeadersOffsetAndEpoch) {
   ASSERT_THAT(*read, SizeIs(2));
   EXPECT_EQ((*read)[1].base, Offset(2));
   EXPECT_EQ((*read)[1].epoch, LeaderEpoch(3));
-  const storage::BatchHeader header = storage::DecodeBatchHeader(*(*read)[1].payload);
+  const storage::BatchHeader header = storage::DecodeBatchHeader((*read)[1].payload.bytes());
   EXPECT_EQ(header.base, Offset(2));
   EXPECT_EQ(header.epoch, LeaderEpoch(3));
+}
+
+TEST_F(StoredRecords, AreToldToTheirLeaderAsTheLogKeepsThem) {
+  store_->Do(AppendToLog{.source = AppendToLog::Source::kProducer,
+                         .partition = Partition(0),
+                         .op = OpId(2),
+                         .batches = {Produced(0, 2, 3), Produced(2, 1, 3)}});
+  const std::vector<Slice> stored = Next<LogAppended>().stored;
+  const std::vector<RecordBatch> read = Read(0, 3).value();
+  ASSERT_THAT(read, SizeIs(2));
+  EXPECT_EQ(stored, (std::vector{read[0].payload, read[1].payload}));
 }
 
 TEST_F(StoredRecords, OfALeaderGoInAsTheyAre) {
@@ -173,7 +184,7 @@ TEST_F(StoredRecords, ThatAreNotWhatWasSaidOfThemAreRefused) {
   other.next = Offset(1);
   EXPECT_TRUE(Append({other}));
   EXPECT_TRUE(Append({Produced(0, 1, 3)}, AppendToLog::Source::kLeader)) << "never stamped";
-  EXPECT_TRUE(Append({{.base = Offset(0), .next = Offset(1), .payload = nullptr}}));
+  EXPECT_TRUE(Append({{.base = Offset(0), .next = Offset(1), .payload = {}}}));
   EXPECT_FALSE(Append({Produced(0, 1, 3)})) << "the log is as it was";
 }
 
@@ -255,7 +266,7 @@ TEST_F(StoredRecords, ARestartedLogBeginsWhereItWasTold) {
 
 TEST_F(StoredRecords, AreFoundByTheirTime) {
   RecordBatch batch = Produced(0, 1, 3);
-  batch.payload = std::make_shared<const std::string>(storage::Encode({.timestamp = 500}));
+  batch.payload = Slice(storage::Encode({.timestamp = 500}));
   ASSERT_FALSE(Append({batch}));
   const auto find = [&](int64_t timestamp, int64_t below) {
     store_->Do(FindInLog{.partition = Partition(0),
@@ -307,7 +318,7 @@ TEST_F(ConfiguredRecords, GetTheTimeOfTheAppend) {
   const auto appended = Next<LogAppended>();
   ASSERT_FALSE(appended.error);
   EXPECT_EQ(appended.append_time_ms, kNow);
-  const std::string stored = *Read(0, 2).value().at(0).payload;
+  const std::string stored(Read(0, 2).value().at(0).payload.bytes());
   const storage::BatchHeader header = storage::DecodeBatchHeader(stored);
   EXPECT_EQ(header.timestamp_type(), TimestampType::kLogAppendTime);
   EXPECT_EQ(header.max_timestamp, storage::Timestamp(kNow));
@@ -550,7 +561,7 @@ class OldRecords : public ConfiguredRecords {
  protected:
   void SetUp() override {
     ConfiguredRecords::SetUp();
-    const auto batch_bytes = static_cast<int64_t>(Produced(0, 2, 3).payload->size());
+    const auto batch_bytes = static_cast<int64_t>(Produced(0, 2, 3).payload.size());
     Configure({.segment_bytes = kSmallSegment, .retention_bytes = 2 * batch_bytes});
     for (int64_t base = 0; base < 10; base += 2) {
       ASSERT_FALSE(Append({Produced(base, 2, 3)}));

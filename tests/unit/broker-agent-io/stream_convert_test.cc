@@ -22,7 +22,7 @@ RecordBatch Batch(storage::PlainBatch batch) {
   return {.base = Offset(batch.base),
           .next = Offset(batch.base + batch.count),
           .epoch = LeaderEpoch(batch.epoch),
-          .payload = std::make_shared<const std::string>(storage::Encode(batch))};
+          .payload = Slice(storage::Encode(batch))};
 }
 
 TEST(StreamConvert, AFollowersMessageComesBackAsItWas) {

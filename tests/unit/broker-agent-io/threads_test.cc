@@ -107,7 +107,8 @@ class Producer {
       const auto base =
           Await<Result<Offset>>([&](auto done) { Leader().Append(request, std::move(done)); });
       if (base.ok()) {
-        return {base->value(), request.payload->substr(storage::kBatchHeaderBytes)};
+        return {base->value(),
+                std::string(request.payload.bytes().substr(storage::kBatchHeaderBytes))};
       }
       CHECK(MayComeAgain(base.error().code)) << base.error();
       std::this_thread::yield();
@@ -147,7 +148,7 @@ class Producer {
     }
     return {.partition = cluster_.Key(index_),
             .record_count = count,
-            .payload = std::make_shared<const std::string>(storage::EncodeBatch(batch)),
+            .payload = Slice(storage::EncodeBatch(batch)),
             .producer = mark,
             .acks = Acks::kAll};
   }
@@ -196,9 +197,10 @@ class Reader {
   void Take(const FetchedPartition& fetched) {
     CHECK(MayComeAgain(fetched.problem)) << Name(fetched.problem);
     for (const RecordBatch& batch : fetched.batches) {
-      const storage::BatchHeader header = storage::DecodeBatchHeader(*batch.payload);
+      const storage::BatchHeader header = storage::DecodeBatchHeader(batch.payload.bytes());
       EXPECT_EQ(header.base, next_);
-      read_.emplace_back(header.base.value(), batch.payload->substr(storage::kBatchHeaderBytes));
+      read_.emplace_back(header.base.value(),
+                         batch.payload.bytes().substr(storage::kBatchHeaderBytes));
       next_ = header.next();
     }
   }

@@ -202,7 +202,7 @@ TEST_F(ClientServiceTest, ABatchGoesToTheAgentAsItCame) {
   const AppendRequested& append = backend_.appends[0].first;
   EXPECT_EQ(append.partition, (PartitionKey{.topic = Orders()->id, .index = 0}));
   EXPECT_EQ(append.record_count, 3);
-  EXPECT_EQ(*append.payload, batch);
+  EXPECT_EQ(append.payload.bytes(), batch);
   EXPECT_EQ(append.acks, Acks::kAll);
   EXPECT_EQ(append.deadline, Instant() + milliseconds(1500));
   EXPECT_TRUE(call->open()) << "nothing is known yet";
@@ -316,12 +316,12 @@ TEST_F(ClientServiceTest, AFetchWaitsAndCarriesTheRecordsBack) {
   EXPECT_EQ(asked.partitions[0].leader_epoch, LeaderEpoch(3));
   EXPECT_EQ(asked.partitions[0].max_bytes, 900);
   EXPECT_EQ(asked.deadline, Instant() + milliseconds(500));
-  const auto first = std::make_shared<const std::string>(storage::Encode({.base = 8}));
-  const auto second = std::make_shared<const std::string>(storage::Encode({.base = 9}));
+  const std::string first = storage::Encode({.base = 8});
+  const std::string second = storage::Encode({.base = 9});
   AnswerFetch answer;
   answer.partitions.push_back({.high_watermark = Offset(10),
                                .log_start = Offset(2),
-                               .batches = {{.payload = first}, {.payload = second}}});
+                               .batches = {{.payload = Slice(first)}, {.payload = Slice(second)}}});
   backend_.fetches[0].second(answer);
   const auto response = AnswerOf<FetchResponse>(*call);
   const FetchResponse::Partition& partition = response.topics[0].partitions[0];
@@ -329,7 +329,7 @@ TEST_F(ClientServiceTest, AFetchWaitsAndCarriesTheRecordsBack) {
   EXPECT_EQ(partition.high_watermark, Offset(10));
   EXPECT_EQ(partition.last_stable_offset, Offset(10));
   EXPECT_EQ(partition.log_start_offset, Offset(2));
-  EXPECT_EQ(partition.records.value().bytes(), *first + *second);
+  EXPECT_EQ(partition.records.value().bytes(), first + second);
 }
 
 TEST_F(ClientServiceTest, AFetchOfAnUnknownPartitionDoesNotWait) {

@@ -4,8 +4,8 @@
 #include <string>
 #include <tuple>
 
+#include "broker-agent/core/slice.h"
 #include "broker-agent/kafka/field.h"
-#include "broker-agent/kafka/slice.h"
 #include "broker-agent/kafka/wire_form.h"
 #include "common/base/rng.h"
 #include "common/base/uuid.h"

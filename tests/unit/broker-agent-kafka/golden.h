@@ -4,9 +4,9 @@
 #include <string>
 #include <vector>
 
+#include "broker-agent/core/slice.h"
 #include "broker-agent/kafka/api.h"
 #include "broker-agent/kafka/frame.h"
-#include "broker-agent/kafka/slice.h"
 
 namespace regent::kafka {
 

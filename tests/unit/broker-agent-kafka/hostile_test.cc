@@ -6,9 +6,9 @@
 
 #include <gtest/gtest.h>
 
+#include "broker-agent/core/slice.h"
 #include "broker-agent/kafka/api.h"
 #include "broker-agent/kafka/request.h"
-#include "broker-agent/kafka/slice.h"
 #include "common/base/rng.h"
 #include "tests/unit/broker-agent-kafka/allocation_meter.h"
 #include "tests/unit/broker-agent-kafka/golden.h"

@@ -5,10 +5,10 @@
 #include <string_view>
 #include <utility>
 
-namespace regent::kafka {
+namespace regent {
 
-/// Bytes and a share in whatever holds them: a received frame, a cached part of a log. Copying one
-/// copies no bytes.
+/// Bytes and a share in whatever holds them: a received frame, a batch in memory. They never
+/// change, on whatever thread; copying a slice copies no bytes.
 class Slice {
  public:
   Slice() = default;
@@ -33,4 +33,4 @@ class Slice {
   std::string_view bytes_;
 };
 
-}  // namespace regent::kafka
+}  // namespace regent
