@@ -106,7 +106,7 @@ void Try(std::string_view input) {
   options.create_topics = true;
   const kafka::ClientService service(broker.backend(), options);
   const auto call = std::make_shared<OneAnswer>();
-  service.Serve(kafka::Slice(std::string(input)), call);
+  service.Serve(Slice(std::string(input)), call);
   broker.AnswerAll();
   CHECK(call->ended()) << "never answered";
 }

@@ -87,18 +87,18 @@ TEST_F(Regentctl, ClusterStatusIsUnhealthyWithoutAController) {
 
 TEST_F(Regentctl, SaysWhatAProcessWithoutAControllerWaitsFor) {
   admin_.Vacant("broker: ZooKeeper: no connection");
-  EXPECT_EQ(Run({"--timeout", "200ms", "cluster", "status"}), ExitCode::kUnhealthy);
+  EXPECT_EQ(Run({"--timeout", "1s", "cluster", "status"}), ExitCode::kUnhealthy);
   EXPECT_THAT(err(), HasSubstr("nobody holds the office (broker: ZooKeeper: no connection)"));
-  EXPECT_EQ(Run({"--timeout", "200ms", "cluster", "status", "-o", "json"}), ExitCode::kUnhealthy);
+  EXPECT_EQ(Run({"--timeout", "1s", "cluster", "status", "-o", "json"}), ExitCode::kUnhealthy);
   EXPECT_THAT(json()["problems"][0], HasSubstr("broker: ZooKeeper: no connection"));
-  EXPECT_EQ(Run({"--timeout", "200ms", "controller", "status"}), ExitCode::kUnreachable);
+  EXPECT_EQ(Run({"--timeout", "1s", "controller", "status"}), ExitCode::kUnreachable);
   EXPECT_THAT(err(), HasSubstr("broker: ZooKeeper: no connection"));
 
   v1::ControllerInfo fenced = admin_.OfficeHere(1, 5);
   fenced.set_active_here(false);
   fenced.set_waiting_for("candidate: no ZooKeeper session");
   admin_.SetOffice(fenced);
-  EXPECT_EQ(Run({"--timeout", "200ms", "topic", "list"}), ExitCode::kUnreachable);
+  EXPECT_EQ(Run({"--timeout", "1s", "topic", "list"}), ExitCode::kUnreachable);
   EXPECT_THAT(err(), HasSubstr("(candidate: no ZooKeeper session)"));
 }
 
