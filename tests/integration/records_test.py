@@ -5,6 +5,7 @@ import pathlib
 import shutil
 import signal
 import threading
+import time
 
 import confluent_kafka
 
@@ -13,7 +14,8 @@ from harness import ClusterTest, eventually
 
 BROKERS = "127.0.0.1:9092,127.0.0.1:9093,127.0.0.1:9094"
 ALL = [0, 1, 2]
-ROUNDS = 8 if os.environ.get("REGENT_LONG") else 1
+# At least one round of stops; for so many seconds if somebody asks for the long run.
+LASTS = 300 if os.environ.get("REGENT_LONG") else 0
 
 
 class Load:
@@ -98,22 +100,38 @@ class Records(ClusterTest):
                                for p in self.cluster.partitions("t") or [{"isr": []}]),
                    "every replica is in sync")
 
+    def stop_in_every_way(self, victim, load):
+        """Ends a broker again and again, and has it back in sync each time; yields how often."""
+        broker = self.cluster[victim]
+        for number in (signal.SIGKILL, signal.SIGTERM):
+            load.await_progress()
+            broker.end(number)
+            load.await_progress()
+            broker.start()
+            self.await_in_sync()
+        # Another life within the session of the first: nobody sees it gone.
+        load.await_progress()
+        broker.end(signal.SIGKILL)
+        broker.start()
+        load.await_progress()
+        self.cluster.await_live(victim)
+        self.await_in_sync()
+        return 3
+
     def test_outlive_the_stops_of_every_broker_once_and_in_order(self):
         self.cluster.ctl("topic", "create", "t", "--replica-assignment", "1:0:2,2:1:0,0:2:1",
                          "--config", "min.insync.replicas=2")
         self.await_in_sync()
         load = Load("t", 3)
+        stops = 0
+        end = time.monotonic() + LASTS
         try:
-            for _ in range(ROUNDS):
-                for number in (signal.SIGKILL, signal.SIGTERM):
-                    for victim in ALL:
-                        load.await_progress()
-                        self.cluster[victim].end(number)
-                        load.await_progress()
-                        self.cluster[victim].start()
-                        self.await_in_sync()
+            while stops == 0 or time.monotonic() < end:
+                for victim in ALL:
+                    stops += self.stop_in_every_way(victim, load)
         finally:
             load.stop()
+        print(f"{stops} stops, {sum(map(len, load.acknowledged.values()))} records acknowledged")
         self.assertEqual(load.failed, [])
         self.assertGreater(load.count(), 0)
         for partition, acknowledged in load.acknowledged.items():
