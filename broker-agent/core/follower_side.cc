@@ -262,13 +262,15 @@ void FollowerSide::Take(Uplink& link, const Truncate& truncate) {
   const Offset cut = log.CutFor(truncate.end);
   const bool drops_an_epoch =
       !log.epochs.entries().empty() && log.epochs.entries().back().start >= cut;
+  // Without an epoch the leader says that it knows of nothing shared: nothing stays.
+  const bool anew = cut < log.start || truncate.end.epoch == kNoLeaderEpoch;
   if (!replica->writes.empty() || truncate.end.end < Offset(0) ||
-      (cut == log.end && !drops_an_epoch)) {
+      (cut == log.end && !drops_an_epoch && !(anew && log.start < log.end))) {
     ++context_.counters.malformed;  // It would lead nowhere: ask again later (L6).
     BackOffSubscription(*replica);
     return;
   }
-  Cut(*replica, cut < log.start ? LogWrite::Kind::kRestart : LogWrite::Kind::kTruncate, cut);
+  Cut(*replica, anew ? LogWrite::Kind::kRestart : LogWrite::Kind::kTruncate, cut);
 }
 
 void FollowerSide::Cut(Replica& replica, LogWrite::Kind kind, Offset to) {

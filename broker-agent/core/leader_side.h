@@ -82,6 +82,7 @@ class LeaderSide {
   bool Greet(InboundId stream, const FollowerMessage& message);
   void TakeSubscribe(InboundId stream, BrokerId follower, const Subscribe& ask);
   void Park(InboundId stream, BrokerId follower, const Subscribe& ask, Replica* replica);
+  static bool CannotVouchFor(const Replica& replica, BrokerId follower, const Subscribe& ask);
   void Accept(Replica& replica, InboundId stream, BrokerId follower, const Subscribe& ask);
   void TakeUnsubscribe(InboundId stream, BrokerId follower, const Unsubscribe& end);
   void TakeAck(InboundId stream, BrokerId follower, const Ack& ack);

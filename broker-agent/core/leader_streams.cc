@@ -117,6 +117,15 @@ void LeaderSide::Park(InboundId stream, BrokerId follower, const Subscribe& ask,
   }
 }
 
+/// Whether nothing here tells what a follower's records are worth: they end in an epoch that lies,
+/// whole, below this log's start. Who is in the ISR holds there what was committed.
+bool LeaderSide::CannotVouchFor(const Replica& replica, BrokerId follower, const Subscribe& ask) {
+  const std::vector<EpochStart>& epochs = replica.log->epochs.entries();
+  return replica.log->start > Offset(0) && ask.last_epoch != kNoLeaderEpoch && !epochs.empty() &&
+         ask.last_epoch < epochs.front().epoch && epochs.front().start <= replica.log->start &&
+         !Contains(replica.leading->in_sync.maximal(), follower);
+}
+
 void LeaderSide::Accept(Replica& replica,
                         InboundId stream,
                         BrokerId follower,
@@ -126,6 +135,15 @@ void LeaderSide::Accept(Replica& replica,
   EndSubscription(replica, follower);
   if (ask.log_end < log.start) {
     SendAway(replica, stream, ask.attempt);
+    return;
+  }
+  if (CannotVouchFor(replica, follower, ask)) {
+    // What it has below the start may never have been committed, and clients would read it if it
+    // led with its own, lower start.
+    links_.Send(stream, Truncate{.partition = ask.partition,
+                                 .attempt = ask.attempt,
+                                 .leader_epoch = replica.leader_epoch,
+                                 .end = {.epoch = kNoLeaderEpoch, .end = log.start}});
     return;
   }
   // Records without an epoch cannot be compared: nothing of them is known to be shared.

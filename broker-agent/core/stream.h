@@ -74,7 +74,8 @@ struct FollowerMessage {
   friend bool operator==(const FollowerMessage&, const FollowerMessage&) = default;
 };
 
-/// The logs differ: cut to what both hold (LogView::CutFor), then subscribe again.
+/// The logs differ: cut to what both hold (LogView::CutFor), then subscribe again. Without an epoch
+/// in `end` the leader knows of nothing that both hold: begin anew there.
 struct Truncate {
   PartitionKey partition;
   Attempt attempt{0};

@@ -142,6 +142,35 @@ TEST(Truncation, AFollowerBelowTheLeadersStartBeginsAnewThere) {
   EXPECT_EQ(net[1].Bytes(K(0)), Records(4, {1, 1}));
 }
 
+/// A leader whose epoch 1 is whole below its start: it holds the records from 4 on, of epoch 2.
+std::unique_ptr<TestBroker> Trimmed() {
+  RecoveredReplica old = Recovered(0, 2, 2, Records(0, {1, 1, 1, 1, 2, 2}));
+  old.log->AdvanceTo(Offset(4));
+  auto leader = std::make_unique<TestBroker>(0, AgentState{.replicas = {old}, .directories = {}});
+  leader->logs[K(0)].start = Offset(4);
+  leader->logs[K(0)].batches = Records(4, {2, 2});
+  return leader;
+}
+
+TEST(Truncation, AFollowerWhoseEpochsAreGoneAtTheLeaderBeginsAnew) {
+  // What it holds below 4 may be a tail that nobody else ever had.
+  for (const std::initializer_list<int32_t> epochs :
+       {std::initializer_list<int32_t>{1, 1, 1, 1}, {1, 1, 1, 1, 1, 1, 1}}) {
+    TestNetwork net = NetOf(Trimmed(), Holding(1, epochs));
+    StateOf state = Two(0, 3, 3);
+    state.isr = {0};
+    TellBoth(net, state);
+    EXPECT_EQ(net[1].Status().log.start, Offset(4));
+    EXPECT_EQ(net[1].Bytes(K(0)), Records(4, {2, 2}));
+  }
+}
+
+TEST(Truncation, AMemberOfTheIsrKeepsWhatWasCommittedBelowTheLeadersStart) {
+  TestNetwork net = NetOf(Trimmed(), Holding(1, {1, 1, 1, 1, 1}));
+  TellBoth(net, Two(0, 3, 3));
+  EXPECT_EQ(net[1].Bytes(K(0)), Records(0, {1, 1, 1, 1, 2, 2}));
+}
+
 // --- The follower's half ---
 
 class Follower : public ::testing::Test {
