@@ -109,6 +109,8 @@ AgentHostOptions BrokerProcess::Options(const std::string& cluster_id) {
   options.agent.replica_lag_time_max = seconds(2);
   options.agent.shutdown_deadline = seconds(10);
   options.agent.marks_interval = seconds(2);
+  options.agent.checkpoint_interval = seconds(5);
+  options.agent.retention_check_interval = seconds(2);
   options.registration.self = {
       .id = id(),
       .listeners = {{.name = kRegentListener, .endpoint = endpoint()},

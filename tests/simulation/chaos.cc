@@ -250,7 +250,11 @@ void Tormentor::Heal() {
 }
 
 Workload::Workload(Cast& cast, const WorkloadOptions& options)
-    : cast_(cast), options_(options), world_(cast.around.world), recurrence_(world_) {}
+    : cast_(cast),
+      options_(options),
+      world_(cast.around.world),
+      recurrence_(world_),
+      first_sort_(world_.rng().Below(3)) {}
 
 void Workload::Begin() {
   recurrence_.Begin(options_.create_topic, [this] { CreateTopic(); });
@@ -275,9 +279,12 @@ std::vector<BrokerList> Workload::DrawAssignment() {
 }
 
 void Workload::CreateTopic() {
-  // Every other topic loses nothing with a machine.
-  const bool synced = topics_ % 2 == 1;
-  const std::string name = (synced ? kSyncedTopicPrefix : "t") + std::to_string(topics_);
+  // One loses nothing with a machine, one loses its old records, one is as by default.
+  const uint64_t sort = (topics_ + first_sort_) % 3;
+  const bool synced = sort == 0;
+  const bool trimmed = sort == 1;
+  const std::string prefix = synced ? kSyncedTopicPrefix : trimmed ? kTrimmedTopicPrefix : "t";
+  const std::string name = prefix + std::to_string(topics_);
   // A name is asked for until it is there, so that creations are begun again.
   if (cast_.around.zookeeper.Find(zk::TopicPath(name))) {
     ++topics_;
@@ -287,7 +294,7 @@ void Workload::CreateTopic() {
     return;
   }
   const uint64_t kind = world_.rng().Below(5);
-  if (kind == 0 && !synced) {
+  if (kind == 0 && !synced && !trimmed) {
     CreateTopicByZnode(name);
     return;
   }
@@ -301,8 +308,11 @@ void Workload::CreateTopic() {
   if (world_.rng().Percent(30)) {
     spec.configs["min.insync.replicas"] = "2";
   }
-  if (world_.rng().Percent(50)) {
+  if (trimmed || world_.rng().Percent(50)) {
     spec.configs["segment.bytes"] = "500";
+  }
+  if (trimmed) {
+    spec.configs["retention.bytes"] = "1000";
   }
   if (synced) {
     spec.configs["flush.messages"] = "1";

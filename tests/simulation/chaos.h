@@ -101,6 +101,7 @@ class Workload {
   WorkloadOptions options_;
   World& world_;
   Recurrence recurrence_;
+  uint64_t first_sort_;  ///< Of topics; the others follow it.
   uint64_t topics_ = 0;
 };
 

@@ -45,12 +45,19 @@ Offset HighWatermarkAt(BrokerProcess& broker, const PartitionKey& key) {
   return replica ? replica->log.high_watermark : Offset(0);
 }
 
-std::string Encode(const std::string& text, int32_t records, const ProducerMark& producer) {
+/// A batch as a producer sends it now.
+std::string Encode(const World& world,
+                   const std::string& text,
+                   int32_t records,
+                   const ProducerMark& producer) {
   storage::TestBatch batch{.producer_id = producer.id,
                            .producer_epoch = producer.epoch,
                            .base_sequence = producer.first};
   for (int32_t i = 0; i < records; ++i) {
-    batch.records.push_back({.key = std::nullopt, .value = Text(text, '.', i), .headers = {}});
+    batch.records.push_back({.timestamp = world.wall_clock_ms(),
+                             .key = std::nullopt,
+                             .value = Text(text, '.', i),
+                             .headers = {}});
   }
   return storage::EncodeBatch(batch);
 }
@@ -121,7 +128,7 @@ void PlainProducer::Produce() {
   }
   const auto records = static_cast<int32_t>(world_.rng().Between(1, 3));
   const ToAppend batch{.partition = *partition,
-                       .payload = Encode(Text(name(), ' ', ++batches_), records, {}),
+                       .payload = Encode(world_, Text(name(), ' ', ++batches_), records, {}),
                        .producer = {},
                        .records = records,
                        .acks = world_.rng().Percent(50) ? Acks::kAll : Acks::kLeader};
@@ -187,7 +194,7 @@ void IdempotentProducer::Produce() {
   const ProducerMark mark{
       .id = *id_, .epoch = epoch_, .first = first, .last = LastSequence(first, records)};
   lane.waiting.push_back(
-      {.first = first, .payload = Encode(Text(name(), ' ', ++batches_), records, mark)});
+      {.first = first, .payload = Encode(world_, Text(name(), ' ', ++batches_), records, mark)});
   Send(lane, first);
 }
 
@@ -245,8 +252,8 @@ void IdempotentProducer::OnAnswer(const PartitionKey& key,
   }
   batch->last_error = Text(base.error());
   if (base.error().code == ErrorCode::kConflict &&
-      !cast_.checkers.records().Durable(lane->second.partition)) {
-    BeginAnew();  // Machines have lost what comes before it.
+      cast_.checkers.records().ForgetsProducers(lane->second.partition)) {
+    BeginAnew();  // What comes before it is gone.
     return;
   }
   executor()->PostAt(world_.now() + world_.Between(milliseconds(10), kRetryMax),
@@ -304,8 +311,13 @@ void Consumer::Consume() {
   };
   cast_.around.network.Call<FetchAnswer>(
       *this, leader->port(), serve, [this, key](const Result<FetchAnswer>& answer) {
-        if (answer.ok() && !answer->partition.batches.empty()) {
-          Offset& position = positions_.at(key);
+        if (!answer.ok()) {
+          return;
+        }
+        Offset& position = positions_.at(key);
+        if (answer->partition.problem == ReadProblem::kOutOfRange) {
+          position = std::max(position, answer->partition.log_start);
+        } else if (!answer->partition.batches.empty()) {
           position = std::max(position, answer->partition.batches.back().next);
         }
       });

@@ -15,8 +15,6 @@ namespace {
 constexpr const char* kDataDirectory = "/data";
 /// Of a file that has not been synced: what the system has written back of its own accord.
 constexpr uint64_t kWrittenBackPercent = 40;
-/// The simulation's time zero, in milliseconds since 1970.
-constexpr int64_t kEpochMs = 1'700'000'000'000;
 constexpr Duration kSyncJitter = milliseconds(5);
 
 std::string DirectoryOfLog(const TopicPartition& partition) {
@@ -109,9 +107,7 @@ SimReplicaStore::SimReplicaStore(World& world,
       sync_(world, std::max(options.delay_max, kSyncJitter)),
       store_(std::move(logs),
              disk_,
-             {.wall_clock_ms =
-                  [&world] { return kEpochMs + world.now().since_origin() / milliseconds(1); },
-              .sync = &sync_}) {}
+             {.wall_clock_ms = [&world] { return world.wall_clock_ms(); }, .sync = &sync_}) {}
 
 void SimReplicaStore::Start(AgentEventSink sink) {
   sink_ = std::move(sink);
@@ -136,6 +132,14 @@ void SimReplicaStore::Do(LogAction action) {
   note(std::get_if<SyncLog>(&action));
   note(std::get_if<TruncateLog>(&action));
   note(std::get_if<RestartLog>(&action));
+  if (const auto* restart = std::get_if<RestartLog>(&action)) {
+    restarts_[restart->op] = restart->at;
+  }
+  if (const auto* trim = std::get_if<TrimLogs>(&action)) {
+    for (const TrimLogs::Item& item : trim->items) {
+      trims_.insert_or_assign(KeyOf(item.partition), item);
+    }
+  }
   if (!Plant(action)) {
     store_.Do(std::move(action));
   }
@@ -147,9 +151,17 @@ void SimReplicaStore::Observe(const AgentEvent& event) {
   } else if (const auto* cut = std::get_if<LogTruncated>(&event); cut && !cut->error && cut->end) {
     witness_.OnCut(options_.broker, names_.at(cut->partition), *cut->end);
   } else if (cut != nullptr && !cut->error) {
-    witness_.OnRestarted(options_.broker, names_.at(cut->partition));
+    witness_.OnRestarted(options_.broker, names_.at(cut->partition), restarts_.at(cut->op));
   } else if (const auto* synced = std::get_if<LogSynced>(&event); synced && !synced->error) {
     witness_.OnSynced(options_.broker, names_.at(synced->partition), synced->end);
+  } else if (const auto* trimmed = std::get_if<LogsTrimmed>(&event)) {
+    Observe(*trimmed);
+  }
+}
+
+void SimReplicaStore::Observe(const LogsTrimmed& trimmed) {
+  for (const LogsTrimmed::Item& item : trimmed.items) {
+    witness_.OnTrimmed(options_.broker, trims_.at(item.partition), item.start);
   }
 }
 
@@ -158,6 +170,13 @@ bool SimReplicaStore::Plant(LogAction& action) {
     if (auto* const read = std::get_if<ReadFromLog>(&action);
         read != nullptr && read->alignment == ReadFromLog::Alignment::kContaining) {
       read->below = Offset(INT64_MAX);
+    }
+  }
+  if (options_.mutant == Mutant::kRetentionAboveHighWatermark) {
+    if (auto* const trim = std::get_if<TrimLogs>(&action)) {
+      for (TrimLogs::Item& item : trim->items) {
+        item.high_watermark = Offset(INT64_MAX);
+      }
     }
   }
   if (options_.mutant == Mutant::kTruncationSkipped) {

@@ -63,8 +63,10 @@ class DiskWitness {
   virtual void OnOpened(BrokerId broker, const AgentState& state, Death last) = 0;
   virtual void OnAppended(BrokerId broker, const TopicPartition& partition) = 0;
   virtual void OnCut(BrokerId broker, const TopicPartition& partition, Offset end) = 0;
-  virtual void OnRestarted(BrokerId broker, const TopicPartition& partition) = 0;
+  virtual void OnRestarted(BrokerId broker, const TopicPartition& partition, Offset at) = 0;
   virtual void OnSynced(BrokerId broker, const TopicPartition& partition, Offset end) = 0;
+  /// Old records are gone, the log begins at `start` now.
+  virtual void OnTrimmed(BrokerId broker, const TrimLogs::Item& asked, Offset start) = 0;
 };
 
 /// One life's way to its disk: the production store, whose threads are the world's.
@@ -96,6 +98,7 @@ class SimReplicaStore final : public ReplicaStore {
 
  private:
   void Observe(const AgentEvent& event);
+  void Observe(const LogsTrimmed& trimmed);
   /// Does what the planted bug does with an action; true: that is all that becomes of it.
   bool Plant(LogAction& action);
 
@@ -106,6 +109,8 @@ class SimReplicaStore final : public ReplicaStore {
   DiskReplicaStore store_;
   AgentEventSink sink_;
   std::map<PartitionKey, TopicPartition> names_;
+  std::map<OpId, Offset> restarts_;
+  std::map<PartitionKey, TrimLogs::Item> trims_;  ///< As last asked for.
 };
 
 }  // namespace regent::simulation

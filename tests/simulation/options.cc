@@ -37,6 +37,8 @@ constexpr std::array kMutantRows = {
     MutantRow{Mutant::kConfirmedUnwritten, "confirmed-unwritten", Checker::kAcknowledged},
     MutantRow{Mutant::kProducersForgotten, "producers-forgotten", Checker::kSequences},
     MutantRow{Mutant::kReadsBeyondHighWatermark, "reads-beyond-high-watermark", Checker::kConsumed},
+    MutantRow{Mutant::kRetentionAboveHighWatermark, "retention-above-high-watermark",
+              Checker::kCommitted},
 };
 
 /// One in two seeds has the fault.

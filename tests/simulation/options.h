@@ -124,6 +124,8 @@ enum class Mutant {
   kProducersForgotten,
   /// Reads for consumers go on behind the high watermark.
   kReadsBeyondHighWatermark,
+  /// Retention does not mind the high watermark.
+  kRetentionAboveHighWatermark,
 };
 std::string_view Name(Mutant mutant);
 std::optional<Mutant> MutantNamed(std::string_view name);
@@ -143,6 +145,7 @@ inline constexpr Mutant kMutants[] = {
     Mutant::kConfirmedUnwritten,
     Mutant::kProducersForgotten,
     Mutant::kReadsBeyondHighWatermark,
+    Mutant::kRetentionAboveHighWatermark,
 };
 
 }  // namespace regent::simulation

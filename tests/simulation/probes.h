@@ -58,6 +58,8 @@ inline constexpr const char* kRequiredProbes[] = {
     "producer epoch raised",
     "batch consumed",
     "records lost with a machine",
+    "old records removed",
+    "log begun anew",
     "controller fenced itself and went on",
     "offline partition",
     "topic made by znode",

@@ -36,6 +36,10 @@ bool RecordCheckers::Durable(const TopicPartition& partition) const {
   return !options_.machines_crash || partition.topic->name.starts_with(kSyncedTopicPrefix);
 }
 
+bool RecordCheckers::ForgetsProducers(const TopicPartition& partition) const {
+  return !Durable(partition) || partition.topic->name.starts_with(kTrimmedTopicPrefix);
+}
+
 template <class... Parts>
 void RecordCheckers::Note(const TopicPartition& partition, const Parts&... parts) {
   if (world_.trace().keeps_text()) {
@@ -55,32 +59,49 @@ void RecordCheckers::OnOpened(BrokerId broker, const AgentState& state, Death la
               Text(Name(broker), " cannot open its log: ", *replica.failure));
       return;
     }
-    const Copy before = std::exchange(copies_[{broker, KeyOf(replica.partition)}], {});
+    const Copy before = std::exchange(copies_[{broker, KeyOf(replica.partition)}],
+                                      Copy{.start = replica.log->start});
     for (StoredBatch& batch : disks_.at(broker)->BatchesAfter(replica.partition, nullptr)) {
       Take(broker, replica.partition, std::move(batch));
     }
-    Copy& now = copies_.at({broker, KeyOf(replica.partition)});
-    now.synced = std::min(before.synced, now.end());
-    const bool kept =
-        now.end() <= before.end() &&
-        std::equal(now.batches.begin(), now.batches.end(), before.batches.begin(),
-                   [](const StoredBatch& a, const StoredBatch& b) { return a.bytes == b.bytes; });
-    const Offset least = last == Death::kProcess ? before.end() : before.synced;
-    if (!kept || now.end() < least) {
-      report_(Checker::kFiles, Text(replica.partition),
-              Text(Name(broker), " had a log to ", before.end(), ", synced to ", before.synced,
-                   ", and after the crash of its ", last == Death::kProcess ? "process" : "machine",
-                   kept ? " it ends at " : " another one that ends at ", now.end()));
-    }
-    if (now.end() < before.end()) {
-      probes_.Hit("records lost with a machine");
-    }
+    SameAfterStart(replica.partition, broker, before, last);
   }
+}
+
+/// A process keeps everything, a machine what was synced; what has been removed may be back.
+void RecordCheckers::SameAfterStart(const TopicPartition& partition,
+                                    BrokerId broker,
+                                    const Copy& before,
+                                    Death last) {
+  Copy& now = copies_.at({broker, KeyOf(partition)});
+  now.synced = std::min(before.synced, now.end());
+  const bool kept = std::ranges::all_of(now.batches, [&](const StoredBatch& batch) {
+    const StoredBatch* const same = before.At(batch.header.base);
+    return same == nullptr ? batch.header.next() <= before.start : same->bytes == batch.bytes;
+  });
+  const Offset least = last == Death::kProcess ? before.end() : before.synced;
+  if (!kept || now.end() < least || now.end() > before.end()) {
+    report_(Checker::kFiles, Text(partition),
+            Text(Name(broker), " had a log to ", before.end(), ", synced to ", before.synced,
+                 ", and after the crash of its ", last == Death::kProcess ? "process" : "machine",
+                 kept ? " it ends at " : " another one that ends at ", now.end()));
+  }
+  if (now.end() < before.end()) {
+    probes_.Hit("records lost with a machine");
+  }
+}
+
+std::vector<StoredBatch> RecordCheckers::NewsOf(BrokerId broker, const TopicPartition& partition) {
+  const Copy& copy = copies_[{broker, KeyOf(partition)}];
+  std::vector<StoredBatch> news = disks_.at(broker)->BatchesAfter(partition, copy.last());
+  // What was trimmed away may lie there yet.
+  std::erase_if(news, [&](const StoredBatch& each) { return each.header.next() <= copy.start; });
+  return news;
 }
 
 void RecordCheckers::OnAppended(BrokerId broker, const TopicPartition& partition) {
   const Copy& copy = copies_[{broker, KeyOf(partition)}];
-  std::vector<StoredBatch> news = disks_.at(broker)->BatchesAfter(partition, copy.last());
+  std::vector<StoredBatch> news = NewsOf(broker, partition);
   if (news.empty()) {
     report_(Checker::kFiles, Text(partition),
             Text(Name(broker), " has acknowledged an append, and its files end at ", copy.end()));
@@ -162,7 +183,7 @@ void RecordCheckers::OnCut(BrokerId broker, const TopicPartition& partition, Off
     copy.batches.pop_back();
   }
   copy.synced = std::min(copy.synced, copy.end());
-  const auto behind = disks_.at(broker)->BatchesAfter(partition, copy.last());
+  const auto behind = NewsOf(broker, partition);
   if (!behind.empty()) {
     report_(Checker::kFiles, Text(partition),
             Text(Name(broker), " has cut its log to ", end,
@@ -170,8 +191,26 @@ void RecordCheckers::OnCut(BrokerId broker, const TopicPartition& partition, Off
   }
 }
 
-void RecordCheckers::OnRestarted(BrokerId broker, const TopicPartition& partition) {
-  copies_[{broker, KeyOf(partition)}] = {};
+void RecordCheckers::OnRestarted(BrokerId broker, const TopicPartition& partition, Offset at) {
+  probes_.Hit("log begun anew");
+  Note(partition, Name(broker), " begins its log anew at ", at);
+  copies_[{broker, KeyOf(partition)}] = {.start = at};
+}
+
+void RecordCheckers::OnTrimmed(BrokerId broker, const TrimLogs::Item& asked, Offset start) {
+  Copy& copy = copies_[{broker, KeyOf(asked.partition)}];
+  if (start < copy.start || start > std::max(asked.high_watermark, copy.start)) {
+    report_(Checker::kCommitted, Text(asked.partition),
+            Text("S40: ", Name(broker), " moves the start of its log from ", copy.start, " to ",
+                 start, ", and the high watermark is ", asked.high_watermark));
+  }
+  if (start > copy.start) {
+    probes_.Hit("old records removed");
+    Note(asked.partition, Name(broker), " begins its log at ", start);
+    copy.start = start;
+    std::erase_if(copy.batches,
+                  [&](const StoredBatch& batch) { return batch.header.next() <= start; });
+  }
 }
 
 void RecordCheckers::OnSynced(BrokerId broker, const TopicPartition& partition, Offset end) {
@@ -216,6 +255,9 @@ void RecordCheckers::KeepsCommitted(const Sighting& seen, const Copy& copy, Ledg
     if (batch.header.next() > until) {
       break;
     }
+    if (batch.header.base < copy.start) {
+      continue;
+    }
     const StoredBatch* const held = copy.At(batch.header.base);
     if (held == nullptr || held->bytes != batch.bytes) {
       report_(Checker::kCommitted, Text(replica.partition),
@@ -224,6 +266,7 @@ void RecordCheckers::KeepsCommitted(const Sighting& seen, const Copy& copy, Ledg
       return;
     }
   }
+  ledger.end = std::max(ledger.end, std::min(copy.start, replica.log.high_watermark));
   for (const StoredBatch* next = copy.At(ledger.end);
        next != nullptr && next->header.next() <= replica.log.high_watermark;
        next = copy.At(ledger.end)) {
@@ -238,7 +281,7 @@ void RecordCheckers::KeepsPromised(BrokerId broker,
                                    const Copy& copy) {
   for (const Promised& promise : promised_[KeyOf(partition)]) {
     const StoredBatch* const held = copy.At(promise.base);
-    if (held == nullptr || !IsProduced(*held, promise.payload)) {
+    if (promise.base >= copy.start && (held == nullptr || !IsProduced(*held, promise.payload))) {
       report_(Checker::kAcknowledged, Text(partition),
               Text("S31: the batch at ", promise.base, " was acknowledged with acks=all, and ",
                    Name(broker), " holds ", held == nullptr ? "none" : "another one", " there"));
@@ -264,7 +307,11 @@ void RecordCheckers::OnProduced(const Produced& produced, const Result<Offset>& 
     }
     return;
   }
-  const StoredBatch* const held = copies_[{produced.broker, key}].At(*base);
+  const Copy& copy = copies_[{produced.broker, key}];
+  if (*base < copy.start) {
+    return;  // It has got old meanwhile.
+  }
+  const StoredBatch* const held = copy.At(*base);
   if (held == nullptr || !IsProduced(*held, produced.payload)) {
     report_(Checker::kAcknowledged, Text(produced.partition),
             Text("S32: ", Name(produced.broker), " has acknowledged a batch at ", *base,
@@ -320,13 +367,15 @@ void RecordCheckers::OnProducerId(int64_t id) {
 
 void RecordCheckers::AtTheEnd(const StateHistory& history) {
   for (const auto& [key, partition] : history.partitions()) {
-    const Copy* first = nullptr;
+    const Copy& first = copies_[{partition.replicas.front(), key}];
     for (const BrokerId broker : partition.replicas) {
       const Copy& copy = copies_[{broker, key}];
-      first = first == nullptr ? &copy : first;
-      const bool equal = std::ranges::equal(
-          copy.batches, first->batches,
-          [](const StoredBatch& a, const StoredBatch& b) { return a.bytes == b.bytes; });
+      const bool equal = std::ranges::all_of(copy.batches, [&](const StoredBatch& batch) {
+        const StoredBatch* const same = first.At(batch.header.base);
+        // What has come since they agreed may not be everywhere yet.
+        return same == nullptr ? batch.header.base < first.start || batch.header.base >= first.end()
+                               : same->bytes == batch.bytes;
+      });
       if (!equal) {
         report_(Checker::kLogMatching, Text(partition.name),
                 Text(Name(broker), " has another log than ", Name(partition.replicas.front())));

@@ -22,6 +22,8 @@ namespace regent::simulation {
 /// Topics of that prefix sync before a record counts (flush.messages=1): what is committed in them
 /// survives the crash of machines too.
 inline constexpr const char* kSyncedTopicPrefix = "synced";
+/// Topics of that prefix keep some thousand bytes only.
+inline constexpr const char* kTrimmedTopicPrefix = "trimmed";
 
 /// What must hold of records: in the logs' files, in what leaders show and in what clients were
 /// told. It keeps a copy of every log, read from the files whenever the log says that they have
@@ -45,8 +47,9 @@ class RecordCheckers final : public DiskWitness {
   void OnOpened(BrokerId broker, const AgentState& state, Death last) override;
   void OnAppended(BrokerId broker, const TopicPartition& partition) override;
   void OnCut(BrokerId broker, const TopicPartition& partition, Offset end) override;
-  void OnRestarted(BrokerId broker, const TopicPartition& partition) override;
+  void OnRestarted(BrokerId broker, const TopicPartition& partition, Offset at) override;
   void OnSynced(BrokerId broker, const TopicPartition& partition, Offset end) override;
+  void OnTrimmed(BrokerId broker, const TrimLogs::Item& asked, Offset start) override;
 
   // --- What a broker believes ---
 
@@ -82,6 +85,8 @@ class RecordCheckers final : public DiskWitness {
 
   /// Whether crashes can cost the partition nothing that was committed.
   bool Durable(const TopicPartition& partition) const;
+  /// Whether a leader may have to forget a producer that has done nothing wrong.
+  bool ForgetsProducers(const TopicPartition& partition) const;
 
   /// The cluster has healed and agrees: nothing that was promised may be missing, and all replicas
   /// of a partition are the same.
@@ -93,9 +98,10 @@ class RecordCheckers final : public DiskWitness {
   /// A log, as its files held it when they were last heard of.
   struct Copy {
     std::vector<StoredBatch> batches;
+    Offset start{0};  ///< Of what was not trimmed away; a batch may begin before it.
     Offset synced{0};
 
-    Offset end() const { return batches.empty() ? Offset(0) : batches.back().header.next(); }
+    Offset end() const { return batches.empty() ? start : batches.back().header.next(); }
     const StoredBatch* last() const { return batches.empty() ? nullptr : &batches.back(); }
     /// Null: none begins there.
     const StoredBatch* At(Offset base) const;
@@ -111,12 +117,18 @@ class RecordCheckers final : public DiskWitness {
     std::string payload;
   };
 
+  /// What the files hold behind the copy.
+  std::vector<StoredBatch> NewsOf(BrokerId broker, const TopicPartition& partition);
   void Take(BrokerId broker, const TopicPartition& partition, StoredBatch batch);
   void InOrder(const ReplicaOf& replica, const TopicPartition& partition, const StoredBatch& batch);
   void SameEverywhere(BrokerId broker, const TopicPartition& partition, const StoredBatch& batch);
   void SequencesRise(const ReplicaOf& replica,
                      const TopicPartition& partition,
                      const StoredBatch& batch);
+  void SameAfterStart(const TopicPartition& partition,
+                      BrokerId broker,
+                      const Copy& before,
+                      Death last);
   void KeepsCommitted(const Sighting& seen, const Copy& copy, Ledger& ledger);
   void KeepsPromised(BrokerId broker, const TopicPartition& partition, const Copy& copy);
   template <class... Parts>

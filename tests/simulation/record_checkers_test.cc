@@ -124,6 +124,17 @@ TEST_F(RecordCheckersTest, FindAHighWatermarkThatGoesBackWithinATerm) {
   EXPECT_EQ(found_, Found{Checker::kCommitted});
 }
 
+TEST_F(RecordCheckersTest, FindALogThatRemovesWhatIsNotCommitted) {
+  checkers_.OnTrimmed(kBroker, {.partition = partition_, .high_watermark = Offset(1)}, Offset(2));
+  EXPECT_EQ(found_, Found{Checker::kCommitted});
+}
+
+TEST_F(RecordCheckersTest, FindALogWhoseStartGoesBack) {
+  checkers_.OnTrimmed(kBroker, {.partition = partition_, .high_watermark = Offset(5)}, Offset(2));
+  checkers_.OnTrimmed(kBroker, {.partition = partition_, .high_watermark = Offset(5)}, Offset(1));
+  EXPECT_EQ(found_, Found{Checker::kCommitted});
+}
+
 TEST_F(RecordCheckersTest, FindARecordThatIsAcknowledgedAboveTheHighWatermark) {
   const std::string first = Append(0, 'a');
   Produced(first, Acks::kAll, Offset(0));

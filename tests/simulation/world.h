@@ -23,6 +23,11 @@ class World {
   World& operator=(const World&) = delete;
 
   Instant now() const { return now_; }
+  /// Milliseconds since 1970.
+  int64_t wall_clock_ms() const {
+    constexpr int64_t kOriginMs = 1'700'000'000'000;
+    return kOriginMs + now_.since_origin() / std::chrono::milliseconds(1);
+  }
   Rng& rng() { return rng_; }
   Trace& trace() { return trace_; }
 
