@@ -44,13 +44,15 @@ class ReplicationClient::Stream final
   }
 
   void Send(const FollowerMessage& message) EXCLUDES(mutex_) {
+    v1::FollowerMessage sent = ToProto(message);
+    const size_t bytes = sent.ByteSizeLong();
     {
       const MutexLock lock(mutex_);
       if (over_) {
         return;
       }
       // A leader that takes nothing: better a new stream later than memory without end.
-      over_ = !outbox_.Push(ToProto(message));
+      over_ = !outbox_.Push(std::move(sent), bytes);
     }
     Continue();
   }
@@ -70,7 +72,7 @@ class ReplicationClient::Stream final
     size_t bytes = 0;
     if (ok) {
       bytes = read_.ByteSizeLong();
-      message = FromProto(read_);
+      message = FromProto(std::move(read_));
       if (!message.ok()) {
         LOG(WARNING) << "replication message not readable leader=" << leader_ << " error=\""
                      << message.error() << '"';

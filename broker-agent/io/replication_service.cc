@@ -1,6 +1,8 @@
 #include "broker-agent/io/replication_service.h"
 
+#include <memory>
 #include <optional>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -8,12 +10,14 @@
 
 #include "broker-agent/io/stream_bounds.h"
 #include "broker-agent/io/stream_convert.h"
+#include "broker-agent/kafka/pieces.h"
 #include "common/wire/status.h"
 
 namespace regent {
 namespace {
 
-using Reactor = grpc::ServerBidiReactor<v1::FollowerMessage, v1::LeaderMessage>;
+using kafka::Pieces;
+using Reactor = grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>;
 
 /// Ends a stream that is not let in.
 class Refusal final : public Reactor {
@@ -21,6 +25,32 @@ class Refusal final : public Reactor {
   explicit Refusal(const grpc::Status& status) { Finish(status); }
   void OnDone() override { delete this; }
 };
+
+/// Makes what gRPC sends; it refers to the pieces, and keeps them until it has sent them.
+grpc::ByteBuffer ToByteBuffer(Pieces message) {
+  using Share = std::shared_ptr<const Pieces>;
+  const Share pieces = std::make_shared<const Pieces>(std::move(message));
+  std::vector<grpc::Slice> slices;
+  for (const std::string_view view : pieces->Views()) {
+    auto share = std::make_unique<Share>(pieces);
+    // gRPC takes a pointer to non-const and writes nothing there.
+    slices.emplace_back(
+        const_cast<char*>(view.data()),
+        view.size(),  // NOLINT(cppcoreguidelines-pro-type-const-cast)
+        [](void* held) { delete static_cast<Share*>(held); }, share.release());
+  }
+  return {slices.data(), slices.size()};
+}
+
+Result<FollowerMessage> Decode(grpc::ByteBuffer& bytes) {
+  v1::FollowerMessage message;
+  const grpc::Status parsed =
+      grpc::SerializationTraits<v1::FollowerMessage>::Deserialize(&bytes, &message);
+  if (!parsed.ok()) {
+    return Error{ErrorCode::kInvalidArgument, "not a message: " + parsed.error_message()};
+  }
+  return FromProto(message);
+}
 
 }  // namespace
 
@@ -42,13 +72,15 @@ class ReplicationService::Stream final : public Reactor,
   }
 
   void Send(const LeaderMessage& message) EXCLUDES(mutex_) {
+    std::vector<Pieces> parts = Encode(message);
     {
       const MutexLock lock(mutex_);
       if (status_) {
         return;
       }
-      for (v1::LeaderMessage& part : ToProto(message)) {
-        if (!outbox_.Push(std::move(part))) {
+      for (Pieces& part : parts) {
+        const size_t bytes = part.size();
+        if (!outbox_.Push(std::move(part), bytes)) {
           status_ = grpc::Status(grpc::StatusCode::RESOURCE_EXHAUSTED,
                                  "the follower takes no messages; open a new stream");
           break;
@@ -75,8 +107,8 @@ class ReplicationService::Stream final : public Reactor,
     Result<FollowerMessage> message = FollowerMessage{};
     size_t bytes = 0;
     if (ok) {
-      message = FromProto(read_);
-      bytes = read_.ByteSizeLong();
+      bytes = read_.Length();
+      message = Decode(read_);
     }
     bool deliver = false;
     {
@@ -146,7 +178,7 @@ class ReplicationService::Stream final : public Reactor,
     const Step step = steps_.Next(
         {.finish = status_.has_value(), .write = !outbox_.empty(), .read = inbox_.HasRoom()});
     if (step == Step::kWrite) {
-      write_ = outbox_.Pop();
+      write_ = ToByteBuffer(outbox_.Pop());
     }
     return step;
   }
@@ -177,12 +209,12 @@ class ReplicationService::Stream final : public Reactor,
   grpc::CallbackServerContext& context_;
   ReplicationService& service_;
   AgentEventSink sink_;
-  v1::FollowerMessage read_;  ///< gRPC's from kRead to OnReadDone.
-  v1::LeaderMessage write_;   ///< gRPC's from kWrite to OnWriteDone.
+  grpc::ByteBuffer read_;   ///< gRPC's from kRead to OnReadDone.
+  grpc::ByteBuffer write_;  ///< gRPC's from kWrite to OnWriteDone.
   std::shared_ptr<Stream> self_;
 
   Mutex mutex_;
-  StreamOutbox<v1::LeaderMessage> outbox_ GUARDED_BY(mutex_);
+  StreamOutbox<Pieces> outbox_ GUARDED_BY(mutex_);
   StreamInbox inbox_ GUARDED_BY(mutex_);
   ServerStreamSteps steps_ GUARDED_BY(mutex_);
   std::optional<grpc::Status> status_ GUARDED_BY(mutex_);  ///< Set: nothing more happens.

@@ -19,7 +19,8 @@ namespace regent {
 ///
 /// Registered with a server before Start; streams that come earlier, or after Shutdown, are
 /// refused.
-class ReplicationService final : public v1::Replication::CallbackService {
+class ReplicationService final
+    : public v1::Replication::WithRawCallbackMethod_Replicate<v1::Replication::Service> {
  public:
   static constexpr size_t kStreamsMax = 1'000;
 
@@ -29,7 +30,9 @@ class ReplicationService final : public v1::Replication::CallbackService {
   ReplicationService(const ReplicationService&) = delete;
   ReplicationService& operator=(const ReplicationService&) = delete;
 
-  grpc::ServerBidiReactor<v1::FollowerMessage, v1::LeaderMessage>* Replicate(
+  /// The messages are those of the protocol: v1::FollowerMessage comes, v1::LeaderMessage goes.
+  /// They are encoded here, so that records go from where they lie to the socket.
+  grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>* Replicate(
       grpc::CallbackServerContext* context) override;
 
   void Start(AgentEventSink sink) EXCLUDES(mutex_);

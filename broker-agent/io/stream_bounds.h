@@ -18,9 +18,9 @@ class StreamOutbox {
   /// Several times the credit that a follower of ours gives (AgentOptions::credit_window_bytes).
   static constexpr size_t kBytesMax = size_t{64} << 20U;
 
-  /// False: there is no room for it. A peer that lets so much pile up takes nothing.
-  [[nodiscard]] bool Push(Message message) {
-    const size_t bytes = message.ByteSizeLong();
+  /// Takes a message of that many bytes. False: there is no room for it. A peer that lets so much
+  /// pile up takes nothing.
+  [[nodiscard]] bool Push(Message message, size_t bytes) {
     if (queue_.size() >= kMessagesMax || bytes_ + bytes > kBytesMax) {
       return false;
     }

@@ -1,9 +1,14 @@
 #include "broker-agent/io/stream_convert.h"
 
+#include <array>
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
+
+#include <google/protobuf/io/coded_stream.h>
+#include <google/protobuf/wire_format_lite.h>
 
 #include "broker-agent/log/batch_check.h"
 #include "broker-agent/log/record_batch_view.h"
@@ -17,6 +22,8 @@ namespace {
 /// the limit of a gRPC message.
 constexpr size_t kMessageBytes = size_t{4} << 20U;
 constexpr int kMessageItems = 10'000;
+/// A smaller batch is copied: that costs less than a share in it.
+constexpr size_t kSharedFrom = 1024;
 
 // --- To protobuf ---------------------------------------------------------------------------------
 
@@ -51,6 +58,7 @@ void Fill(const Truncate& truncate, v1::Truncate* out) {
   out->set_end_offset(truncate.end.end.value());
 }
 
+/// Everything but the records.
 void Fill(const Batches& batches, v1::Batches* out) {
   Fill(batches.partition, out->mutable_partition());
   out->set_attempt(batches.attempt.value());
@@ -63,7 +71,6 @@ void Fill(const Batches& batches, v1::Batches* out) {
     head->set_next(batch.next.value());
     head->set_epoch(batch.epoch.value());
     head->set_bytes(static_cast<uint32_t>(batch.bytes()));
-    out->mutable_data()->append(batch.payload.bytes());
   }
   out->set_high_watermark(batches.high_watermark.value());
   out->set_log_start(batches.log_start.value());
@@ -88,6 +95,43 @@ void Fill(const Refused& refused, v1::Refused* out) {
   out->set_attempt(refused.attempt.value());
   out->set_reason(ToProto(refused.reason));
   out->set_leader_epoch(refused.leader_epoch.value());
+}
+
+/// What stands in front of a field that has a length.
+std::string FieldHead(int field, size_t length) {
+  using google::protobuf::internal::WireFormatLite;
+  using google::protobuf::io::CodedOutputStream;
+  std::array<uint8_t, 10> bytes = {};
+  uint8_t* end = CodedOutputStream::WriteVarint32ToArray(
+      WireFormatLite::MakeTag(field, WireFormatLite::WIRETYPE_LENGTH_DELIMITED), bytes.data());
+  end = CodedOutputStream::WriteVarint32ToArray(static_cast<uint32_t>(length), end);
+  return {bytes.data(), end};
+}
+
+/// Adds v1::LeaderMessage.batches. Fields of protobuf have no order: the records come last.
+void Append(const Batches& batches, kafka::Pieces& out) {
+  v1::Batches marks;
+  Fill(batches, &marks);
+  const std::string head = marks.SerializeAsString();
+  const auto records = static_cast<size_t>(BytesOf(batches.batches));
+  const std::string data_head =
+      records == 0 ? std::string() : FieldHead(v1::Batches::kDataFieldNumber, records);
+  out.Append(
+      FieldHead(v1::LeaderMessage::kBatchesFieldNumber, head.size() + data_head.size() + records));
+  out.Append(head);
+  out.Append(data_head);
+  for (const RecordBatch& batch : batches.batches) {
+    if (batch.payload.size() < kSharedFrom) {
+      out.Append(batch.payload.bytes());
+    } else {
+      out.Append(batch.payload);
+    }
+  }
+}
+
+/// Adds fields of v1::LeaderMessage; messages that follow one another are one.
+void Append(const v1::LeaderMessage& message, kafka::Pieces& out) {
+  out.Append(message.SerializeAsString());
 }
 
 // --- From protobuf -------------------------------------------------------------------------------
@@ -184,14 +228,15 @@ void TakeBytes(RecordBatch& batch, Complaint& complaint) {
   batch.producer = storage::MarkOf(header);
 }
 
-std::vector<RecordBatch> TakeRecords(const v1::Batches& batches, Complaint& complaint) {
+std::vector<RecordBatch> TakeRecords(v1::Batches& batches, Complaint& complaint) {
+  const Slice data(std::move(*batches.mutable_data()));
   std::vector<RecordBatch> records;
   uint64_t at = 0;
   for (const v1::BatchHead& head : batches.heads()) {
     complaint.NotNegative(head.base(), "batches.heads.base");
     complaint.Require(head.next() > head.base(), "batches.heads.next", "is not above base");
     complaint.NotNegative(head.epoch(), "batches.heads.epoch");
-    complaint.Require(at + head.bytes() <= batches.data().size(), "batches.heads.bytes",
+    complaint.Require(at + head.bytes() <= data.size(), "batches.heads.bytes",
                       "go beyond batches.data");
     if (complaint.error()) {
       return {};
@@ -200,16 +245,16 @@ std::vector<RecordBatch> TakeRecords(const v1::Batches& batches, Complaint& comp
     batch.base = Offset(head.base());
     batch.next = Offset(head.next());
     batch.epoch = LeaderEpoch(head.epoch());
-    batch.payload = Slice(batches.data().substr(at, head.bytes()));
+    batch.payload = data.Part(at, head.bytes());
     at += head.bytes();
     TakeBytes(batch, complaint);
     records.push_back(std::move(batch));
   }
-  complaint.Require(at == batches.data().size(), "batches.data", "is longer than its heads say");
+  complaint.Require(at == data.size(), "batches.data", "is longer than its heads say");
   return records;
 }
 
-Batches Take(const v1::Batches& batches, Complaint& complaint) {
+Batches Take(v1::Batches& batches, Complaint& complaint) {
   complaint.AtLeastNone(batches.leader_epoch(), "batches.leader_epoch");
   complaint.NotNegative(batches.base_offset(), "batches.base_offset");
   complaint.Require(batches.next_offset() >= batches.base_offset(), "batches.next_offset",
@@ -275,27 +320,24 @@ v1::FollowerMessage ToProto(const FollowerMessage& message) {
   return out;
 }
 
-std::vector<v1::LeaderMessage> ToProto(const LeaderMessage& message) {
-  std::vector<v1::LeaderMessage> out;
-  size_t bytes = 0;
+std::vector<kafka::Pieces> Encode(const LeaderMessage& message) {
+  std::vector<kafka::Pieces> out;
   int items = 0;
   for (const LeaderItem& item : message.items) {
-    if (out.empty() || bytes >= kMessageBytes || items >= kMessageItems) {
+    if (out.empty() || out.back().size() >= kMessageBytes || items >= kMessageItems) {
       out.emplace_back();
-      bytes = 0;
       items = 0;
     }
-    v1::LeaderMessage& last = out.back();
+    kafka::Pieces& last = out.back();
     ++items;
+    v1::LeaderMessage other;
     std::visit(Overloaded{
-                   [&](const Truncate& truncate) { Fill(truncate, last.add_truncate()); },
-                   [&](const Batches& batches) {
-                     Fill(batches, last.add_batches());
-                     bytes += static_cast<size_t>(BytesOf(batches.batches));
-                   },
-                   [&](const Refused& refused) { Fill(refused, last.add_refused()); },
+                   [&](const Truncate& truncate) { Fill(truncate, other.add_truncate()); },
+                   [&](const Batches& batches) { Append(batches, last); },
+                   [&](const Refused& refused) { Fill(refused, other.add_refused()); },
                },
                item);
+    Append(other, last);
   }
   return out;
 }
@@ -323,13 +365,13 @@ Result<FollowerMessage> FromProto(const v1::FollowerMessage& message) {
   return out;
 }
 
-Result<LeaderMessage> FromProto(const v1::LeaderMessage& message) {
+Result<LeaderMessage> FromProto(v1::LeaderMessage message) {
   Complaint complaint;
   LeaderMessage out;
   for (const v1::Truncate& truncate : message.truncate()) {
     out.items.emplace_back(Take(truncate, complaint));
   }
-  for (const v1::Batches& batches : message.batches()) {
+  for (v1::Batches& batches : *message.mutable_batches()) {
     out.items.emplace_back(Take(batches, complaint));
   }
   for (const v1::Refused& refused : message.refused()) {

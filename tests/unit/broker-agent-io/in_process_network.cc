@@ -1,6 +1,9 @@
 #include "tests/unit/broker-agent-io/in_process_network.h"
 
+#include <glog/logging.h>
+
 #include "broker-agent/io/stream_convert.h"
+#include "broker-agent/kafka/pieces.h"
 
 namespace regent::testing {
 
@@ -122,8 +125,10 @@ InProcessTransport::StreamRef InProcessTransport::Find(InboundId id) const {
 
 void InProcessTransport::Send(SendToFollower send) {
   if (const StreamRef stream = Find(send.stream)) {
-    for (v1::LeaderMessage& part : ToProto(send.message)) {
-      if (!stream->to_follower->Send(std::move(part))) {
+    for (const kafka::Pieces& part : Encode(send.message)) {
+      v1::LeaderMessage message;
+      CHECK(message.ParseFromString(part.Flatten())) << "a message that nobody can read";
+      if (!stream->to_follower->Send(std::move(message))) {
         stream->Cut();
       }
     }

@@ -58,7 +58,8 @@ class Lane : public std::enable_shared_from_this<Lane<Message>> {
       if (over_) {
         return true;
       }
-      if (!outbox_.Push(std::move(message))) {
+      const size_t bytes = message.ByteSizeLong();
+      if (!outbox_.Push(std::move(message), bytes)) {
         return false;
       }
     }

@@ -9,11 +9,6 @@ namespace {
 
 using Step = ServerStreamSteps::Step;
 
-struct Letter {
-  std::string text;
-  size_t ByteSizeLong() const { return text.size(); }
-};
-
 TEST(ServerStreamSteps, TheCallIsNotFinishedUnderAReadThatHasNotBeenHandedOver) {
   ServerStreamSteps steps;
   ASSERT_EQ(steps.Next({.finish = false, .write = false, .read = true}), Step::kRead);
@@ -59,24 +54,24 @@ TEST(ServerStreamSteps, OneReadAndOneWriteAtATime) {
 }
 
 TEST(StreamOutbox, HoldsNoMoreThanItsBytes) {
-  StreamOutbox<Letter> outbox;
-  const std::string quarter(StreamOutbox<Letter>::kBytesMax / 4, 'x');
+  StreamOutbox<std::string> outbox;
+  const std::string quarter(StreamOutbox<std::string>::kBytesMax / 4, 'x');
   for (int i = 0; i < 4; ++i) {
-    EXPECT_TRUE(outbox.Push({quarter}));
+    EXPECT_TRUE(outbox.Push(quarter, quarter.size()));
   }
-  EXPECT_FALSE(outbox.Push({"one more"}));
-  EXPECT_EQ(outbox.Pop().text, quarter);
-  EXPECT_TRUE(outbox.Push({"one more"}));
+  EXPECT_FALSE(outbox.Push("one more", 8));
+  EXPECT_EQ(outbox.Pop(), quarter);
+  EXPECT_TRUE(outbox.Push("one more", 8));
 }
 
 TEST(StreamOutbox, HoldsNoMoreThanItsMessagesAndKeepsTheirOrder) {
-  StreamOutbox<Letter> outbox;
-  for (size_t i = 0; i < StreamOutbox<Letter>::kMessagesMax; ++i) {
-    EXPECT_TRUE(outbox.Push({std::to_string(i)}));
+  StreamOutbox<std::string> outbox;
+  for (size_t i = 0; i < StreamOutbox<std::string>::kMessagesMax; ++i) {
+    EXPECT_TRUE(outbox.Push(std::to_string(i), 1));
   }
-  EXPECT_FALSE(outbox.Push({"one more"}));
-  EXPECT_EQ(outbox.Pop().text, "0");
-  EXPECT_EQ(outbox.Pop().text, "1");
+  EXPECT_FALSE(outbox.Push("one more", 8));
+  EXPECT_EQ(outbox.Pop(), "0");
+  EXPECT_EQ(outbox.Pop(), "1");
 }
 
 TEST(StreamInbox, ReadsOnWhenMessagesAndBytesAreHandled) {

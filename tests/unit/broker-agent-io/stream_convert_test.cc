@@ -11,7 +11,9 @@
 namespace regent {
 namespace {
 
+using ::testing::Contains;
 using ::testing::HasSubstr;
+using ::testing::Property;
 
 PartitionKey Key(int32_t index) {
   Rng rng(5);
@@ -23,6 +25,12 @@ RecordBatch Batch(storage::PlainBatch batch) {
           .next = Offset(batch.base + batch.count),
           .epoch = LeaderEpoch(batch.epoch),
           .payload = Slice(storage::Encode(batch))};
+}
+
+v1::LeaderMessage Parsed(const kafka::Pieces& sent) {
+  v1::LeaderMessage message;
+  EXPECT_TRUE(message.ParseFromString(sent.Flatten()));
+  return message;
 }
 
 TEST(StreamConvert, AFollowersMessageComesBackAsItWas) {
@@ -70,9 +78,9 @@ TEST(StreamConvert, ALeadersMessageComesBackAsItWas) {
                                      .attempt = Attempt(3),
                                      .reason = RefusedReason::kStorage,
                                      .leader_epoch = LeaderEpoch(6)});
-  const auto sent = ToProto(message);
+  const auto sent = Encode(message);
   ASSERT_EQ(sent.size(), 1U);
-  const auto back = FromProto(sent[0]);
+  const auto back = FromProto(Parsed(sent[0]));
   ASSERT_TRUE(back.ok()) << back.error();
   EXPECT_EQ(*back, message);
 }
@@ -89,13 +97,25 @@ TEST(StreamConvert, ALargeMessageGoesInParts) {
                                        .batches = {mebibyte}});
   }
   LeaderMessage back;
-  for (const v1::LeaderMessage& part : ToProto(message)) {
-    EXPECT_LT(part.ByteSizeLong(), size_t{8} << 20U);
-    const auto read = FromProto(part);
+  for (const kafka::Pieces& part : Encode(message)) {
+    EXPECT_LT(part.size(), size_t{8} << 20U);
+    const auto read = FromProto(Parsed(part));
     ASSERT_TRUE(read.ok());
     back.items.insert(back.items.end(), read->items.begin(), read->items.end());
   }
   EXPECT_EQ(back, message);
+}
+
+TEST(StreamConvert, RecordsAreSentFromWhereTheyLie) {
+  const RecordBatch batch = Batch({.value_bytes = 100'000});
+  LeaderMessage message;
+  message.items.emplace_back(Batches{.partition = Key(0),
+                                     .base_offset = batch.base,
+                                     .next_offset = batch.next,
+                                     .batches = {batch}});
+  const kafka::Pieces sent = Encode(message).at(0);
+  EXPECT_THAT(sent.Views(),
+              Contains(Property(&std::string_view::data, batch.payload.bytes().data())));
 }
 
 TEST(StreamConvert, ABadFieldIsNamed) {
