@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -25,6 +26,15 @@ class Slice {
   size_t size() const { return bytes_.size(); }
   /// Returns `count` of these bytes from `start` on, held by the same owner.
   Slice Part(size_t start, size_t count) const { return {owner_, bytes_.substr(start, count)}; }
+
+  /// Returns this and what lies right behind it in the same owner's bytes as one; nothing if `next`
+  /// lies elsewhere.
+  std::optional<Slice> Joined(const Slice& next) const {
+    if (owner_ != next.owner_ || bytes_.data() + bytes_.size() != next.bytes_.data()) {
+      return std::nullopt;
+    }
+    return Slice(owner_, {bytes_.data(), bytes_.size() + next.bytes_.size()});
+  }
 
   friend bool operator==(const Slice& a, const Slice& b) { return a.bytes_ == b.bytes_; }
 

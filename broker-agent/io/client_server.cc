@@ -6,6 +6,7 @@
 #include <list>
 #include <map>
 #include <optional>
+#include <span>
 #include <string>
 #include <system_error>
 #include <thread>
@@ -15,6 +16,7 @@
 #include <asio.hpp>
 #include <glog/logging.h>
 
+#include "broker-agent/io/frame_buffer.h"
 #include "broker-agent/kafka/frame.h"
 #include "broker-agent/kafka/pieces.h"
 #include "common/base/mutex.h"
@@ -143,8 +145,8 @@ class ClientServer::Impl::Connection : public std::enable_shared_from_this<Conne
   };
 
   void Read();
-  void ReadFrame(size_t length);
-  void Dispatch(std::string frame);
+  void ReadFrame();
+  void Dispatch(Slice frame);
   void Answered(uint64_t number, std::optional<Pieces> answer);
   void Write();
   void Break(const std::string& why);
@@ -156,7 +158,7 @@ class ClientServer::Impl::Connection : public std::enable_shared_from_this<Conne
   tcp::socket socket_;
   std::string peer_;
   std::array<char, kafka::kFrameLengthBytes> length_{};
-  std::string frame_;
+  FrameBuffer frame_;
   std::deque<Slot> slots_;
   uint64_t first_ = 0;  ///< The number of slots_.front().
   int64_t bytes_ = 0;
@@ -253,34 +255,40 @@ void ClientServer::Impl::Connection::Read() {
                        self->Break(length.error().message);
                        return;
                      }
-                     self->ReadFrame(*length);
+                     self->frame_ = FrameBuffer(*length);
+                     self->ReadFrame();
                    });
 }
 
-void ClientServer::Impl::Connection::ReadFrame(size_t length) {
+/// Reads the rest of the frame, whatever the socket has at a time.
+void ClientServer::Impl::Connection::ReadFrame() {
+  if (frame_.complete()) {
+    Dispatch(std::exchange(frame_, {}).Take());
+    Read();
+    return;
+  }
   reading_ = true;
-  // Grows as the bytes come: a length alone costs a client nothing, so it takes no memory here.
-  frame_.clear();
-  asio::async_read(socket_, asio::dynamic_buffer(frame_, length), asio::transfer_exactly(length),
-                   [self = shared_from_this()](std::error_code error, size_t) {
-                     self->reading_ = false;
-                     if (error || self->closed_) {
-                       self->Close();
-                       return;
-                     }
-                     self->Dispatch(std::exchange(self->frame_, {}));
-                     self->Read();
-                   });
+  const std::span<char> room = frame_.Room();
+  socket_.async_read_some(asio::buffer(room.data(), room.size()),
+                          [self = shared_from_this()](std::error_code error, size_t came) {
+                            self->reading_ = false;
+                            if (error || self->closed_) {
+                              self->Close();
+                              return;
+                            }
+                            self->frame_.Came(came);
+                            self->ReadFrame();
+                          });
 }
 
-void ClientServer::Impl::Connection::Dispatch(std::string frame) {
+void ClientServer::Impl::Connection::Dispatch(Slice frame) {
   used_ = MonotonicNow();
   const auto bytes = static_cast<int64_t>(frame.size());
   const uint64_t number = first_ + slots_.size();
   slots_.emplace_back().bytes = bytes;
   Hold(bytes);
   ++server_->requests_;
-  server_->serve_(Slice(std::move(frame)), std::make_shared<Ticket>(shared_from_this(), number));
+  server_->serve_(std::move(frame), std::make_shared<Ticket>(shared_from_this(), number));
 }
 
 ClientServer::Impl::Connection::Slot* ClientServer::Impl::Connection::Find(uint64_t number) {

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -18,10 +19,15 @@ struct Place {
   size_t partition = 0;
 };
 
-/// One slice for all batches of a partition: they lie in buffers of their own.
+/// One slice for all batches of a partition: what was read at once lies together, what was kept
+/// when it was appended does not.
 Slice RecordsOf(const std::vector<RecordBatch>& batches) {
-  if (batches.size() == 1) {
-    return batches.front().payload;
+  std::optional<Slice> whole = batches.front().payload;
+  for (size_t i = 1; i < batches.size() && whole; ++i) {
+    whole = whole->Joined(batches[i].payload);
+  }
+  if (whole) {
+    return *whole;
   }
   std::string bytes;
   bytes.reserve(static_cast<size_t>(BytesOf(batches)));
