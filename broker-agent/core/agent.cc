@@ -554,6 +554,7 @@ void Agent::Parts::On(const TimePassed&) {
 void Agent::Parts::Due(const AgentDeadline& deadline) {
   switch (deadline.kind) {
     case Kind::kLagCheck: leaders.CheckLag(deadline.partition); break;
+    case Kind::kCatchUp: leaders.ResumeCatchUp(); break;
     case Kind::kExpansionRetry: leaders.RetryIsr(deadline.partition); break;
     case Kind::kAppendTimeout: leaders.TimeOutAppends(deadline.partition); break;
     case Kind::kSubscribe: followers.SubscribeAgain(deadline.partition); break;

@@ -48,6 +48,8 @@ struct AgentOptions {
 
   int64_t credit_window_bytes = int64_t{16} << 20U;  ///< What a leader may have in flight to us.
   int64_t read_bytes_max = int64_t{1} << 20U;        ///< Of one read for a follower.
+  /// In a second, to all followers together that are not in the ISR; 0: as fast as it goes.
+  int64_t catch_up_bytes_per_second = 0;
   /// Of what leaders have appended last and keep in memory for those who read at a log's end.
   RecentBatches::Limits recent_batches = {};
   size_t subscribes_per_message_max = 1000;

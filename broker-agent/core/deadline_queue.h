@@ -18,6 +18,7 @@ struct AgentDeadline {
     kLagCheck,        ///< Of a partition led here with a follower behind.
     kExpansionRetry,  ///< Of a partition led here.
     kAppendTimeout,   ///< Of a partition led here with producers waiting.
+    kCatchUp,         ///< Followers outside the ISR may be sent something again.
     kFlush,           ///< Of a partition with records that are not durable (flush.ms).
     kSubscribe,       ///< Of a partition followed here, after a refusal.
     kConnect,         ///< To the leader broker `number`.

@@ -17,6 +17,16 @@ Downlink* Downlinks::Find(InboundId stream) {
   return found == links_.end() ? nullptr : &found->second;
 }
 
+std::vector<InboundId> Downlinks::Throttled() const {
+  std::vector<InboundId> streams;
+  for (const auto& [stream, link] : links_) {
+    if (!link.throttled.empty()) {
+      streams.push_back(stream);
+    }
+  }
+  return streams;
+}
+
 Downlink& Downlinks::Open(InboundId stream, BrokerId follower) {
   Downlink& link = links_[stream];
   link.follower = follower;

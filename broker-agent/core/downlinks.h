@@ -5,6 +5,7 @@
 #include <map>
 #include <optional>
 #include <set>
+#include <vector>
 
 #include "broker-agent/core/agent_context.h"
 #include "broker-agent/core/events.h"
@@ -41,6 +42,7 @@ struct Downlink {
   int64_t credit = 0;
   int64_t reserved = 0;               ///< Taken out of the credit by reads on the way.
   Turns hungry;                       ///< Partitions with records to send and no credit.
+  Turns throttled;                    ///< Likewise, that catch up and wait for their rate.
   std::set<PartitionKey> subscribed;  ///< Those with a subscription, parked or not.
   LeaderMessage outbox;
 };
@@ -53,6 +55,8 @@ class Downlinks {
   static constexpr int64_t kCreditMax = int64_t{32} << 20U;
 
   Downlink* Find(InboundId stream);
+  /// Returns the streams with partitions that wait for their rate.
+  std::vector<InboundId> Throttled() const;
   Downlink& Open(InboundId stream, BrokerId follower);
   void Close(InboundId stream);
   void Send(InboundId stream, LeaderItem item);

@@ -34,7 +34,8 @@ LeaderSide::LeaderSide(AgentContext& context,
       sender_(sender),
       flush_(flush),
       recent_(recent),
-      parked_(context.options.parked_subscriptions_max) {}
+      parked_(context.options.parked_subscriptions_max),
+      catch_up_(context.options.catch_up_bytes_per_second) {}
 
 void LeaderSide::TakeLead(Replica& replica) {
   CHECK(replica.log && replica.writes.empty()) << replica.partition << " leads on an unsettled log";

@@ -10,6 +10,7 @@
 #include "broker-agent/core/log_flush.h"
 #include "broker-agent/core/recent_batches.h"
 #include "broker-agent/core/replica.h"
+#include "broker-agent/core/throttle.h"
 
 namespace regent {
 
@@ -74,6 +75,8 @@ class LeaderSide {
   void CheckLag(const PartitionKey& partition);
   void RetryIsr(const PartitionKey& partition);
   void TimeOutAppends(const PartitionKey& partition);
+  /// Sends to followers outside the ISR, in turn, as much as their rate allows by now.
+  void ResumeCatchUp();
 
   void Flush() { links_.Flush(context_); }
   size_t parked() const { return parked_.size(); }
@@ -93,6 +96,8 @@ class LeaderSide {
   void ServeAll(Replica& replica);
   void FeedHungry(InboundId stream);
   void Feed(Replica& replica, BrokerId follower, Downlink& link);
+  /// Whether a send to the follower counts against the rate of catching up.
+  bool CatchesUp(const Replica& replica, BrokerId follower) const;
   void TakeRead(const LogRead& read);
   /// Sends what comes after what was sent.
   void SendBatches(Replica& replica,
@@ -122,6 +127,7 @@ class LeaderSide {
   RecentBatches& recent_;
   Downlinks links_;
   ParkedSubscriptions parked_;
+  Throttle catch_up_;
   size_t appends_waiting_ = 0;  ///< Producers without an answer.
   int64_t append_bytes_ = 0;    ///< Of producers' batches on their way to the disk.
 };

@@ -321,6 +321,14 @@ void LeaderSide::Feed(Replica& replica, BrokerId follower, Downlink& link) {
   if (subscription.reading || subscription.next >= end) {
     return;
   }
+  const bool catches_up = CatchesUp(replica, follower);
+  if (catches_up && !catch_up_.Allows(context_.now)) {
+    link.throttled.Add(replica.key());
+    context_.deadlines.SetIfAbsent(
+        {.kind = AgentDeadline::Kind::kCatchUp, .partition = {}, .number = 0},
+        catch_up_.allowed_at());
+    return;
+  }
   const ReadFromLog read{.partition = replica.partition,
                          .op = context_.NextOp(),
                          .from = subscription.next,
@@ -331,8 +339,33 @@ void LeaderSide::Feed(Replica& replica, BrokerId follower, Downlink& link) {
     return;
   }
   subscription.reading = read.op;
+  if (catches_up) {
+    subscription.charged = read.max_bytes;
+    catch_up_.Spend(read.max_bytes, context_.now);
+  }
   links_.Reserve(subscription.stream, read.op, read.max_bytes);
   context_.Do(read);
+}
+
+bool LeaderSide::CatchesUp(const Replica& replica, BrokerId follower) const {
+  return catch_up_.limits() && !Contains(replica.leading->in_sync.maximal(), follower);
+}
+
+void LeaderSide::ResumeCatchUp() {
+  std::vector<InboundId> streams = links_.Throttled();
+  while (!streams.empty() && catch_up_.Allows(context_.now)) {
+    for (const InboundId stream : streams) {
+      Downlink& link = *links_.Find(stream);
+      link.hungry.Add(link.throttled.Next());
+      FeedHungry(stream);
+    }
+    streams = links_.Throttled();
+  }
+  if (!streams.empty()) {
+    context_.deadlines.SetIfAbsent(
+        {.kind = AgentDeadline::Kind::kCatchUp, .partition = {}, .number = 0},
+        catch_up_.allowed_at());
+  }
 }
 
 void LeaderSide::Read(const LogRead& read) {
@@ -396,7 +429,12 @@ void LeaderSide::SendBatches(Replica& replica,
   subscription.sent_high_watermark = log.high_watermark;
   subscription.sent_start = log.start;
   replica.leading->in_sync.NoteSend(follower, log.end, context_.now);
-  link.credit -= BytesOf(batches);
+  const int64_t bytes = BytesOf(batches);
+  link.credit -= bytes;
+  if (const int64_t charged = std::exchange(subscription.charged, 0);
+      charged > 0 || CatchesUp(replica, follower)) {
+    catch_up_.Spend(bytes - charged, context_.now);
+  }
   links_.Send(subscription.stream, Batches{.partition = replica.key(),
                                            .attempt = subscription.attempt,
                                            .leader_epoch = replica.leader_epoch,

@@ -29,6 +29,7 @@ struct Subscription {
   BrokerEpoch broker_epoch = kNoBrokerEpoch;
   Offset next{0};               ///< The first offset that was not sent.
   std::optional<OpId> reading;  ///< The read on the way, if there is one.
+  int64_t charged = 0;          ///< What the throttle has taken for it already.
   Offset sent_high_watermark = kNoOffset;
   Offset sent_start = kNoOffset;
 };

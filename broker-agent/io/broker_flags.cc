@@ -142,6 +142,7 @@ Result<BrokerSettings> Understand(const BrokerFlags& flags) {
     settings.default_topic_settings.flush_messages = 1;
   }
   settings.retention_check_interval = std::chrono::milliseconds(flags.retention_check_interval_ms);
+  settings.catch_up_bytes_per_second = flags.replication_throttle_bytes_per_second;
   return settings;
 }
 

@@ -30,6 +30,7 @@ struct BrokerFlags {
   int64_t replica_lag_time_max_ms = 30'000;
   std::string flush = "system";
   int64_t retention_check_interval_ms = 300'000;
+  int64_t replication_throttle_bytes_per_second = 0;
   int32_t default_min_insync_replicas = 1;
   bool auto_create_topics = false;
   int32_t num_partitions = 1;
@@ -55,6 +56,7 @@ struct BrokerSettings {
   kafka::TopicDefaults topic_defaults;
   TopicSettings default_topic_settings;  ///< Of topics that do not say.
   Duration retention_check_interval = std::chrono::minutes(5);
+  int64_t catch_up_bytes_per_second = 0;  ///< 0: no limit.
 };
 
 /// kInvalidArgument names the flag, the value and the rule.

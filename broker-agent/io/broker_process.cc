@@ -59,6 +59,7 @@ AgentOptions AgentOptionsOf(const BrokerSettings& settings,
   options.replica_lag_time_max = settings.replica_lag_time_max;
   options.topic_defaults = settings.default_topic_settings;
   options.retention_check_interval = settings.retention_check_interval;
+  options.catch_up_bytes_per_second = settings.catch_up_bytes_per_second;
   return options;
 }
 

@@ -66,6 +66,10 @@ void Define(CLI::App& app, BrokerFlags& flags) {
   app.add_option("--replica-lag-time-max-ms", flags.replica_lag_time_max_ms,
                  "A follower that has not caught up for longer leaves the ISR (30000)")
       ->check(CLI::Range(int64_t{100}, int64_t{86'400'000}));
+  app.add_option("--replication-throttle-bytes-per-second",
+                 flags.replication_throttle_bytes_per_second,
+                 "Most that followers outside the ISR are sent, all together (0: no limit)")
+      ->check(CLI::Range(int64_t{0}, int64_t{1} << 40U));
   app.add_option(
       "--flush", flags.flush,
       "flush.messages of topics that do not say: batch is 1, each batch is on disk before "
