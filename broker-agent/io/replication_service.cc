@@ -35,8 +35,7 @@ grpc::ByteBuffer ToByteBuffer(Pieces message) {
     auto share = std::make_unique<Share>(pieces);
     // gRPC takes a pointer to non-const and writes nothing there.
     slices.emplace_back(
-        const_cast<char*>(view.data()),
-        view.size(),  // NOLINT(cppcoreguidelines-pro-type-const-cast)
+        const_cast<char*>(view.data()), view.size(),
         [](void* held) { delete static_cast<Share*>(held); }, share.release());
   }
   return {slices.data(), slices.size()};
