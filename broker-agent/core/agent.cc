@@ -613,6 +613,7 @@ Instant Agent::NextDeadline() const {
 AgentCounters Agent::counters() const {
   AgentCounters counters = parts_->context.counters;
   for (const auto& [key, replica] : parts_->replicas.all()) {
+    counters.suspects += replica.suspect ? 1 : 0;
     switch (replica.role) {
       case Role::kLeader: {
         const InSync& in_sync = replica.leading->in_sync;

@@ -43,6 +43,7 @@ struct AgentCounters {
   int64_t leaders = 0;               ///< Gauge.
   int64_t followers = 0;             ///< Gauge; without a leader included.
   int64_t offline = 0;               ///< Gauge.
+  int64_t suspects = 0;              ///< Gauge: replicas that may have lost their tails (R11).
   int64_t strays = 0;                ///< Gauge: replicas set aside.
   int64_t pending_isr_changes = 0;   ///< Gauge: AlterPartition items without a settled answer.
   int64_t parked_subscriptions = 0;  ///< Gauge.

@@ -135,7 +135,7 @@ void RoleChanges::PlanPartition(const LeaderAndIsrTopic& topic,
                   .leader_epoch = partition.leader_epoch,
                   .partition_epoch = partition.partition_epoch,
                   .epoch_start = {},
-                  .suspect = known != nullptr && known->suspect},
+                  .suspect = known != nullptr && StaysSuspect(*known, partition, context_.self())},
        .topic = &topic,
        .partition = &partition},
       replica != nullptr && ChangesRole(*replica, partition) ? replica : nullptr);
@@ -373,7 +373,8 @@ void RoleChanges::Answer(const PartitionKey& key, PartitionAnswer answer, std::s
        .answer = answer,
        .leader_epoch = replica == nullptr ? kNoLeaderEpoch : replica->leader_epoch,
        .partition_epoch = replica == nullptr ? kNoPartitionEpoch : replica->partition_epoch,
-       .reason = std::move(reason)});
+       .reason = std::move(reason),
+       .suspect = replica != nullptr && replica->suspect});
 }
 
 void RoleChanges::NoteFirstRegistration(Zxid registered) {

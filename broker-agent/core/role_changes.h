@@ -105,7 +105,8 @@ class RoleChanges {
                             const LeaderAndIsrPartition& partition);
   void TakeConfig(Replica& replica, const LeaderAndIsrTopic& topic);
   void ConfigureLogsNow();
-  void TakeIsr(Replica& replica, const BrokerList& isr);
+  void TakeIsr(Replica& replica, const LeaderAndIsrPartition& partition);
+  void TellOfSuspect(const Replica& replica, PartitionAnswer answer);
   void Failed(const Planned& planned, const Error& error);
   void Answer(const PartitionKey& key, PartitionAnswer answer, std::string reason);
   void AnswerWhole(CallId call, ControlAnswer answer);

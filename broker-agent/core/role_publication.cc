@@ -81,7 +81,7 @@ void RoleChanges::PublishRole(Replica& replica,
   replica.leader_epoch = p.leader_epoch;
   replica.partition_epoch = p.partition_epoch;
   replica.replicas = p.replicas;
-  TakeIsr(replica, p.isr);
+  TakeIsr(replica, p);
   TakeConfig(replica, topic);
   if (p.leader == context_.self()) {
     replica.confirmed_at = sender_.number();
@@ -98,6 +98,14 @@ void RoleChanges::PublishRole(Replica& replica,
     followers_.Follow(replica, p.leader);
   }
   leaders_.Wake(replica.key());
+  TellOfSuspect(replica, PartitionAnswer::kApplied);
+}
+
+/// The controller hears of it with every state that is taken: it counts on the others then (R11).
+void RoleChanges::TellOfSuspect(const Replica& replica, PartitionAnswer answer) {
+  if (replica.suspect) {
+    Answer(replica.key(), answer, "");
+  }
 }
 
 void RoleChanges::TakeUnderEqualEpochs(Replica& replica,
@@ -114,6 +122,7 @@ void RoleChanges::TakeUnderEqualEpochs(Replica& replica,
     replica.confirmed_at = sender_.number();
     leaders_.TakeMembership(replica);
   }
+  TellOfSuspect(replica, PartitionAnswer::kAlready);
 }
 
 void RoleChanges::TakeConfig(Replica& replica, const LeaderAndIsrTopic& topic) {
@@ -144,13 +153,13 @@ void RoleChanges::ConfigureLogsNow() {
   }
 }
 
-void RoleChanges::TakeIsr(Replica& replica, const BrokerList& isr) {
-  replica.isr = isr;
-  const bool member = Contains(isr, context_.self());
-  if (replica.suspect && member && replica.left_isr) {
-    replica.suspect = false;  // It has caught up since it was left out (R11).
-  }
-  replica.left_isr = !member;
+void RoleChanges::TakeIsr(Replica& replica, const LeaderAndIsrPartition& p) {
+  const bool stays = StaysSuspect(replica, p, context_.self());
+  LOG_IF(INFO, replica.suspect != stays)
+      << "suspect no longer partition=" << replica.partition << " leader_epoch=" << p.leader_epoch;
+  replica.suspect = stays;
+  replica.isr = p.isr;
+  replica.left_isr = !Contains(p.isr, context_.self());
 }
 
 }  // namespace regent

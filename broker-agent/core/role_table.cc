@@ -81,7 +81,7 @@ std::optional<RoleVerdict> JudgeEpochs(const RoleQuestion& q, const Replica& hel
   if (p.leader != q.self) {
     return std::nullopt;
   }
-  if (held.suspect) {
+  if (StaysSuspect(held, p, q.self)) {
     return Refuse(PartitionAnswer::kSuspect,
                   "the log may have lost its tail in a crash of the machine");
   }
@@ -100,6 +100,12 @@ bool LegalTopicName(const std::string& name) {
            return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
                   c == '.' || c == '_' || c == '-';
          });
+}
+
+bool StaysSuspect(const Replica& held, const LeaderAndIsrPartition& state, BrokerId self) {
+  const bool caught_up = held.left_isr && Contains(state.isr, self);
+  const bool loss_accepted = state.leader == self && state.recovery == LeaderRecovery::kRecovering;
+  return held.suspect && !caught_up && !loss_accepted;
 }
 
 RoleVerdict JudgeRole(const RoleQuestion& q) {

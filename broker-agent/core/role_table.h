@@ -39,6 +39,10 @@ struct RoleQuestion {
 
 RoleVerdict JudgeRole(const RoleQuestion& question);
 
+/// Whether `held` may still have lost its tail once it has the state (R11): no longer if that takes
+/// it into the ISR anew, or has it lead after an election that accepts the loss.
+bool StaysSuspect(const Replica& held, const LeaderAndIsrPartition& state, BrokerId self);
+
 /// Whether a topic's name may become a directory's: Kafka's rule.
 bool LegalTopicName(const std::string& name);
 

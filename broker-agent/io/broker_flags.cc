@@ -101,6 +101,7 @@ Result<BrokerSettings> Understand(const BrokerFlags& flags) {
   }
   settings.id = BrokerId(flags.id);
   settings.data_dir = flags.data_dir;
+  settings.boot_id_file = flags.boot_id_file;
   if (Status listeners = UnderstandListeners(flags, settings); !listeners.ok()) {
     return listeners.error();
   }

@@ -37,12 +37,14 @@ struct BrokerFlags {
   int32_t default_replication_factor = 1;
   bool adopt = false;
   bool never_fence = false;
+  std::string boot_id_file = "/proc/sys/kernel/random/boot_id";
 };
 
 /// What they mean.
 struct BrokerSettings {
   BrokerId id = kNoBroker;
   std::string data_dir;
+  std::string boot_id_file;
   Endpoint client_listen;  ///< Port 0: any free one.
   Endpoint rpc_listen;     ///< Likewise.
   /// Where others reach the two. Port 0: the one that is bound.

@@ -1,5 +1,6 @@
 #include "broker-agent/io/broker_process.h"
 
+#include <algorithm>
 #include <chrono>
 #include <fstream>
 #include <future>
@@ -37,15 +38,27 @@ int64_t WallClockMs() {
       .count();
 }
 
-BrokerRegistration RegistrationOf(const BrokerSettings& settings, LifeId life) {
+/// What this life begins with.
+struct Beginning {
+  LifeId life;
+  std::string boot_id;
+};
+
+BrokerRegistration RegistrationOf(const BrokerSettings& settings,
+                                  const Beginning& beginning,
+                                  const storage::ReplicaLogs::Opened& opened) {
   BrokerRegistration registration;
   registration.id = settings.id;
   registration.listeners = {{.name = kClientListener, .endpoint = settings.client_advertise},
                             {.name = kRegentListener, .endpoint = settings.rpc_advertise}};
   registration.rack = settings.rack;
   registration.features = {{kRpcFeature, {.min = kRpcVersionMin, .max = kRpcVersionMax}}};
-  registration.life = life;
-  registration.boot_id = ReadBootId();
+  registration.life = beginning.life;
+  registration.boot_id = beginning.boot_id;
+  registration.clean_stop = opened.stop == storage::LogOpening::Stop::kClean;
+  registration.suspect = std::ranges::any_of(
+      opened.replicas,
+      [](const storage::OpenedReplica& replica) { return replica.found.entry.suspect; });
   return registration;
 }
 
@@ -71,12 +84,13 @@ class BrokerProcess::Impl {
        std::unique_ptr<storage::FileSystem> files,
        storage::ReplicaLogs::Opened opened,
        std::unique_ptr<ClientServer> clients,
-       LifeId life)
+       const Beginning& beginning)
       : files_(std::move(files)),
         clients_(std::move(clients)),
         recovered_(RecoverState(opened.logs->directory(), opened.replicas)),
-        agent_options_(AgentOptionsOf(settings, life, opened.logs->directory().cluster_id())),
-        registration_(RegistrationOf(settings, life)),
+        agent_options_(
+            AgentOptionsOf(settings, beginning.life, opened.logs->directory().cluster_id())),
+        registration_(RegistrationOf(settings, beginning, opened)),
         sync_("sync"),
         disk_("disk"),
         loop_("agent"),
@@ -194,10 +208,13 @@ class BrokerProcess::Impl {
 Result<std::unique_ptr<BrokerProcess>> BrokerProcess::Open(const BrokerSettings& settings) {
   std::unique_ptr<storage::FileSystem> files = storage::MakePosixFileSystem();
   Rng rng = SystemRng();
+  const Beginning beginning{.life = LifeId::Random(rng),
+                            .boot_id = ReadBootId(settings.boot_id_file)};
   auto directory =
       storage::DataDirectory::Open(*files, {.path = settings.data_dir,
                                             .broker = settings.id,
-                                            .fresh_directory_id = Uuid::Random(rng).ToText()});
+                                            .fresh_directory_id = Uuid::Random(rng).ToText(),
+                                            .boot_id = beginning.boot_id});
   if (!directory.ok()) {
     return Error{directory.error().code,
                  "--data-dir=" + settings.data_dir + ": " + directory.error().message};
@@ -215,7 +232,7 @@ Result<std::unique_ptr<BrokerProcess>> BrokerProcess::Open(const BrokerSettings&
     LOG(WARNING) << "log recovered note=\"" << note << '"';
   }
   auto impl = std::make_unique<Impl>(settings, std::move(files), std::move(logs).value(),
-                                     std::move(clients).value(), LifeId::Random(rng));
+                                     std::move(clients).value(), beginning);
   impl->Prepare();
   return std::unique_ptr<BrokerProcess>(new BrokerProcess(std::move(impl)));
 }
@@ -255,10 +272,10 @@ void BrokerProcess::ShowMetrics(MetricsRegistry& registry) {
   regent::ShowMetrics(registry, [this]() { return impl_->clients().counters(); });
 }
 
-std::string ReadBootId() {
-  std::ifstream file("/proc/sys/kernel/random/boot_id");
+std::string ReadBootId(const std::string& file) {
+  std::ifstream stream(file);
   std::string boot_id;
-  file >> boot_id;
+  stream >> boot_id;
   return boot_id;
 }
 

@@ -82,7 +82,8 @@ class BrokerProcess {
   std::unique_ptr<Impl> impl_;
 };
 
-/// The boot that this machine runs in (R11); empty if the kernel does not say.
-std::string ReadBootId();
+/// Reads which boot this machine runs in (R11) from the kernel's `file`; empty if that does not
+/// say.
+std::string ReadBootId(const std::string& file);
 
 }  // namespace regent

@@ -91,6 +91,7 @@ void Define(CLI::App& app, BrokerFlags& flags) {
   app.add_flag("--adopt", flags.adopt,
                "Take over a ZooKeeper root that holds a cluster without Regent's mark");
   app.add_flag("--unsafe-never-fence", flags.never_fence)->group("");
+  app.add_option("--boot-id-file", flags.boot_id_file)->group("");
 }
 
 int Fail(const Error& error) {

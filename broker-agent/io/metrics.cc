@@ -20,6 +20,8 @@ constexpr std::array kGauges = {
     GaugeOf{"followers", "Partitions that it follows, without a leader included.",
             &AgentCounters::followers},
     GaugeOf{"offline_replicas", "Replicas whose log cannot be used.", &AgentCounters::offline},
+    GaugeOf{"suspect_replicas", "Replicas that may have lost their tails and refuse to lead.",
+            &AgentCounters::suspects},
     GaugeOf{"stray_replicas", "Replicas set aside.", &AgentCounters::strays},
     GaugeOf{"pending_isr_changes", "ISR proposals without a settled answer.",
             &AgentCounters::pending_isr_changes},

@@ -293,6 +293,7 @@ Status DataDirectory::Bind(const std::string& cluster_id) {
                                 .broker = options_.broker,
                                 .directory_id = options_.fresh_directory_id,
                                 .first_registered = std::nullopt,
+                                .boot_id = options_.boot_id,
                                 .other = {}});
   }
   if (meta_->cluster_id != cluster_id) {
@@ -312,6 +313,19 @@ Status DataDirectory::NoteFirstRegistration(Zxid registered) {
   }
   MetaProperties properties = *meta_;
   properties.first_registered = registered;
+  return WriteMetaProperties(properties);
+}
+
+bool DataDirectory::SameBoot() const {
+  return meta_ && !options_.boot_id.empty() && meta_->boot_id == options_.boot_id;
+}
+
+Status DataDirectory::NoteBoot() {
+  if (!meta_ || meta_->boot_id == options_.boot_id) {
+    return Success{};  // A directory that is nobody's yet notes it when it is bound.
+  }
+  MetaProperties properties = *meta_;
+  properties.boot_id = options_.boot_id;
   return WriteMetaProperties(properties);
 }
 

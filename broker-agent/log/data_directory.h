@@ -49,6 +49,8 @@ struct DataDirectoryOptions {
   BrokerId broker = kNoBroker;
   /// Becomes `directory.id` when the directory is bound and has none yet.
   std::string fresh_directory_id;
+  /// The boot that this machine runs in; empty: not known.
+  std::string boot_id;
 };
 
 /// One data directory of a broker: `.lock`, `meta.properties`, `regent.journal`, and per replica a
@@ -68,6 +70,12 @@ class DataDirectory {
   Status Bind(const std::string& cluster_id);
   /// Notes the czxid of the first registration, durably, if there is none yet. Bound only.
   Status NoteFirstRegistration(Zxid registered);
+
+  /// Whether the directory was last used in the boot that this machine runs in (R11). False if that
+  /// cannot be told.
+  bool SameBoot() const;
+  /// Notes the present boot, durably. Whatever the last one may have lost is journalled.
+  Status NoteBoot();
 
   struct Failure {
     size_t change = 0;  ///< Index into the batch.

@@ -11,6 +11,7 @@ constexpr const char* kClusterId = "cluster.id";
 constexpr const char* kBrokerId = "broker.id";
 constexpr const char* kDirectoryId = "directory.id";
 constexpr const char* kFirstRegistered = "regent.registered.czxid";
+constexpr const char* kBootId = "regent.boot.id";
 /// Kafka's version for a cluster on ZooKeeper.
 constexpr const char* kMetaVersion = "0";
 
@@ -80,6 +81,9 @@ std::string FormatMetaProperties(const MetaProperties& properties) {
   if (properties.first_registered) {
     lines[kFirstRegistered] = std::to_string(properties.first_registered->value());
   }
+  if (!properties.boot_id.empty()) {
+    lines[kBootId] = properties.boot_id;
+  }
   std::string text = "# Says whose this directory is. Not to be edited.\n";
   for (const auto& [key, value] : lines) {
     text.append(key).append("=").append(value).append("\n");
@@ -116,6 +120,7 @@ Result<MetaProperties> ParseMetaProperties(std::string_view text, const std::str
     }
     properties.first_registered = Zxid(*zxid);
   }
+  properties.boot_id = Take(*found, kBootId).value_or("");
   properties.other = std::move(*found);
   return properties;
 }

@@ -13,14 +13,16 @@ namespace regent::storage {
 inline constexpr std::string_view kMetaPropertiesFile = "meta.properties";
 inline constexpr std::string_view kPartitionMetadataFile = "partition.metadata";
 
-/// The content of `meta.properties`, Kafka's file that says whose a data directory is, with one
-/// property of ours (R10).
+/// The content of `meta.properties`, Kafka's file that says whose a data directory is, with two
+/// properties of ours (R10, R11).
 struct MetaProperties {
   std::string cluster_id;
   BrokerId broker = kNoBroker;
   std::string directory_id;
   /// czxid of the first registration under which the directory was used.
   std::optional<Zxid> first_registered;
+  /// The boot of the machine in which the directory was used last (R11); empty: not known.
+  std::string boot_id;
   /// What somebody else wrote, kept.
   std::map<std::string, std::string> other;
 

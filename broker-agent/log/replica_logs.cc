@@ -45,8 +45,9 @@ Result<ReplicaLogs::Opened> ReplicaLogs::Open(FileSystem& files,
     return clean.error();
   }
   Opened opened;
+  opened.stop = *clean ? LogOpening::Stop::kClean : LogOpening::Stop::kUnclean;
   opened.logs.reset(new ReplicaLogs(files, std::move(directory), options));
-  Opening opening{.stop = *clean ? LogOpening::Stop::kClean : LogOpening::Stop::kUnclean,
+  Opening opening{.stop = opened.stop,
                   .recovery_points = {},
                   .log_starts = {},
                   .corrections = {},
@@ -55,12 +56,40 @@ Result<ReplicaLogs::Opened> ReplicaLogs::Open(FileSystem& files,
   for (FoundReplica& found : opened.logs->directory_->Replicas()) {
     opened.replicas.push_back(opened.logs->OpenFound(std::move(found), opening));
   }
+  DataDirectory& journalled = *opened.logs->directory_;
+  if (opened.stop == LogOpening::Stop::kUnclean && !journalled.SameBoot()) {
+    for (OpenedReplica& replica : opened.replicas) {
+      Suspect(replica, opening);
+    }
+  }
   // Before anything is appended: what is not there any more must not count as durable.
-  if (Status noted = opened.logs->directory_->Note(opening.corrections, Durability::kSynced);
-      !noted.ok()) {
+  if (Status noted = journalled.Note(opening.corrections, Durability::kSynced); !noted.ok()) {
+    return noted.error();
+  }
+  // Only now: a start that is cut off before suspects the same replicas again.
+  if (Status noted = journalled.NoteBoot(); !noted.ok()) {
     return noted.error();
   }
   return opened;
+}
+
+/// What was written and not synced may be gone, wherever the log ends now.
+void ReplicaLogs::Suspect(OpenedReplica& replica, Opening& known) {
+  JournalEntry& entry = replica.found.entry;
+  if (replica.found.place == FoundReplica::Place::kNone || entry.suspect) {
+    return;
+  }
+  entry.suspect = true;
+  known.corrections.emplace_back(NoteReplica{.partition = entry.partition,
+                                             .leader_epoch = entry.leader_epoch,
+                                             .partition_epoch = entry.partition_epoch,
+                                             .suspect = true});
+  if (replica.log && replica.log->start > entry.log_start) {
+    // The journal did not know it: its start is to survive that it does now.
+    known.corrections.emplace_back(NoteMarks{.replica = KeyOf(entry.partition),
+                                             .high_watermark = entry.high_watermark,
+                                             .log_start = replica.log->start});
+  }
 }
 
 void ReplicaLogs::ReadCheckpoints(Opening& opening) {

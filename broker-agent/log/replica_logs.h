@@ -48,11 +48,13 @@ class ReplicaLogs {
  public:
   struct Opened {
     std::unique_ptr<ReplicaLogs> logs;
-    std::vector<OpenedReplica> replicas;  ///< Ordered by key.
-    std::vector<std::string> notes;       ///< What was cut or mended, for people.
+    std::vector<OpenedReplica> replicas;                 ///< Ordered by key.
+    std::vector<std::string> notes;                      ///< What was cut or mended, for people.
+    LogOpening::Stop stop = LogOpening::Stop::kUnclean;  ///< How the last life ended.
   };
   /// Opens every log, checking those that were not closed cleanly. A log that cannot be opened is a
-  /// failed replica, not an error. `files` outlives it.
+  /// failed replica, not an error. After an unclean stop in another boot of the machine every
+  /// replica is suspect, and that is durable when this returns (R11). `files` outlives it.
   static Result<Opened> Open(FileSystem& files,
                              std::unique_ptr<DataDirectory> directory,
                              ReplicaLogsOptions options);
@@ -102,6 +104,7 @@ class ReplicaLogs {
     std::vector<std::string>& notes;
   };
   void ReadCheckpoints(Opening& opening);
+  static void Suspect(OpenedReplica& replica, Opening& known);
   Offset RecoveryPointOf(const JournalEntry& entry, const Opening& opening) const;
   OpenedReplica OpenFound(FoundReplica found, Opening& known);
   void TakeStartFromFile(const ReplicaKey& key, PartitionLog& log, Opening& known);

@@ -58,6 +58,8 @@ struct BrokerRegistration {
   std::map<std::string, VersionRange> features;
   LifeId life;               ///< Zero for a broker that is not ours.
   std::string boot_id;       ///< Of the machine's boot (R11); empty if not known.
+  bool clean_stop = false;   ///< The last life on its data directory ended in good order.
+  bool suspect = false;      ///< Replicas may have lost their tails when this life began (R11).
   int64_t timestamp_ms = 0;  ///< Wall clock of the registration, for people.
 
   /// Returns the endpoint of the listener `name`; not known() if there is none.

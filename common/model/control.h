@@ -170,7 +170,8 @@ struct PartitionAnswerEntry {
   PartitionAnswer answer = PartitionAnswer::kApplied;
   LeaderEpoch leader_epoch = kNoLeaderEpoch;  ///< The agent's own, after the request.
   PartitionEpoch partition_epoch = kNoPartitionEpoch;
-  std::string reason;  ///< For people; empty when the answer says it all.
+  std::string reason;    ///< For people; empty when the answer says it all.
+  bool suspect = false;  ///< Whatever the answer: the log may have lost its tail (R11).
 
   friend bool operator==(const PartitionAnswerEntry&, const PartitionAnswerEntry&) = default;
 };
@@ -180,7 +181,7 @@ struct ControlResponse {
   ControllerEpoch highest_controller_epoch{0};  ///< The agent's.
   BrokerEpoch broker_epoch = kNoBrokerEpoch;    ///< The agent's current one.
   /// Partitions that were applied or already in force are left out of a response with
-  /// `settled_omitted`: then only the others are listed.
+  /// `settled_omitted`: then only the others are listed, and suspects.
   bool settled_omitted = true;
   std::vector<PartitionAnswerEntry> partitions;
 };

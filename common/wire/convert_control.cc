@@ -317,6 +317,7 @@ v1::ControlResponse ToProto(const ControlResponse& response) {
     added->set_leader_epoch(entry.leader_epoch.value());
     added->set_partition_epoch(entry.partition_epoch.value());
     added->set_reason(ValidUtf8(entry.reason));
+    added->set_suspect(entry.suspect);
   }
   return proto;
 }
@@ -337,7 +338,8 @@ Result<ControlResponse> FromProto(const v1::ControlResponse& response) {
          .answer = Read(check, entry.answer()),
          .leader_epoch = check.LeaderEpochFrom(-1, entry.leader_epoch()),
          .partition_epoch = check.PartitionEpochFrom(-1, entry.partition_epoch()),
-         .reason = entry.reason()});
+         .reason = entry.reason(),
+         .suspect = entry.suspect()});
   }
   if (!check.ok()) {
     return check.error();

@@ -183,6 +183,18 @@ std::optional<std::string> JsonReader::OptionalText(const std::string& key, size
   return TextOf(key, *value, size_max);
 }
 
+bool JsonReader::Flag(const std::string& key) {
+  const Json* value = Find(key);
+  if (value == nullptr) {
+    return false;
+  }
+  if (!value->is_boolean()) {
+    Fault(key, *value, "must be true or false");
+    return false;
+  }
+  return value->get<bool>();
+}
+
 std::optional<Uuid> JsonReader::OptionalUuid(const std::string& key) {
   const Json* value = Find(key);
   if (value == nullptr) {

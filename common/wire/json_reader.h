@@ -52,6 +52,8 @@ class JsonReader {
   /// Text of 1 to `size_max` bytes, without control characters.
   std::string Text(const std::string& key, size_t size_max);
   std::optional<std::string> OptionalText(const std::string& key, size_t size_max);
+  /// A truth value; false if the field is absent.
+  bool Flag(const std::string& key);
   /// An id of 22 characters, not zero; nothing if the field is absent.
   std::optional<Uuid> OptionalUuid(const std::string& key);
   /// Broker ids, at least 0, none twice; empty if the field is absent and need not be there.

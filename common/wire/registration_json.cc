@@ -220,6 +220,12 @@ std::string EncodeBrokerRegistration(const BrokerRegistration& registration) {
   if (!registration.boot_id.empty()) {
     json["regent_boot_id"] = registration.boot_id;
   }
+  if (registration.clean_stop) {
+    json["regent_clean_stop"] = true;
+  }
+  if (registration.suspect) {
+    json["regent_suspect"] = true;
+  }
   return Dump(json);
 }
 
@@ -236,6 +242,8 @@ Result<BrokerRegistration> DecodeBrokerRegistration(BrokerId id, std::string_vie
   broker.rack = reader.OptionalText("rack", kRackBytesMax);
   broker.life = reader.OptionalUuid("regent_life").value_or(LifeId());
   broker.boot_id = reader.OptionalText("regent_boot_id", kNameBytesMax).value_or("");
+  broker.clean_stop = reader.Flag("regent_clean_stop");
+  broker.suspect = reader.Flag("regent_suspect");
   broker.timestamp_ms = TimestampOf(reader);
   if (!reader.ok()) {
     return reader.error();

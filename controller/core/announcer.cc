@@ -478,7 +478,12 @@ void Announcer::TakeRoles(Agent& agent,
                           Digest& digest) {
   ForEachAnswer(call, response, [&](const Sent& sent, const PartitionAnswerEntry* entry) {
     if (entry != nullptr ? Settles(entry->answer) : response.settled_omitted) {
-      digest.settled.push_back(sent.partition);
+      if (entry != nullptr && entry->suspect) {
+        digest.suspects.push_back(
+            {.partition = sent.partition, .agent_epoch = entry->partition_epoch});
+      } else {
+        digest.settled.push_back(sent.partition);
+      }
       agent.parked.erase(sent.partition);
       const Partition& p = term_.cluster.at(sent.partition);
       if (!call.stop && p.state.leader == digest.broker &&

@@ -35,6 +35,12 @@ class Announcer {
     std::vector<PartitionRef> confirmed;
     /// Partitions that the agent now serves as told.
     std::vector<PartitionRef> settled;
+    /// The same, but its log may have lost its tail (R11).
+    struct Suspect {
+      PartitionRef partition;
+      PartitionEpoch agent_epoch;  ///< The state that the agent holds.
+    };
+    std::vector<Suspect> suspects;
     struct Refusal {
       PartitionRef partition;
       LeaderEpoch sent_leader_epoch;

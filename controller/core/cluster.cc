@@ -208,8 +208,9 @@ ReplicaStanding Cluster::Standing(PartitionRef ref, BrokerId id) const {
   if (found == nullptr || !found->live) {
     return ReplicaStanding::kDead;
   }
-  if (FindReplicaProblem(ref, id) != nullptr) {
-    return ReplicaStanding::kDead;
+  if (const ReplicaProblem* problem = FindReplicaProblem(ref, id)) {
+    return problem->answer == PartitionAnswer::kSuspect ? ReplicaStanding::kSuspect
+                                                        : ReplicaStanding::kDead;
   }
   const Partition& p = at(ref);
   if (p.departed != 0) {
@@ -262,6 +263,21 @@ const ReplicaProblem* Cluster::FindReplicaProblem(PartitionRef ref, BrokerId id)
   }
   const auto found = replica_problems_.find({id, ref});
   return found == replica_problems_.end() ? nullptr : &found->second;
+}
+
+void Cluster::EndSuspicion(PartitionRef ref, BrokerId id) {
+  const ReplicaProblem* problem = FindReplicaProblem(ref, id);
+  if (problem != nullptr && problem->answer == PartitionAnswer::kSuspect) {
+    ClearReplicaProblem(ref, id);
+  }
+}
+
+std::map<PartitionAnswer, int64_t> Cluster::CountReplicaProblems() const {
+  std::map<PartitionAnswer, int64_t> counts;
+  for (const auto& [replica, problem] : replica_problems_) {
+    ++counts[problem.answer];
+  }
+  return counts;
 }
 
 std::optional<Instant> Cluster::OutOfSyncSince(PartitionRef ref, BrokerId id) const {

@@ -75,7 +75,8 @@ struct Broker {
   int64_t leaders = 0;               ///< Partitions whose acknowledged state names it leader.
 };
 
-/// Why a replica cannot serve, although its broker is live: the agent's last answer for it.
+/// Why a replica cannot serve, although its broker is live: the agent's last answer for it. A
+/// suspect serves as a follower.
 struct ReplicaProblem {
   PartitionAnswer answer = PartitionAnswer::kStorageError;
   std::string reason;
@@ -142,6 +143,10 @@ class Cluster {
   /// Forgets all problems of a broker that has gone.
   void ClearReplicaProblems(BrokerId id);
   const ReplicaProblem* FindReplicaProblem(PartitionRef ref, BrokerId id) const;
+  /// The replica's log is as good as its leader's: it is no suspect any more (R11).
+  void EndSuspicion(PartitionRef ref, BrokerId id);
+  /// How many replicas have each problem.
+  std::map<PartitionAnswer, int64_t> CountReplicaProblems() const;
 
   void SetProblem(const std::string& item, std::string problem) {
     problems_[item] = std::move(problem);

@@ -211,15 +211,20 @@ void Controller::Impl::On(const ControlAnswered& event) {
     if (p.confirmed != p.state.leader_epoch) {
       p.confirmed = p.state.leader_epoch;
       announcer.Publish(ref);
+      if (term.cluster.broker(digest->broker).registration.suspect) {
+        writer.Queue(ref);  // Who has died since may leave the ISR now.
+      }
     }
   }
   for (const PartitionRef ref : digest->settled) {
-    const ReplicaProblem* problem = term.cluster.FindReplicaProblem(ref, digest->broker);
-    // A suspect refuses to lead, and nothing else: a role without a leader proves nothing.
-    const bool still_suspect = problem != nullptr && problem->answer == PartitionAnswer::kSuspect &&
-                               term.cluster.at(ref).state.leader == kNoBroker;
-    if (!still_suspect && term.cluster.ClearReplicaProblem(ref, digest->broker)) {
+    if (term.cluster.ClearReplicaProblem(ref, digest->broker)) {
       writer.Queue(ref);
+    }
+  }
+  for (const Announcer::Digest::Suspect& suspect : digest->suspects) {
+    // One that has yet to hear of a later state may have re-entered the ISR by it.
+    if (suspect.agent_epoch >= term.cluster.at(suspect.partition).epoch) {
+      ReplicaSuspect(digest->broker, suspect.partition);
     }
   }
   for (const Announcer::Digest::Refusal& refusal : digest->refusals) {
@@ -276,16 +281,25 @@ void Controller::Impl::ReplicaRefused(BrokerId broker, const Announcer::Digest::
         writer.Queue(ref);
       }
       return;
+    case PartitionAnswer::kSuspect: ReplicaSuspect(broker, ref); return;
     case PartitionAnswer::kStorageError:
     case PartitionAnswer::kReplicaMissing:
     case PartitionAnswer::kOtherTopicId:
     case PartitionAnswer::kNotReplica:
-    case PartitionAnswer::kSuspect:
       term.cluster.SetReplicaProblem(ref, broker,
                                      {.answer = answer, .reason = refusal.entry.reason});
       writer.Queue(ref);
       return;
   }
+}
+
+void Controller::Impl::ReplicaSuspect(BrokerId broker, PartitionRef ref) {
+  if (term.cluster.FindReplicaProblem(ref, broker) == nullptr) {
+    LOG(WARNING) << "replica suspect partition=" << term.cluster.Name(ref) << " broker=" << broker
+                 << " leader_epoch=" << term.cluster.at(ref).state.leader_epoch;
+  }
+  term.cluster.SetReplicaProblem(ref, broker, {.answer = PartitionAnswer::kSuspect, .reason = {}});
+  writer.Queue(ref);
 }
 
 // --- Callers ---

@@ -71,6 +71,7 @@ class Controller::Impl final : public PartitionListener, public DeletionListener
   void Load(ClusterSnapshot snapshot);
   void Refused(const Announcer::Digest& digest);
   void ReplicaRefused(BrokerId broker, const Announcer::Digest::Refusal& refusal);
+  void ReplicaSuspect(BrokerId broker, PartitionRef ref);
   void Flush();
 
   /// Kept until the cluster has been loaded: they may be newer than the snapshot.

@@ -44,19 +44,25 @@ PartitionState NewLeader(const PartitionState& current,
   next.leader_epoch = current.leader_epoch.Next();
   next.isr = std::move(isr);
   next.controller_epoch = term;
+  next.recovery = LeaderRecovery::kRecovered;
   return next;
 }
 
-/// The first replica that is live, if all of the ISR is dead.
-std::optional<BrokerId> FirstOutOfSync(const PartitionState& current,
-                                       const std::vector<ReplicaView>& replicas) {
+/// Who leads if a loss is accepted: the first suspect member of the ISR; if all of the ISR is dead,
+/// the first replica that is live.
+std::optional<BrokerId> FirstUnclean(const PartitionState& current,
+                                     const std::vector<ReplicaView>& replicas) {
+  if (const auto suspect = FirstInSync(current, replicas, ReplicaStanding::kSuspect)) {
+    return suspect;
+  }
   const bool somebody = std::ranges::any_of(replicas, [&](const ReplicaView& replica) {
     return replica.standing != ReplicaStanding::kDead && Contains(current.isr, replica.broker);
   });
   if (somebody) {
     return std::nullopt;
   }
-  for (const ReplicaStanding standing : {ReplicaStanding::kLive, ReplicaStanding::kReturned}) {
+  for (const ReplicaStanding standing :
+       {ReplicaStanding::kLive, ReplicaStanding::kReturned, ReplicaStanding::kSuspect}) {
     const auto found = std::ranges::find(replicas, standing, &ReplicaView::standing);
     if (found != replicas.end()) {
       return found->broker;
@@ -119,8 +125,7 @@ std::optional<PartitionState> DemandedState(const PartitionState& current,
     });
     return NewLeader(current, *returned, std::move(kept), term);
   }
-  if (const auto elected = FirstOutOfSync(current, replicas);
-      unclean == Unclean::kAllow && elected) {
+  if (const auto elected = FirstUnclean(current, replicas); unclean == Unclean::kAllow && elected) {
     PartitionState next = NewLeader(current, *elected, {*elected}, term);
     next.recovery = LeaderRecovery::kRecovering;
     next.elr.clear();  // What they have, the new leader need not have.

@@ -15,6 +15,7 @@ enum class ReplicaStanding {
   kLive,      ///< Its broker is registered, its log is there.
   kStopping,  ///< Live, but has announced that it stops: keeps what it has, gets nothing.
   kReturned,  ///< Live, in another life than the one that took its roles (R4).
+  kSuspect,   ///< Live, but its log may have lost its tail: follows and does not lead (R11).
   kDead,      ///< Not registered, or its log is not usable.
 };
 
@@ -36,14 +37,16 @@ enum class Unclean { kForbid, kAllow };
 
 /// What the liveness of its replicas demands of a partition; nothing if it may stay as it is.
 ///
-/// - A leader that is live stays; dead, returned and stopping members leave the ISR beside it. The
-///   leader epoch stays.
+/// - A leader that is live stays; dead, suspect, returned and stopping members leave the ISR beside
+///   it. The leader epoch stays.
 /// - Otherwise the first live ISR member in replica order leads, in a new epoch, and the ISR keeps
 ///   the live members.
 /// - Without one: a stopping leader keeps what it leads; else a returned member leads anew, in a
 ///   new epoch even if it led before; else nobody leads, the ISR stays whole, the epoch rises once.
-/// - Instead of nobody, where `unclean` allows it and no ISR member is live in any way: the first
-///   live replica, alone in the ISR, marked as recovering.
+/// - Instead of nobody, where `unclean` allows it: the first suspect ISR member, or, if no ISR
+///   member is live in any way, the first live replica; alone in the ISR, marked as recovering.
+///
+/// Whoever is elected in another way has recovered: nobody has accepted a loss for that epoch.
 std::optional<PartitionState> DemandedState(const PartitionState& current,
                                             const std::vector<ReplicaView>& replicas,
                                             ControllerEpoch term,

@@ -56,6 +56,7 @@ std::string ElectionDesk::WhyNot(PartitionRef ref) const {
     case ReplicaStanding::kDead: return who + " is not registered";
     case ReplicaStanding::kStopping: return who + " is stopping";
     case ReplicaStanding::kReturned: return who + " has just come back";
+    case ReplicaStanding::kSuspect: return who + " is suspect";
     case ReplicaStanding::kLive: break;
   }
   return Contains(p.state.isr, preferred) ? "the partition has no state yet"

@@ -46,6 +46,11 @@ void Membership::Begin(const std::vector<BrokerRead>& brokers,
       unreadable.insert(read.id);
     }
   }
+  // A life that this term has not seen begin may have caught up since: nobody is deposed, and
+  // nobody leaves an ISR, for what its registration says.
+  for (const BrokerRead& read : brokers) {
+    PresumeSuspect(read.id, Presumed::kWhereNobodyLeads);
+  }
   for (const StoppingMark& mark : marks) {
     if (!registered.contains(mark.life) && !unreadable.contains(mark.broker)) {
       DropMark(mark.life);
@@ -121,10 +126,28 @@ void Membership::Up(BrokerId id, const BrokerRead& read) {
   broker.problem.clear();
   broker.stopping = marks_.contains(broker.registration.life);
   LOG(INFO) << "broker up broker=" << id << " broker_epoch=" << broker.epoch
-            << " life=" << broker.registration.life << (broker.stopping ? " stopping" : "");
+            << " life=" << broker.registration.life << (broker.stopping ? " stopping" : "")
+            << (broker.registration.suspect ? " suspect" : "");
+  if (term_.loaded) {
+    PresumeSuspect(id, Presumed::kEverywhere);
+  }
   announcer_.Register(id, broker.epoch, broker.registration.EndpointOf(kRegentListener));
   announcer_.PublishBrokers();
   writer_.QueueHosted(id);
+}
+
+void Membership::PresumeSuspect(BrokerId id, Presumed presumed) {
+  const Broker& broker = term_.cluster.broker(id);
+  if (!broker.live || !broker.registration.suspect) {
+    return;
+  }
+  for (const PartitionRef ref : broker.hosted) {
+    const Partition& p = term_.cluster.at(ref);
+    const bool led = term_.cluster.IsLive(p.state.leader);
+    if (p.has_state() && (presumed == Presumed::kEverywhere || !led)) {
+      term_.cluster.SetReplicaProblem(ref, id, {.answer = PartitionAnswer::kSuspect, .reason = {}});
+    }
+  }
 }
 
 void Membership::Renewed(BrokerId id, const BrokerRead& read) {

@@ -39,6 +39,10 @@ class Membership {
   void See(const BrokerRead& read);
   void Up(BrokerId id, const BrokerRead& read);
   void Down(BrokerId id);
+  enum class Presumed { kEverywhere, kWhereNobodyLeads };
+  /// If its registration says that replicas had lost their tails, perhaps, when its life began,
+  /// they count as suspect until the agent has answered for them (R11).
+  void PresumeSuspect(BrokerId id, Presumed presumed);
   void Renewed(BrokerId id, const BrokerRead& read);
   void Reborn(BrokerId id, const BrokerRead& read);
   void SetForeign(BrokerId id, const BrokerRead& read, std::string problem);

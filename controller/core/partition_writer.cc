@@ -186,6 +186,14 @@ Unclean PartitionWriter::UncleanOf(PartitionRef ref) const {
   return term_.cluster.topic(ref.topic).unclean ? Unclean::kAllow : Unclean::kForbid;
 }
 
+/// Until a leader whose registration speaks of suspects has confirmed that it leads, it may yet
+/// refuse to, and then an intact member that is dead now must still be in the ISR (R11).
+bool PartitionWriter::LeaderMayBeSuspect(PartitionRef ref) const {
+  const Partition& p = term_.cluster.at(ref);
+  const Broker* leader = term_.cluster.FindBroker(p.state.leader);
+  return leader != nullptr && leader->registration.suspect && p.confirmed != p.state.leader_epoch;
+}
+
 std::optional<PartitionWriter::Item> PartitionWriter::Decision(PartitionRef ref) {
   Partition& p = term_.cluster.at(ref);
   if (!p.has_state()) {
@@ -202,6 +210,10 @@ std::optional<PartitionWriter::Item> PartitionWriter::Decision(PartitionRef ref)
                   .alter = std::nullopt};
     }
   } else if (auto demanded = DemandedState(p.state, views, term_.epoch(), UncleanOf(ref))) {
+    if (demanded->leader == p.state.leader && demanded->leader_epoch == p.state.leader_epoch &&
+        LeaderMayBeSuspect(ref)) {
+      return std::nullopt;  // Its answer has it decided again.
+    }
     return Item{.partition = ref,
                 .next = std::move(*demanded),
                 .expected = p.epoch,
@@ -220,8 +232,12 @@ std::optional<PartitionWriter::Item> PartitionWriter::Decision(PartitionRef ref)
 
 bool PartitionWriter::MayJoin(PartitionRef ref, const IsrMember& member) const {
   const Broker* broker = term_.cluster.FindBroker(member.id);
-  return broker != nullptr && broker->epoch == member.epoch &&
-         term_.cluster.Standing(ref, member.id) == ReplicaStanding::kLive;
+  if (broker == nullptr || broker->epoch != member.epoch) {
+    return false;
+  }
+  const ReplicaStanding standing = term_.cluster.Standing(ref, member.id);
+  return standing == ReplicaStanding::kLive ||
+         (standing == ReplicaStanding::kSuspect && !broker->stopping);
 }
 
 std::optional<PartitionWriter::Item> PartitionWriter::AlterDecision(PartitionRef ref) {
@@ -255,6 +271,7 @@ std::optional<PartitionWriter::Item> PartitionWriter::AlterDecision(PartitionRef
     if (answer == AlterAnswer::kDone && p.confirmed != p.state.leader_epoch) {
       p.confirmed = p.state.leader_epoch;  // Who asks for its ISR knows that it leads (R1).
       announcer_.Publish(ref);
+      Queue(ref);
     }
     listener_.OnAlterSettled(alter, answer);
   }
@@ -394,6 +411,7 @@ void PartitionWriter::ItemApplied(Item& item, Zxid zxid) {
   Release(ref);
   EndComplaint(ref);
   CountElection(item, p.state);
+  EndSuspicions(ref, item.next);
   p.departed &= ~item.departed;
   const bool first = item.cause == WriteCause::kInitial;
   if (first) {
@@ -426,6 +444,18 @@ void PartitionWriter::ItemApplied(Item& item, Zxid zxid) {
   Queue(ref);
 }
 
+/// A suspect has its leader's log once it enters the ISR anew; so has whoever leads where the loss
+/// is accepted (R11).
+void PartitionWriter::EndSuspicions(PartitionRef ref, const PartitionState& next) {
+  for (const BrokerId member : next.isr) {
+    const bool loss_accepted =
+        member == next.leader && next.recovery == LeaderRecovery::kRecovering;
+    if (loss_accepted || !Contains(term_.cluster.at(ref).state.isr, member)) {
+      term_.cluster.EndSuspicion(ref, member);
+    }
+  }
+}
+
 void PartitionWriter::CountElection(const Item& item, const PartitionState& before) {
   TermCounters& counters = term_.counters;
   const PartitionState& next = item.next;
@@ -435,11 +465,11 @@ void PartitionWriter::CountElection(const Item& item, const PartitionState& befo
     case WriteCause::kAlter:
     case WriteCause::kLiveness: break;
   }
-  if (next.leader != kNoBroker && !Contains(before.isr, next.leader)) {
+  if (next.leader_epoch != before.leader_epoch && next.recovery == LeaderRecovery::kRecovering) {
     ++counters.elections_unclean;
     LOG(WARNING) << "unclean election partition=" << term_.cluster.Name(item.partition)
                  << " leader=" << next.leader << " leader_epoch=" << next.leader_epoch
-                 << " reason=no member of the ISR is live; records may be lost";
+                 << " reason=no intact member of the ISR is live; records may be lost";
   } else if (next.leader_epoch != before.leader_epoch && next.leader != kNoBroker) {
     const bool announced =
         before.leader != kNoBroker &&

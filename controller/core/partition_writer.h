@@ -116,6 +116,7 @@ class PartitionWriter {
   bool Decide(PartitionRef ref, Batch& batch);
   std::optional<Item> Decision(PartitionRef ref);
   Unclean UncleanOf(PartitionRef ref) const;
+  bool LeaderMayBeSuspect(PartitionRef ref) const;
   std::optional<Item> AlterDecision(PartitionRef ref);
   std::optional<Item> PreferredDecision(PartitionRef ref, const std::vector<ReplicaView>& views);
   /// False if the batch is full for it; then it is queued again.
@@ -145,6 +146,7 @@ class PartitionWriter {
   void DropWishes(PartitionRef ref);
   void Release(PartitionRef ref);
   void CountElection(const Item& item, const PartitionState& before);
+  void EndSuspicions(PartitionRef ref, const PartitionState& next);
   void CheckState(PartitionRef ref, const PartitionState& next) const;
   void TopicDirectoryDone(uint32_t index, bool exists);
   void ReadDone(const std::vector<PartitionRef>& refs,

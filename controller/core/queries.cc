@@ -19,7 +19,11 @@ std::string BrokerName(BrokerId id) {
 
 /// Why a replica is not in sync, as far as the controller can tell.
 std::string WhyOut(const Cluster& cluster, PartitionRef ref, BrokerId id) {
-  if (const ReplicaProblem* problem = cluster.FindReplicaProblem(ref, id)) {
+  const ReplicaProblem* problem = cluster.FindReplicaProblem(ref, id);
+  if (problem != nullptr && problem->answer == PartitionAnswer::kSuspect) {
+    return "suspect: it may have lost the end of its log in a crash of its machine";
+  }
+  if (problem != nullptr) {
     return std::string("it answered: ") + Name(problem->answer) +
            (problem->reason.empty() ? "" : " (" + problem->reason + ")");
   }
@@ -40,7 +44,17 @@ std::string WhyNoLeader(const Cluster& cluster, PartitionRef ref) {
     waiting += (waiting.empty() ? "" : ", ") + BrokerName(member) + " (" +
                WhyOut(cluster, ref, member) + ")";
   }
-  return "no member of the ISR is live; waiting for " + waiting;
+  std::string why = "no member of the ISR is live; waiting for " + waiting;
+  const bool any_suspect = std::ranges::any_of(p.state.isr, [&](BrokerId member) {
+    return cluster.Standing(ref, member) == ReplicaStanding::kSuspect;
+  });
+  if (any_suspect) {
+    why = "no intact member of the ISR is live; waiting for " + waiting +
+          "; 'regentctl topic config " + cluster.topic(ref.topic).identity->name +
+          " --set unclean.leader.election.enable=true' elects a suspect, and what it has lost is "
+          "gone";
+  }
+  return why;
 }
 
 /// Why ZooKeeper does not take what was decided; empty if nothing is known of that.
@@ -113,8 +127,7 @@ PartitionDescription DescribeOne(const Controller::Impl& impl, PartitionRef ref,
   } else if (p.state.recovery == LeaderRecovery::kRecovering) {
     d.explanation =
         BrokerName(p.state.leader) +
-        " was elected uncleanly: it was not in the ISR, nobody who was is live, and records may be "
-        "lost";
+        " was elected uncleanly: no intact member of the ISR was live, and records may be lost";
   } else if (p.state.leader != p.replicas.front()) {
     d.explanation = WhyNotPreferred(cluster, ref);
   }

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "common/base/overloaded.h"
+#include "controller/core/cluster.h"
 
 namespace regent::controller {
 
@@ -616,6 +617,7 @@ void CandidateRunner::SampleMetrics() {
   if (term != nullptr) {
     sample.counts = term->counts();
     sample.deletions = static_cast<int64_t>(term->deletions());
+    sample.replica_problems = term->cluster().CountReplicaProblems();
     for (const BrokerStatus& broker : term->Brokers()) {
       sample.unacknowledged[broker.endpoint.id] = broker.unacknowledged;
     }

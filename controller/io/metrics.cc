@@ -117,6 +117,14 @@ std::vector<MetricSample> IsrChanges(const ControllerMetrics& m) {
           {{{"type", "expand"}}, Count(m.counters.isr_expands)}};
 }
 
+std::vector<MetricSample> ReplicaProblems(const ControllerMetrics& m) {
+  std::vector<MetricSample> samples;
+  for (const auto& [answer, replicas] : m.replica_problems) {
+    samples.push_back({{{"problem", Name(answer)}}, Count(replicas)});
+  }
+  return samples;
+}
+
 std::vector<MetricSample> Unacknowledged(const ControllerMetrics& m) {
   std::vector<MetricSample> samples;
   for (const auto& entry : m.unacknowledged) {
@@ -151,6 +159,9 @@ void ShowMetrics(MetricsRegistry& registry, std::function<ControllerMetrics()> r
   registry.SampleGauges(prefix + "unacknowledged_partitions",
                         "Partitions whose state a broker has not acknowledged",
                         several(Unacknowledged));
+  registry.SampleGauges(prefix + "replica_problems",
+                        "Replicas of live brokers that cannot lead, by what is wrong with them",
+                        several(ReplicaProblems));
 }
 
 }  // namespace regent::controller

@@ -21,8 +21,9 @@ struct ControllerMetrics {
   ClusterCounts counts;                        ///< Of the term; zero if there is none.
   TermCounters counters;                       ///< Over all terms of the process.
   std::map<BrokerId, int64_t> unacknowledged;  ///< Partitions, by broker.
-  int64_t terms = 0;                           ///< How often this process has become active.
-  int64_t writes_fenced = 0;                   ///< Writes refused because of a newer controller.
+  std::map<PartitionAnswer, int64_t> replica_problems;  ///< Replicas, by what is wrong with them.
+  int64_t terms = 0;          ///< How often this process has become active.
+  int64_t writes_fenced = 0;  ///< Writes refused because of a newer controller.
   /// Longest wait of an event since the last reading, from whoever owns the loop.
   Duration queue_wait_max{0};
   zk::SessionState session = zk::SessionState::kDisconnected;

@@ -162,6 +162,12 @@ class Stage {
       world.Alter(Int(w.at(0)), Named(w.at(1)), Ints(w.at(2)));
     };
     commands_["catch-up"] = [&](const Words& w) { world.CatchUp(Int(w.at(0))); };
+    commands_["unclean"] = [&](const Words& w) {
+      AlterTopicConfigSpec spec;
+      spec.name = w.at(0);
+      spec.set = {{"unclean.leader.election.enable", "true"}};
+      world.AskConfig(spec);
+    };
     commands_["elect"] = [&](const Words&) { world.ElectPreferred(); };
   }
 
@@ -175,12 +181,14 @@ class Stage {
       const std::map<std::string, PartitionAnswer> answers = {
           {"replica-missing", PartitionAnswer::kReplicaMissing},
           {"other-life", PartitionAnswer::kOtherLife},
-          {"storage-error", PartitionAnswer::kStorageError},
-          {"suspect", PartitionAnswer::kSuspect}};
+          {"storage-error", PartitionAnswer::kStorageError}};
       world.agent(Int(w.at(0))).refusals[Named(w.at(1))] = answers.at(w.at(2));
     };
     commands_["obey"] = [&](const Words& w) {
       world.agent(Int(w.at(0))).refusals.erase(Named(w.at(1)));
+    };
+    commands_["suspect"] = [&](const Words& w) {
+      world.agent(Int(w.at(0))).suspects[Named(w.at(1))] = false;
     };
     commands_["tamper"] = [&](const Words& w) {
       tampered_ = w.at(0) == "off" ? std::nullopt : std::optional(B(Int(w.at(0))));

@@ -1,5 +1,6 @@
 #include "tests/simulation/broker_process.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "tests/simulation/candidate_process.h"
@@ -71,7 +72,7 @@ class SimControllerClient final : public ControllerClient {
 struct BrokerProcess::Life {
   Life(BrokerProcess& self, SimExecutor& executor, storage::ReplicaLogs::Opened opened)
       : recovered(self.Recover(opened)),
-        options(self.Options(opened.logs->directory().cluster_id().value_or(""))),
+        options(self.Options(opened)),
         store(self.world_,
               self.around_.disk_witness,
               std::move(opened.logs),
@@ -101,11 +102,11 @@ BrokerProcess::~BrokerProcess() {
   Bury();
 }
 
-AgentHostOptions BrokerProcess::Options(const std::string& cluster_id) {
+AgentHostOptions BrokerProcess::Options(const storage::ReplicaLogs::Opened& opened) {
   AgentHostOptions options;
   options.agent.broker = id();
   options.agent.life = life_id_;
-  options.agent.cluster_id = cluster_id;
+  options.agent.cluster_id = opened.logs->directory().cluster_id().value_or("");
   options.agent.replica_lag_time_max = seconds(2);
   options.agent.shutdown_deadline = seconds(10);
   options.agent.marks_interval = seconds(2);
@@ -118,7 +119,10 @@ AgentHostOptions BrokerProcess::Options(const std::string& cluster_id) {
       .rack = std::nullopt,
       .features = {{kRpcFeature, {kRpcVersionMin, kRpcVersionMax}}},
       .life = life_id_,
-      .boot_id = ""};
+      .boot_id = "",
+      .suspect = std::ranges::any_of(opened.replicas, [](const storage::OpenedReplica& replica) {
+        return replica.found.entry.suspect;
+      })};
   options.make_client = [this](
                             Executor& owner,
                             zk::SessionListener& listener) -> Result<std::unique_ptr<zk::Client>> {
@@ -168,7 +172,7 @@ void BrokerProcess::Kill(Death death) {
   Bury();
   last_death_ = death;
   if (death == Death::kMachine) {
-    disk_.CrashMachine(world_.rng());
+    disk_.CrashMachine(world_.rng(), around_.mutant);
   } else if (around_.mutant == Mutant::kAppendNotWritten) {
     disk_.LoseUnsynced();
   }

@@ -59,7 +59,7 @@ class BrokerProcess final : public Process, public StreamHost {
   struct Life;
 
   AgentState Recover(const storage::ReplicaLogs::Opened& opened);
-  AgentHostOptions Options(const std::string& cluster_id);
+  AgentHostOptions Options(const storage::ReplicaLogs::Opened& opened);
   void OnFinished(const Stopped& stopped);
   void Bury();
 

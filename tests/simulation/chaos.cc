@@ -339,6 +339,16 @@ void Workload::CreateTopicByZnode(const std::string& name) {
   }
 }
 
+void Workload::AcceptLosses(const std::string& topic) {
+  const controller::AlterTopicConfigSpec spec{.name = topic,
+                                              .set = {{"unclean.leader.election.enable", "true"}}};
+  for (CandidateProcess* candidate : cast_.candidates) {
+    if (candidate->runner() != nullptr) {
+      candidate->runner()->AlterTopicConfig(spec, [](const auto&) {});
+    }
+  }
+}
+
 void Workload::ElectPreferred() {
   const auto count = [this](const controller::ElectLeadersResult& result) {
     for (const controller::ElectResult& each : result.results) {

@@ -86,6 +86,8 @@ class Workload {
 
   void Begin();
   void Stop() { recurrence_.Stop(); }
+  /// An operator has the topic elect whoever is there (R11).
+  void AcceptLosses(const std::string& topic);
 
  private:
   std::vector<BrokerList> DrawAssignment();

@@ -23,12 +23,9 @@ Checkers::Checkers(World& world, const zk::InMemoryZooKeeper& tree, Probes& prob
       tree_(tree),
       probes_(probes),
       options_(options),
-      records_(world,
-               probes,
-               [this](Checker checker, std::string subject, std::string text) {
-                 Report(checker, std::move(subject), std::move(text));
-               },
-               {.machines_crash = options.machines_crash}) {}
+      records_(world, probes, [this](Checker checker, std::string subject, std::string text) {
+        Report(checker, std::move(subject), std::move(text));
+      }) {}
 
 void Checkers::Watch(BrokerProcess& broker) {
   brokers_.push_back(&broker);
@@ -89,6 +86,9 @@ void Checkers::LookAtTree() {
     LeaderInIsr(partition);
     NoOlderControllerWrites(partition);
     CountTransition(partition);
+    if (state.recovery == LeaderRecovery::kRecovering) {
+      records_.AcceptLoss(key);
+    }
   }
 }
 
@@ -213,7 +213,7 @@ void Checkers::EpochsOnlyRise(const BrokerProcess& broker, const ReplicaStatus& 
            Text(broker.name(), " went back from epochs ", held.leader_epoch, '.',
                 held.partition_epoch, " to ", replica.leader_epoch, '.', replica.partition_epoch));
   }
-  if (same_life && replica.log.end < held.high_watermark && !options_.machines_crash) {
+  if (same_life && replica.log.end < held.high_watermark && records_.Durable(replica.partition)) {
     Report(Checker::kCommitted, Text(replica.partition),
            Text(broker.name(), " cut its log to ", replica.log.end, ", below its high watermark ",
                 held.high_watermark));

@@ -33,8 +33,7 @@ class Checkers final : public ControlWitness {
  public:
   struct Options {
     std::optional<Checker> only;  ///< Look at this rule alone.
-    /// Machines crash: until suspects and eligible replicas are in place (R11), that may cost
-    /// committed records.
+    /// Machines crash: journals may forget what they had not synced.
     bool machines_crash = false;
   };
 

@@ -29,14 +29,16 @@ storage::ReplicaLogs::Opened Disk::Open() {
   auto directory = storage::DataDirectory::Open(
       files_, {.path = kDataDirectory,
                .broker = broker_,
-               .fresh_directory_id = "disk-" + std::to_string(broker_.value())});
+               .fresh_directory_id = "disk-" + std::to_string(broker_.value()),
+               .boot_id = "boot-" + std::to_string(boots_)});
   CHECK(directory.ok()) << directory.error();
   auto opened = storage::ReplicaLogs::Open(files_, std::move(directory).value(), {});
   CHECK(opened.ok()) << opened.error();
   return std::move(opened).value();
 }
 
-void Disk::CrashMachine(Rng& rng) {
+void Disk::CrashMachine(Rng& rng, Mutant mutant) {
+  boots_ += mutant == Mutant::kSuspectUnmarked ? 0 : 1;
   WriteBack(kDataDirectory, rng);
   files_.Crash();
 }

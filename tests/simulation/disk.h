@@ -40,7 +40,7 @@ class Disk {
   storage::ReplicaLogs::Opened Open();
   /// The machine dies: what was written and not synced is gone, but for what the system happened to
   /// have written back.
-  void CrashMachine(Rng& rng);
+  void CrashMachine(Rng& rng, Mutant mutant);
   /// What was not synced is gone, for certain.
   void LoseUnsynced() { files_.Crash(); }
 
@@ -52,6 +52,7 @@ class Disk {
   void WriteBack(const std::string& directory, Rng& rng);
 
   BrokerId broker_;
+  int boots_ = 0;  ///< Of its machine, that it can tell from one another.
   storage::MemoryFileSystem files_;
 };
 

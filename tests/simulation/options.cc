@@ -39,6 +39,7 @@ constexpr std::array kMutantRows = {
     MutantRow{Mutant::kReadsBeyondHighWatermark, "reads-beyond-high-watermark", Checker::kConsumed},
     MutantRow{Mutant::kRetentionAboveHighWatermark, "retention-above-high-watermark",
               Checker::kCommitted},
+    MutantRow{Mutant::kSuspectUnmarked, "suspect-unmarked", Checker::kCommitted},
 };
 
 /// One in two seeds has the fault.

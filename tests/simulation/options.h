@@ -126,6 +126,8 @@ enum class Mutant {
   kReadsBeyondHighWatermark,
   /// Retention does not mind the high watermark.
   kRetentionAboveHighWatermark,
+  /// A replica comes back from a crash of its machine as if it had lost nothing.
+  kSuspectUnmarked,
 };
 std::string_view Name(Mutant mutant);
 std::optional<Mutant> MutantNamed(std::string_view name);
@@ -146,6 +148,7 @@ inline constexpr Mutant kMutants[] = {
     Mutant::kProducersForgotten,
     Mutant::kReadsBeyondHighWatermark,
     Mutant::kRetentionAboveHighWatermark,
+    Mutant::kSuspectUnmarked,
 };
 
 }  // namespace regent::simulation

@@ -33,7 +33,7 @@ const StoredBatch* RecordCheckers::Copy::At(Offset base) const {
 }
 
 bool RecordCheckers::Durable(const TopicPartition& partition) const {
-  return !options_.machines_crash || partition.topic->name.starts_with(kSyncedTopicPrefix);
+  return !loss_accepted_.contains(KeyOf(partition));
 }
 
 bool RecordCheckers::ForgetsProducers(const TopicPartition& partition) const {
@@ -152,6 +152,15 @@ void RecordCheckers::SameEverywhere(BrokerId broker,
   }
 }
 
+Offset RecordCheckers::TrimmedBelow(const PartitionKey& partition) const {
+  Offset start{0};
+  for (const auto& [broker, disk] : disks_) {
+    const auto copy = copies_.find({broker, partition});
+    start = copy == copies_.end() ? start : std::max(start, copy->second.start);
+  }
+  return start;
+}
+
 void RecordCheckers::SequencesRise(const ReplicaOf& replica,
                                    const TopicPartition& partition,
                                    const StoredBatch& batch) {
@@ -163,7 +172,7 @@ void RecordCheckers::SequencesRise(const ReplicaOf& replica,
   const auto earlier = std::find_if(batches.rbegin(), batches.rend(), [&](const StoredBatch& each) {
     return each.header.producer_id == mark.id;
   });
-  if (earlier == batches.rend()) {
+  if (earlier == batches.rend() || earlier->header.next() <= TrimmedBelow(replica.second)) {
     return;
   }
   const ProducerMark before = storage::MarkOf(earlier->header);

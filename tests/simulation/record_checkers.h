@@ -31,13 +31,9 @@ inline constexpr const char* kTrimmedTopicPrefix = "trimmed";
 class RecordCheckers final : public DiskWitness {
  public:
   using Report = std::function<void(Checker checker, std::string subject, std::string text)>;
-  struct Options {
-    bool machines_crash = false;
-  };
-
   /// `world` and `probes` outlive it.
-  RecordCheckers(World& world, Probes& probes, Report report, Options options)
-      : world_(world), probes_(probes), report_(std::move(report)), options_(options) {}
+  RecordCheckers(World& world, Probes& probes, Report report)
+      : world_(world), probes_(probes), report_(std::move(report)) {}
 
   /// The disk to read from; it outlives this.
   void Watch(BrokerId broker, Disk& disk) { disks_[broker] = &disk; }
@@ -82,8 +78,10 @@ class RecordCheckers final : public DiskWitness {
   };
   void OnConsumed(const Consumed& consumed, const FetchedPartition& answer);
   void OnProducerId(int64_t id);
+  /// A leader was elected uncleanly: an operator has accepted that records are lost (R11).
+  void AcceptLoss(const PartitionKey& partition) { loss_accepted_.insert(partition); }
 
-  /// Whether crashes can cost the partition nothing that was committed.
+  /// Whether what was committed in the partition must be there.
   bool Durable(const TopicPartition& partition) const;
   /// Whether a leader may have to forget a producer that has done nothing wrong.
   bool ForgetsProducers(const TopicPartition& partition) const;
@@ -122,6 +120,9 @@ class RecordCheckers final : public DiskWitness {
   void Take(BrokerId broker, const TopicPartition& partition, StoredBatch batch);
   void InOrder(const ReplicaOf& replica, const TopicPartition& partition, const StoredBatch& batch);
   void SameEverywhere(BrokerId broker, const TopicPartition& partition, const StoredBatch& batch);
+  /// Below it some replica has no records any more: one that leads and has started since knows
+  /// nothing of who wrote them.
+  Offset TrimmedBelow(const PartitionKey& partition) const;
   void SequencesRise(const ReplicaOf& replica,
                      const TopicPartition& partition,
                      const StoredBatch& batch);
@@ -137,7 +138,6 @@ class RecordCheckers final : public DiskWitness {
   World& world_;
   Probes& probes_;
   Report report_;
-  Options options_;
   std::map<BrokerId, Disk*> disks_;
   std::map<ReplicaOf, Copy> copies_;
   std::map<std::tuple<PartitionKey, LeaderEpoch, Offset>, std::string> by_epoch_;
@@ -146,6 +146,7 @@ class RecordCheckers final : public DiskWitness {
   std::map<std::pair<PartitionKey, Offset>, std::string> consumed_;
   std::set<std::string> refused_;  ///< Payloads that are to be in no log.
   std::set<int64_t> producer_ids_;
+  std::set<PartitionKey> loss_accepted_;
 };
 
 }  // namespace regent::simulation

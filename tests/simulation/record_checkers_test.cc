@@ -92,12 +92,10 @@ class RecordCheckersTest : public testing::Test {
   Probes probes_;
   Found found_;
   RecordCheckers checkers_{
-      world_,
-      probes_,
+      world_, probes_,
       [this](Checker checker, const std::string& /*subject*/, const std::string& /*text*/) {
         found_.push_back(checker);
-      },
-      {}};
+      }};
   const TopicPartition partition_ = ThePartition();
   Disk disk_{kBroker};
   storage::ReplicaLogs::Opened opened_ = disk_.Open();

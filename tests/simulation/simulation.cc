@@ -1,6 +1,8 @@
 #include "tests/simulation/simulation.h"
 
+#include <map>
 #include <memory>
+#include <string>
 #include <utility>
 
 #include "tests/simulation/agreement.h"
@@ -14,6 +16,8 @@ constexpr int kBrokers = 3;
 constexpr int kCandidates = 2;
 constexpr Duration kZooKeeperTick = milliseconds(50);
 constexpr Duration kAgreementLook = milliseconds(250);
+/// After the healing, until partitions that are offline still are taken for lost.
+constexpr Duration kOperatorWaits = seconds(5);
 constexpr size_t kEntriesAboutFailure = 60;
 
 /// One history. Members are destroyed in reverse: processes before what surrounds them.
@@ -58,6 +62,7 @@ class History {
  private:
   void TickZooKeeper();
   void LookForAgreement();
+  void AcceptLosses();
   void StartWhatIsDown();
 
   RunOptions options_;
@@ -77,6 +82,7 @@ class History {
   Clients clients_;
   bool over_ = false;
   Instant healed_;
+  std::map<std::string, Instant> accepted_;  ///< When the operator was last asked, by topic.
 };
 
 void History::TickZooKeeper() {
@@ -113,7 +119,25 @@ void History::LookForAgreement() {
     over_ = true;
     return;
   }
+  if (faults_.machine_crash_percent > 0) {
+    AcceptLosses();
+  }
   world_.After(kAgreementLook, [this] { LookForAgreement(); });
+}
+
+/// All that is left of some ISRs may be suspect: such a partition waits for an operator (R11).
+void History::AcceptLosses() {
+  for (const auto& [key, partition] : checkers_.history().partitions()) {
+    const bool offline =
+        !partition.records.empty() && partition.records.back().state.leader == kNoBroker;
+    const std::string& topic = partition.name.topic->name;
+    Instant& asked = accepted_.try_emplace(topic, healed_).first->second;
+    if (offline && world_.now() - asked > kOperatorWaits) {
+      asked = world_.now();
+      workload_.AcceptLosses(topic);
+      probes_.Hit("a loss accepted by an operator");
+    }
+  }
 }
 
 RunResult History::Run() {

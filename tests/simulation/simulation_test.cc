@@ -138,20 +138,21 @@ TEST_P(PlantedBug, IsCaughtByItsChecker) {
 
 INSTANTIATE_TEST_SUITE_P(Each,
                          PlantedBug,
-                         testing::Values(Planted{Mutant::kLeaderEpochNotRaised, 30},
+                         testing::Values(Planted{Mutant::kLeaderEpochNotRaised, 11},
                                          Planted{Mutant::kLeaderOutsideIsr, 2},
                                          Planted{Mutant::kLostAnswerIsSuccess, 2},
                                          Planted{Mutant::kBelievedBeforeAcknowledged, 1},
-                                         Planted{Mutant::kNoLicence, 15},
+                                         Planted{Mutant::kNoLicence, 22},
                                          Planted{Mutant::kStaleControllerObeyed, 3},
                                          Planted{Mutant::kAcknowledgedUnheard, 2},
                                          Planted{Mutant::kTruncationSkipped, 8},
-                                         Planted{Mutant::kAppendNotWritten, 11},
+                                         Planted{Mutant::kAppendNotWritten, 6},
                                          Planted{Mutant::kBatchAltered, 6},
-                                         Planted{Mutant::kConfirmedUnwritten, 62},
-                                         Planted{Mutant::kProducersForgotten, 15},
-                                         Planted{Mutant::kReadsBeyondHighWatermark, 6},
-                                         Planted{Mutant::kRetentionAboveHighWatermark, 36}),
+                                         Planted{Mutant::kConfirmedUnwritten, 27},
+                                         Planted{Mutant::kProducersForgotten, 20},
+                                         Planted{Mutant::kReadsBeyondHighWatermark, 49},
+                                         Planted{Mutant::kRetentionAboveHighWatermark, 11},
+                                         Planted{Mutant::kSuspectUnmarked, 86}),
                          [](const testing::TestParamInfo<Planted>& planted) {
                            return CamelCase(Name(planted.param.mutant));
                          });

@@ -55,7 +55,7 @@ void ControllerWorld::Call(Seat& at, const Send& action, Fate fate) {
     ControlResponse response = to.Take(*action.request);
     for (const PartitionAnswerEntry& entry : response.partitions) {
       trace_.push_back("  " + std::to_string(action.broker.value()) +
-                       " answers: " + Name(entry.answer));
+                       " answers: " + Name(entry.answer) + (entry.suspect ? ", suspect" : ""));
     }
     if (response.answer != ControlAnswer::kDone) {
       trace_.push_back("  " + std::to_string(action.broker.value()) +
@@ -88,9 +88,12 @@ void ControllerWorld::StartBroker(int32_t id, const std::optional<std::string>& 
   ToyAgent& one = agents_[B(id)];
   std::map<PartitionName, PartitionAnswer> refusals = one.refusals;  // Of its disk: they stay.
   std::map<PartitionName, ToyAgent::Log> logs = std::move(one.logs);
+  std::map<PartitionName, bool> suspects = std::move(one.suspects);
   one = {};
   one.refusals = std::move(refusals);
   one.logs = std::move(logs);
+  one.suspects = std::move(suspects);
+  one.registration.suspect = !one.suspects.empty();
   one.registration.life = Id(++next_uuid_);
   Register(B(id), rack);
   BrokersChanged();

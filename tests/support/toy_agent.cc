@@ -37,23 +37,34 @@ std::optional<ControlResponse> ToyAgent::Admit(const ControlHeader& header, Revi
 std::optional<PartitionAnswer> ToyAgent::RefusalOf(const PartitionName& name,
                                                    const LeaderAndIsrPartition& p) const {
   const auto refusal = refusals.find(name);
+  const bool leads = p.leader == registration.id;
+  if (leads && StaysSuspect(name, p) && !unguarded) {
+    return PartitionAnswer::kSuspect;
+  }
   if (refusal == refusals.end() || unguarded) {
     return std::nullopt;
   }
-  const bool leads = p.leader == registration.id;
   switch (refusal->second) {
     case PartitionAnswer::kReplicaMissing:  // Outside the ISR it may make its log (R10).
       return Contains(p.isr, registration.id) ? std::optional(refusal->second) : std::nullopt;
-    case PartitionAnswer::kOtherLife:
-    case PartitionAnswer::kSuspect: return leads ? std::optional(refusal->second) : std::nullopt;
+    case PartitionAnswer::kOtherLife: return leads ? std::optional(refusal->second) : std::nullopt;
     case PartitionAnswer::kApplied:
     case PartitionAnswer::kAlready:
     case PartitionAnswer::kAhead:
     case PartitionAnswer::kStorageError:
     case PartitionAnswer::kOtherTopicId:
-    case PartitionAnswer::kNotReplica: return refusal->second;
+    case PartitionAnswer::kNotReplica:
+    case PartitionAnswer::kSuspect: return refusal->second;
   }
   return std::nullopt;
+}
+
+bool ToyAgent::StaysSuspect(const PartitionName& name, const LeaderAndIsrPartition& p) const {
+  const auto suspect = suspects.find(name);
+  const bool loss_accepted =
+      p.leader == registration.id && p.recovery == LeaderRecovery::kRecovering;
+  return suspect != suspects.end() && !loss_accepted &&
+         !(suspect->second && Contains(p.isr, registration.id));
 }
 
 std::optional<PartitionAnswerEntry> ToyAgent::TakeRole(const TopicRef& topic,
@@ -80,7 +91,15 @@ std::optional<PartitionAnswerEntry> ToyAgent::TakeRole(const TopicRef& topic,
         lost != refusals.end() && lost->second == PartitionAnswer::kReplicaMissing) {
       refusals.erase(lost);  // Now it has a log.
     }
-    return std::nullopt;
+    if (!StaysSuspect(name, p)) {
+      suspects.erase(name);
+      return std::nullopt;
+    }
+    suspects[name] = !Contains(p.isr, registration.id);
+    entry.suspect = true;
+    entry.leader_epoch = p.leader_epoch;
+    entry.partition_epoch = p.partition_epoch;
+    return entry;
   }
   if (held != roles.end()) {
     entry.leader_epoch = held->second.leader_epoch;

@@ -49,8 +49,11 @@ class ToyAgent {
   std::map<PartitionName, Log> logs;
   std::set<BrokerId> brokers;  ///< As clients hear them.
   /// Answered for the partition until taken out, where an agent answers so: what only a leader
-  /// refuses (other life, suspect) as a leader, a missing replica within the ISR.
+  /// refuses (other life) as a leader, a missing replica within the ISR.
   std::map<PartitionName, PartitionAnswer> refusals;
+  /// Replicas that may have lost their tails (R11), and whether they have been told of an ISR
+  /// without them: they say so, and refuse to lead, until they are in one anew.
+  std::map<PartitionName, bool> suspects;
   std::map<PartitionName, PartitionAnswer> stop_refusals;  ///< The same for StopReplica.
   bool unguarded = false;  ///< A planted fault: it obeys what it should refuse.
   /// Answered to every request until taken out.
@@ -62,6 +65,7 @@ class ToyAgent {
  private:
   std::optional<PartitionAnswer> RefusalOf(const PartitionName& name,
                                            const LeaderAndIsrPartition& p) const;
+  bool StaysSuspect(const PartitionName& name, const LeaderAndIsrPartition& p) const;
   /// Takes a role on, or says why not.
   std::optional<PartitionAnswerEntry> TakeRole(const TopicRef& topic,
                                                const LeaderAndIsrPartition& p);

@@ -291,6 +291,42 @@ TEST_F(Control, ASuspectLeadsAgainOnceItHasReEnteredTheIsr) {
             PartitionAnswer::kApplied);
 }
 
+TEST_F(Control, ASuspectSaysSoWithEveryStateThatItTakes) {
+  RecoveredReplica replica = Recovered(0, 4, 6);
+  replica.suspect = true;
+  TestBroker held(0, Disk({replica}));
+  held.Start(100);
+  const auto told = [&](const StateOf& state) {
+    const ControlResponse response = held.Tell(state);
+    return response.partitions.empty() ? std::optional<PartitionAnswerEntry>()
+                                       : response.partitions.front();
+  };
+  PartitionAnswerEntry expected{.topic = TheTopic()->id,
+                                .index = 0,
+                                .answer = PartitionAnswer::kApplied,
+                                .leader_epoch = LeaderEpoch(5),
+                                .partition_epoch = PartitionEpoch(7),
+                                .suspect = true};
+  EXPECT_EQ(told(StateOf{.leader = 1, .epoch = 5, .version = 7, .isr = {1}}), expected);
+  expected.answer = PartitionAnswer::kAlready;
+  EXPECT_EQ(told(StateOf{.leader = 1, .epoch = 5, .version = 7, .isr = {1}}), expected);
+  EXPECT_EQ(told(StateOf{.leader = 1, .epoch = 5, .version = 8, .isr = {0, 1}}), std::nullopt)
+      << "it is none any more";
+}
+
+TEST_F(Control, TheEndOfASuspicionIsJournalledWithTheStateThatEndsIt) {
+  RecoveredReplica replica = Recovered(0, 4, 6);
+  replica.suspect = true;
+  TestBroker held(0, Disk({replica}));
+  held.Start(100);
+  const auto journalled = [&](const StateOf& state) {
+    held.Tell(state);
+    return held.changes.back().suspect;
+  };
+  EXPECT_TRUE(journalled(StateOf{.leader = 1, .epoch = 5, .version = 7, .isr = {1}}));
+  EXPECT_FALSE(journalled(StateOf{.leader = 1, .epoch = 5, .version = 8, .isr = {0, 1}}));
+}
+
 TEST_F(Control, AnotherTopicUnderTheSameNameIsRefused) {
   broker.Tell(StateOf{.leader = 0});
   const ControlResponse response = broker.TellTopic(Topic("t", 2), {StateOf{.leader = 0}.Build()});

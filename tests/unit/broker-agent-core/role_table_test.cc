@@ -130,6 +130,47 @@ TEST(JudgeRole, ASuspectRefusesToLeadAndMayFollow) {
             Work::kRecord);
 }
 
+TEST(JudgeRole, ASuspectLeadsWhereTheLossIsAccepted) {
+  Replica held = Held(5, 7, Role::kNone, -1);
+  held.suspect = true;
+  LeaderAndIsrPartition state = StateOf{.leader = 0, .epoch = 6, .version = 9}.Build();
+  state.recovery = LeaderRecovery::kRecovering;
+  EXPECT_EQ((Case{.state = state, .replica = held}.Judge().work), Work::kRecord);
+  EXPECT_FALSE(StaysSuspect(held, state, BrokerId(0)));
+}
+
+TEST(StaysSuspect, UntilTheIsrTakesItInAnew) {
+  struct Row {
+    const char* claim;
+    bool suspect;
+    bool left_isr;
+    StateOf state;
+    bool stays;
+  };
+  for (const Row& row :
+       {Row{"it was never one", false, true, {.leader = 1, .isr = {0, 1}}, false},
+        Row{"it has not been told of an ISR without it",
+            true,
+            false,
+            {.leader = 1, .isr = {0, 1}},
+            true},
+        Row{"it is out of the ISR", true, true, {.leader = 1, .isr = {1}}, true},
+        Row{"it is in one anew", true, true, {.leader = 1, .isr = {0, 1}}, false}}) {
+    Replica held = Held(5, 7, Role::kNone, -1);
+    held.suspect = row.suspect;
+    held.left_isr = row.left_isr;
+    EXPECT_EQ(StaysSuspect(held, row.state.Build(), BrokerId(0)), row.stays) << row.claim;
+  }
+}
+
+TEST(StaysSuspect, WhereALossIsAcceptedForAnotherLeader) {
+  Replica held = Held(5, 7, Role::kNone, -1);
+  held.suspect = true;
+  LeaderAndIsrPartition state = StateOf{.leader = 1, .epoch = 6, .version = 9}.Build();
+  state.recovery = LeaderRecovery::kRecovering;
+  EXPECT_TRUE(StaysSuspect(held, state, BrokerId(0)));
+}
+
 TEST(JudgeRole, RefusesWhereItIsNoReplica) {
   EXPECT_EQ(
       (Case{.state = StateOf{.leader = 1, .isr = {1}, .replicas = {1, 2}}.Build()}.Judge().answer),

@@ -66,8 +66,8 @@ AgentOptions AgentOptionsOf(const BrokerRegistration& registration) {
 storage::ReplicaLogs::Opened OpenLogs(storage::FileSystem& files,
                                       BrokerId id,
                                       const std::string& path) {
-  auto directory =
-      storage::DataDirectory::Open(files, {.path = path, .broker = id, .fresh_directory_id = "d"});
+  auto directory = storage::DataDirectory::Open(
+      files, {.path = path, .broker = id, .fresh_directory_id = "d", .boot_id = "boot"});
   return storage::ReplicaLogs::Open(files, std::move(directory).value(), {}).value();
 }
 

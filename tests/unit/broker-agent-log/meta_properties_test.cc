@@ -26,6 +26,7 @@ TEST(MetaProperties, ReadsWhatItWrote) {
                                   .broker = BrokerId(1),
                                   .directory_id = "d",
                                   .first_registered = Zxid(42),
+                                  .boot_id = "9d9c8a40-65c3-44ba-9c3c-0d6a51b5c9a1",
                                   .other = {{"x", "y=z"}}};
   const Result<MetaProperties> read = ParseMetaProperties(FormatMetaProperties(properties), "f");
   ASSERT_TRUE(read.ok());

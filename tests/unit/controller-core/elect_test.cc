@@ -22,7 +22,7 @@ using toy::State;
 
 constexpr ControllerEpoch kTerm(7);
 
-/// Replicas 1, 2, 3 … with a standing for each: L live, S stopping, R returned, D dead.
+/// Replicas 1, 2, 3 … with a standing for each: L live, S stopping, R returned, U suspect, D dead.
 std::vector<ReplicaView> Views(const std::string& standings,
                                std::vector<int32_t> order = {1, 2, 3, 4}) {
   std::vector<ReplicaView> views;
@@ -30,6 +30,7 @@ std::vector<ReplicaView> Views(const std::string& standings,
     const std::map<char, ReplicaStanding> kinds = {{'L', ReplicaStanding::kLive},
                                                    {'S', ReplicaStanding::kStopping},
                                                    {'R', ReplicaStanding::kReturned},
+                                                   {'U', ReplicaStanding::kSuspect},
                                                    {'D', ReplicaStanding::kDead}};
     views.push_back({B(order[i]), kinds.at(standings[i])});
   }
@@ -96,7 +97,21 @@ INSTANTIATE_TEST_SUITE_P(
             State(1, {1, 2, 3}, 4), "2/[2]/5"},
         Row{"a stopping leader is better than a returned member", "SRD", State(1, {1, 2}, 4),
             "1/[1]/4"},
-        Row{"after no leader, a returned member leads", "DRD", State(-1, {1, 2}, 5), "2/[2]/6"}));
+        Row{"after no leader, a returned member leads", "DRD", State(-1, {1, 2}, 5), "2/[2]/6"},
+        // Suspects (R11).
+        Row{"a suspect follower leaves the ISR while another lives", "LUL", State(1, {1, 2, 3}, 4),
+            "1/[1,3]/4"},
+        Row{"a suspect outside the ISR changes nothing", "LUL", State(1, {1, 3}, 4), ""},
+        Row{"a suspect leader gives way to an intact member", "UDL", State(1, {1, 2, 3}, 4),
+            "3/[3]/5"},
+        Row{"an intact member that has returned goes before a suspect", "URD", State(-1, {1, 2}, 5),
+            "2/[2]/6"},
+        Row{"and the suspect leaves beside a leader that stops", "SUD", State(1, {1, 2}, 4),
+            "1/[1]/4"},
+        Row{"all suspect: nobody leads, the ISR stays whole", "UUU", State(1, {1, 2, 3}, 4),
+            "-1/[1,2,3]/5"},
+        Row{"the last member is suspect: it stays listed", "UDD", State(1, {1}, 4), "-1/[1]/5"},
+        Row{"nobody outside the ISR takes its place", "ULL", State(-1, {1}, 5), ""}));
 
 TEST(DemandedState, LeavesNobodyOutsideTheIsrAloneWhereUncleanIsAllowed) {
   const auto unclean = [](const PartitionState& current, const char* standings) {
@@ -112,6 +127,10 @@ TEST(DemandedState, LeavesNobodyOutsideTheIsrAloneWhereUncleanIsAllowed) {
   EXPECT_EQ(unclean(State(1, {1}, 4), "SLL"), "") << "also one that stops";
   EXPECT_EQ(unclean(State(1, {1}, 4), "DDD"), "-1/[1]/5");
   EXPECT_EQ(unclean(State(1, {1}, 4), "DSD"), "-1/[1]/5") << "one that stops gets nothing";
+  EXPECT_EQ(unclean(State(-1, {2, 3}, 5), "LUU"), "2/[2]/6") << "a suspect member of the ISR";
+  EXPECT_EQ(unclean(State(-1, {2, 3}, 5), "LUR"), "3/[3]/6") << "an intact one goes before";
+  EXPECT_EQ(unclean(State(-1, {3}, 5), "URD"), "2/[2]/6") << "an intact one outside the ISR too";
+  EXPECT_EQ(unclean(State(-1, {3}, 5), "UDD"), "1/[1]/6") << "a suspect is better than nobody";
 }
 
 TEST(DemandedState, AnUncleanLeaderIsMarkedAndLeavesNobodyEligible) {
@@ -129,12 +148,19 @@ TEST(DemandedState, KeepsWhatSomebodyElseWroteIntoTheState) {
   PartitionState current = State(1, {1, 2}, 4);
   current.extra = R"({"x":1})";
   current.elr = Bs({3});
-  current.recovery = LeaderRecovery::kRecovering;
   const auto next = DemandedState(current, Views("DLD"), kTerm);
   ASSERT_TRUE(next);
   EXPECT_EQ(next->extra, current.extra);
   EXPECT_EQ(next->elr, current.elr);
-  EXPECT_EQ(next->recovery, current.recovery);
+}
+
+TEST(DemandedState, ALossThatWasAcceptedForOneLeaderIsNotForTheNext) {
+  PartitionState current = State(1, {1, 2}, 4);
+  current.recovery = LeaderRecovery::kRecovering;
+  EXPECT_EQ(DemandedState(current, Views("DLD"), kTerm)->recovery, LeaderRecovery::kRecovered);
+  EXPECT_EQ(DemandedState(current, Views("DDD"), kTerm)->recovery, LeaderRecovery::kRecovered);
+  EXPECT_EQ(DemandedState(current, Views("LDD"), kTerm)->recovery, LeaderRecovery::kRecovering)
+      << "the same leader goes on";
 }
 
 TEST(DemandedState, ALeaderThatIsNoReplicaCountsAsDead) {

@@ -195,7 +195,8 @@ TEST(Convert, EveryControlAnswerComesBackAsItWas) {
                                .answer = answer,
                                .leader_epoch = LeaderEpoch(2),
                                .partition_epoch = kNoPartitionEpoch,
-                               .reason = "why"});
+                               .reason = "why",
+                               .suspect = answer == kAlready});
   }
   const auto read = FromProto(ToProto(sent));
   ASSERT_TRUE(read.ok()) << read.error();

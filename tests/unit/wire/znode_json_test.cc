@@ -47,6 +47,8 @@ BrokerRegistration TestBroker() {
   broker.features = {{"regent.rpc", {.min = 1, .max = 1}}};
   broker.life = TestUuid();
   broker.boot_id = "9d9c8a40-65c3-44ba-9c3c-0d6a51b5c9a1";
+  broker.clean_stop = true;
+  broker.suspect = true;
   broker.timestamp_ms = 1732233600123;
   return broker;
 }
@@ -176,7 +178,8 @@ TEST(BrokerJson, IsWrittenAsKafkaWritesItWithOurFieldsBehind) {
             R"("endpoints":["PLAINTEXT://127.0.0.1:9094","REGENT://[::1]:19094"],"rack":"r1",)"
             R"("jmx_port":-1,"port":9094,"host":"127.0.0.1","version":5,)"
             R"("timestamp":"1732233600123","regent_life":"TFq9hKDqRnqXsxSuCDHoKw",)"
-            R"("regent_boot_id":"9d9c8a40-65c3-44ba-9c3c-0d6a51b5c9a1"})");
+            R"("regent_boot_id":"9d9c8a40-65c3-44ba-9c3c-0d6a51b5c9a1",)"
+            R"("regent_clean_stop":true,"regent_suspect":true})");
   EXPECT_EQ(*DecodeBrokerRegistration(BrokerId(2), text), TestBroker());
 }
 

@@ -1,0 +1,140 @@
+#include "broker-agent/log/replica_logs.h"
+
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <glog/logging.h>
+#include <gtest/gtest.h>
+
+#include "broker-agent/log/memory_file_system.h"
+#include "common/base/rng.h"
+
+// Who is suspect after a start (R11): nobody in the same boot or after a clean stop.
+
+namespace regent::storage {
+namespace {
+
+TopicPartition Partition(int32_t index) {
+  Rng rng(1);
+  return {.topic = std::make_shared<const TopicIdentity>(
+              TopicIdentity{.name = "test1", .id = TopicId::Random(rng)}),
+          .index = index};
+}
+
+class Suspects : public ::testing::Test {
+ protected:
+  Result<ReplicaLogs::Opened> TryStart(const std::string& boot_id) {
+    opened_ = {};
+    auto directory = DataDirectory::Open(
+        files_,
+        {.path = "/data", .broker = BrokerId(1), .fresh_directory_id = "d", .boot_id = boot_id});
+    if (!directory.ok()) {
+      return directory.error();
+    }
+    return ReplicaLogs::Open(files_, std::move(directory).value(), {});
+  }
+  void Start(const std::string& boot_id) {
+    Result<ReplicaLogs::Opened> opened = TryStart(boot_id);
+    CHECK(opened.ok()) << opened.error();
+    opened_ = std::move(opened).value();
+    CHECK(opened_.logs->directory().Bind("cluster-a").ok());
+  }
+  void Change(ReplicaChange::Kind kind, int32_t index, bool suspect = false) {
+    const auto failures = opened_.logs->Change({{.kind = kind,
+                                                 .partition = Partition(index),
+                                                 .leader_epoch = LeaderEpoch(3),
+                                                 .partition_epoch = PartitionEpoch(4),
+                                                 .epoch_start = std::nullopt,
+                                                 .suspect = suspect}});
+    CHECK(failures.empty()) << failures[0].error;
+  }
+  /// The indices of those that are suspect.
+  std::vector<int32_t> Suspect() const {
+    std::vector<int32_t> suspect;
+    for (const OpenedReplica& replica : opened_.replicas) {
+      if (replica.found.entry.suspect) {
+        suspect.push_back(replica.found.entry.partition.index);
+      }
+    }
+    return suspect;
+  }
+  using Indices = std::vector<int32_t>;
+
+  void SetUp() override {
+    Start("boot-1");
+    Change(ReplicaChange::Kind::kCreate, 0);
+    Change(ReplicaChange::Kind::kCreate, 1);
+  }
+
+  MemoryFileSystem files_;
+  ReplicaLogs::Opened opened_;
+};
+
+TEST_F(Suspects, AreAllReplicasAfterAnUncleanStopInAnotherBoot) {
+  Change(ReplicaChange::Kind::kSetAside, 1);
+  Start("boot-2");
+  EXPECT_EQ(opened_.stop, LogOpening::Stop::kUnclean);
+  EXPECT_EQ(Suspect(), (Indices{0, 1})) << "strays too";
+}
+
+TEST_F(Suspects, AreNoneInTheSameBoot) {
+  Start("boot-1");
+  EXPECT_EQ(opened_.stop, LogOpening::Stop::kUnclean);
+  EXPECT_EQ(Suspect(), Indices{});
+}
+
+TEST_F(Suspects, AreNoneAfterACleanStop) {
+  ASSERT_TRUE(opened_.logs->Close().ok());
+  Start("boot-2");
+  EXPECT_EQ(opened_.stop, LogOpening::Stop::kClean);
+  EXPECT_EQ(Suspect(), Indices{});
+}
+
+TEST_F(Suspects, AreAllIfNobodyKnowsTheBoot) {
+  Start("");
+  EXPECT_EQ(Suspect(), (Indices{0, 1}));
+  Start("boot-1");
+  EXPECT_EQ(Suspect(), (Indices{0, 1}));
+}
+
+TEST_F(Suspects, AreJournalledBeforeTheBootIsNoted) {
+  files_.SetFault([](DiskOperation, const std::string& path) {
+    return path.ends_with("meta.properties.tmp") || path.ends_with("meta.properties")
+               ? std::optional(Error{ErrorCode::kUnavailable, "I/O error"})
+               : std::nullopt;
+  });
+  EXPECT_FALSE(TryStart("boot-2").ok());
+  files_.SetFault(nullptr);
+  Start("boot-2");
+  EXPECT_EQ(Suspect(), (Indices{0, 1}));
+}
+
+TEST_F(Suspects, StayItThroughACrashAndACleanRestart) {
+  Start("boot-2");
+  opened_ = {};
+  files_.Crash();
+  Start("boot-3");
+  ASSERT_TRUE(opened_.logs->Close().ok());
+  Start("boot-3");
+  EXPECT_EQ(Suspect(), (Indices{0, 1}));
+}
+
+TEST_F(Suspects, AreItNoLongerOnceThatIsJournalled) {
+  Start("boot-2");
+  Change(ReplicaChange::Kind::kRecord, 0, false);
+  Change(ReplicaChange::Kind::kRecord, 1, true);
+  Start("boot-2");
+  EXPECT_EQ(Suspect(), Indices{1});
+}
+
+TEST_F(Suspects, AreNotMadeOfWhatThisBootHasCreated) {
+  Start("boot-2");
+  Change(ReplicaChange::Kind::kCreate, 2);
+  Start("boot-2");
+  EXPECT_EQ(Suspect(), (Indices{0, 1}));
+}
+
+}  // namespace
+}  // namespace regent::storage
