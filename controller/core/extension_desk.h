@@ -19,7 +19,7 @@ class ExtensionDesk {
 
   void Take(const ExtendTopicAsked& event);
   /// Takes a node that was read of a topic in memory: what has been added to it, and its version.
-  void Take(uint32_t topic, const TopicRead& read);
+  void Take(uint32_t index, const TopicRead& read);
   void FirstState(PartitionRef ref);
   /// The topic is gone.
   void Forget(uint32_t topic);
@@ -37,13 +37,13 @@ class ExtensionDesk {
     std::optional<size_t> left;  ///< Of the new ones, those without a state; once they are there.
   };
 
-  Result<std::vector<BrokerList>> Plan(uint32_t topic, const ExtendTopicSpec& spec) const;
+  Result<std::vector<BrokerList>> Plan(uint32_t index, const ExtendTopicSpec& spec) const;
   /// Each attempt begins with what stands there (R3).
   void Look(uint32_t topic);
   void Looked(uint32_t topic, Result<std::vector<TopicRead>> topics);
   void Write(uint32_t topic, const TopicRead& read);
   void Written(uint32_t topic, const WriteOutcome& outcome);
-  void Grow(uint32_t topic, std::vector<BrokerList> added);
+  void Grow(uint32_t index, std::vector<BrokerList> added);
   void AnswerIfComplete(uint32_t topic);
   void Answer(uint32_t topic, std::optional<Error> error);
 
