@@ -291,8 +291,8 @@ void Candidate::CheckOffice(const OfficeRead& event) {
     AfterTerm();
     return;
   }
-  if (options_.never_fence && !term_->office_in_doubt()) {
-    return;  // Tests: a zombie that does not look at /controller.
+  if (LooksAway()) {
+    return;
   }
   const bool newer = event.epoch > term_->epoch() || event.epoch_version > term_->licence();
   if (!newer && !std::exchange(second_look_, true)) {
@@ -523,8 +523,12 @@ bool Candidate::InTerm(const std::function<void()>& step) {
   }
 }
 
+bool Candidate::LooksAway() const {
+  return options_.never_fence && !term_->write_fenced();
+}
+
 void Candidate::AfterTerm() {
-  if (term_->office_in_doubt() && !checking_office_) {
+  if (term_->office_in_doubt() && !checking_office_ && !LooksAway()) {
     checking_office_ = true;
     out_.push_back(ReadOffice{});
   }

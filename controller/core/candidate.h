@@ -20,7 +20,8 @@ struct CandidateOptions {
   /// again (R10). Empty: it has belonged to none.
   std::string known_cluster_id;
   bool adopt = false;  ///< Take over a root that holds a cluster that is not ours.
-  /// Tests only: do not fence ourselves by our own clock, and do not look at /controller.
+  /// Tests only: do not fence ourselves by our own clock, and believe nobody but ZooKeeper, when it
+  /// has fenced a write, that another governs.
   bool never_fence = false;
   Duration resign_backoff_min = std::chrono::seconds(1);  ///< After R12; doubles.
   Duration resign_backoff_max = std::chrono::seconds(60);
@@ -77,6 +78,7 @@ class Candidate {
   bool InTerm(const std::function<void()>& step);
   /// Looks at what the term has come to after an event.
   void AfterTerm();
+  bool LooksAway() const;
   void CheckOffice(const OfficeRead& event);
   void Follow(const OfficeRead& event);
   /// Our own session holds the office, and we serve no term.

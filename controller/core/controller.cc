@@ -430,6 +430,9 @@ void Controller::AbandonRequests(Actions& out) {
 bool Controller::office_in_doubt() const {
   return impl_->term.office_in_doubt();
 }
+bool Controller::write_fenced() const {
+  return impl_->term.write_fenced();
+}
 void Controller::SettleDoubt() {
   impl_->term.SettleDoubt();
 }

@@ -94,6 +94,8 @@ class Controller {
   /// A write came back fenced, or an agent or a znode spoke of a newer controller: the office is
   /// to be read again.
   bool office_in_doubt() const;
+  /// ZooKeeper has refused a write because of a newer controller.
+  bool write_fenced() const;
   /// The office has been read, and is still ours under our licence.
   void SettleDoubt();
   bool loaded() const;

@@ -52,6 +52,7 @@ void Term::Resolve(const WriteDone& event) {
   const WriteContinuation done = std::move(found->second);
   writes_.erase(found);
   if (std::holds_alternative<WriteFenced>(event.outcome)) {
+    write_fenced_ = true;
     DoubtOffice();
   }
   done(event.outcome);

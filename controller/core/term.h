@@ -73,6 +73,8 @@ class Term {
   void DoubtOffice() { office_in_doubt_ = true; }
   void SettleDoubt() { office_in_doubt_ = false; }
   bool office_in_doubt() const { return office_in_doubt_; }
+  /// ZooKeeper has refused a write because of a newer controller.
+  bool write_fenced() const { return write_fenced_; }
 
   /// Why the item is in quarantine as long as its znode has that version (R12); empty if it is not.
   std::string WhyQuarantined(const std::string& path, int32_t node_version) const;
@@ -95,6 +97,7 @@ class Term {
   Actions* out_ = nullptr;
   bool fenced_ = false;
   bool office_in_doubt_ = false;
+  bool write_fenced_ = false;
   std::map<WriteId, WriteContinuation> writes_;
   std::map<ReadId, PartitionsContinuation> partition_reads_;
   std::map<ReadId, TopicsContinuation> topic_reads_;
