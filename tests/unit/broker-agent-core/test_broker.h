@@ -44,6 +44,11 @@ struct StateOf {
   LeaderAndIsrPartition Build() const;
 };
 
+/// A partition of brokers 0 and 1, both in sync.
+inline StateOf Two(int32_t leader, int32_t epoch, int32_t version) {
+  return {.leader = leader, .epoch = epoch, .version = version, .isr = {0, 1}, .replicas = {0, 1}};
+}
+
 /// An agent with a disk that keeps bytes in memory and does what it is told at once, unless held.
 /// Everything else that the agent wants is kept for the test to take.
 class TestBroker {

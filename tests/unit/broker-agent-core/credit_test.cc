@@ -1,0 +1,236 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "tests/unit/broker-agent-core/test_broker.h"
+
+// How many bytes may be on the way to a follower.
+
+namespace regent::testing {
+namespace {
+
+using ::testing::IsEmpty;
+using ::testing::SizeIs;
+
+/// A leader of many partitions with records, whose reads return when the test says so.
+class Credit : public ::testing::Test {
+ protected:
+  static constexpr int32_t kPartitions = 100;
+  static constexpr int64_t kReadBytes = 100;
+
+  void SetUp() override {
+    broker.Start(100);
+    std::vector<LeaderAndIsrPartition> states;
+    for (int32_t index = 0; index < kPartitions; ++index) {
+      StateOf state = Two(0, 3, 3);
+      state.index = index;
+      states.push_back(state.Build());
+    }
+    broker.Tell(states);
+    for (int32_t index = 0; index < kPartitions; ++index) {
+      broker.Produce(K(index), 3);
+    }
+  }
+  static AgentOptions Options() {
+    AgentOptions options;
+    options.read_bytes_max = kReadBytes;
+    return options;
+  }
+
+  void Handle(const AgentEvent& event) {
+    for (const AgentAction& action : broker.agent.Handle(event, broker.now)) {
+      if (const auto* read = std::get_if<ReadFromLog>(&action)) {
+        reads.push_back(*read);
+      } else if (const auto* send = std::get_if<SendToFollower>(&action)) {
+        sent.insert(sent.end(), send->message.items.begin(), send->message.items.end());
+      }
+    }
+  }
+  void Send(FollowerMessage message) {
+    Handle(FollowerMessageReceived{.stream = InboundId(1), .message = std::move(message)});
+  }
+  static Subscribe Ask(int32_t index) {
+    return {.partition = K(index),
+            .broker_epoch = BrokerEpoch(101),
+            .leader_epoch = LeaderEpoch(3),
+            .log_start = Offset(0),
+            .log_end = Offset(0),
+            .last_epoch = kNoLeaderEpoch,
+            .attempt = Attempt(1)};
+  }
+  /// Opens the stream with that credit and subscribes the first partitions.
+  void Open(int32_t partitions, int64_t credit) {
+    FollowerMessage first;
+    first.hello = regent::Hello{.broker = BrokerId(1),
+                                .broker_epoch = BrokerEpoch(101),
+                                .life = LifeOf(7),
+                                .leader = BrokerId(0),
+                                .cluster_id = kCluster};
+    first.credit_bytes = static_cast<uint64_t>(credit);
+    for (int32_t index = 0; index < partitions; ++index) {
+      first.subscribe.push_back(Ask(index));
+    }
+    Send(first);
+  }
+  void Give(int64_t credit) {
+    FollowerMessage message;
+    message.credit_bytes = static_cast<uint64_t>(credit);
+    Send(message);
+  }
+  /// Takes the reads that were asked for since.
+  std::vector<ReadFromLog> Reads() { return std::exchange(reads, {}); }
+  /// The read brings one record of that size.
+  void Return(const ReadFromLog& read, size_t bytes) {
+    Handle(
+        LogRead{.partition = KeyOf(read.partition),
+                .op = read.op,
+                .batches = std::vector<RecordBatch>{{.base = read.from,
+                                                     .next = Offset(read.from.value() + 1),
+                                                     .epoch = LeaderEpoch(3),
+                                                     .payload = Slice(std::string(bytes, 'x'))}}});
+  }
+  static int64_t AskedFor(const std::vector<ReadFromLog>& asked) {
+    int64_t bytes = 0;
+    for (const ReadFromLog& read : asked) {
+      bytes += read.max_bytes;
+    }
+    return bytes;
+  }
+  static PartitionKey KeyOf(const TopicPartition& partition) { return regent::KeyOf(partition); }
+
+  TestBroker broker{0, {}, Options()};
+  std::vector<ReadFromLog> reads;
+  std::vector<LeaderItem> sent;
+};
+
+TEST_F(Credit, BoundsWhatReadsOnTheWayMayBring) {
+  Open(kPartitions, 1050);
+  const std::vector<ReadFromLog> asked = Reads();
+  EXPECT_THAT(asked, SizeIs(11));
+  EXPECT_EQ(AskedFor(asked), 1050);
+}
+
+TEST_F(Credit, ThatAReadDidNotNeedGoesToThoseThatWait) {
+  Open(kPartitions, kReadBytes);
+  const std::vector<ReadFromLog> asked = Reads();
+  ASSERT_THAT(asked, SizeIs(1));
+  Return(asked[0], 30);
+  const std::vector<ReadFromLog> next = Reads();
+  ASSERT_THAT(next, SizeIs(1));
+  EXPECT_EQ(KeyOf(next[0].partition), K(1)) << "0 has more to send and has had its turn";
+  EXPECT_EQ(next[0].max_bytes, kReadBytes - 30);
+}
+
+TEST_F(Credit, OfAReadThatFailsGoesToThoseThatWait) {
+  Open(kPartitions, kReadBytes);
+  const std::vector<ReadFromLog> asked = Reads();
+  ASSERT_THAT(asked, SizeIs(1));
+  Handle(LogRead{.partition = K(0), .op = asked[0].op, .batches = Error{ErrorCode::kCorrupt, "x"}});
+  ASSERT_THAT(sent, SizeIs(1));
+  EXPECT_EQ(std::get<Refused>(sent[0]).reason, RefusedReason::kStorage);
+  const std::vector<ReadFromLog> next = Reads();
+  ASSERT_THAT(next, SizeIs(1));
+  EXPECT_EQ(KeyOf(next[0].partition), K(1));
+  EXPECT_EQ(next[0].max_bytes, kReadBytes);
+}
+
+TEST_F(Credit, OfASubscriptionThatEndedGoesToThoseThatWait) {
+  Open(kPartitions, kReadBytes);
+  const std::vector<ReadFromLog> asked = Reads();
+  ASSERT_THAT(asked, SizeIs(1));
+  FollowerMessage leave;
+  leave.unsubscribe = {{.partition = K(0), .attempt = Attempt(1)}};
+  Send(leave);
+  EXPECT_THAT(Reads(), IsEmpty()) << "the read still holds what it may bring";
+  Return(asked[0], 30);
+  EXPECT_THAT(sent, IsEmpty());
+  EXPECT_EQ(AskedFor(Reads()), kReadBytes);
+}
+
+TEST_F(Credit, OfALeadershipThatEndedGoesToThoseThatWait) {
+  Open(kPartitions, kReadBytes);
+  const std::vector<ReadFromLog> asked = Reads();
+  ASSERT_THAT(asked, SizeIs(1));
+  broker.Tell(Two(1, 4, 4));
+  Return(asked[0], 30);
+  const std::vector<ReadFromLog> next = Reads();
+  ASSERT_THAT(next, SizeIs(1));
+  EXPECT_EQ(KeyOf(next[0].partition), K(1));
+}
+
+TEST_F(Credit, AReadThatOutlivesItsStreamDoesNoHarm) {
+  Open(kPartitions, kReadBytes);
+  const std::vector<ReadFromLog> asked = Reads();
+  ASSERT_THAT(asked, SizeIs(1));
+  Handle(InboundLost{.stream = InboundId(1)});
+  Return(asked[0], 30);
+  EXPECT_THAT(Reads(), IsEmpty());
+  EXPECT_THAT(sent, IsEmpty());
+}
+
+TEST_F(Credit, IsOverdrawnByOneBatchAndNotByOneOfEachPartition) {
+  Open(2, 2 * kReadBytes);
+  const std::vector<ReadFromLog> asked = Reads();
+  ASSERT_THAT(asked, SizeIs(2));
+  Return(asked[0], 500);
+  Return(asked[1], 500);
+  EXPECT_THAT(sent, SizeIs(1)) << "300 bytes overdrawn";
+  Give(500);
+  const std::vector<ReadFromLog> again = Reads();
+  ASSERT_THAT(again, SizeIs(2));
+  EXPECT_EQ(KeyOf(again[0].partition), K(0));
+  EXPECT_EQ(KeyOf(again[1].partition), K(1));
+  EXPECT_EQ(again[1].from, Offset(0)) << "nothing of it was sent";
+}
+
+TEST_F(Credit, IsNotTakenByAPartitionThatIsAcknowledgedAllTheTime) {
+  Open(2, kReadBytes);
+  const std::vector<ReadFromLog> asked = Reads();
+  ASSERT_THAT(asked, SizeIs(1));
+  Return(asked[0], kReadBytes);
+  FollowerMessage message;
+  message.acks = {
+      {.partition = K(0), .attempt = Attempt(1), .log_end = Offset(1), .log_start = Offset(0)}};
+  message.credit_bytes = kReadBytes;
+  Send(message);
+  const std::vector<ReadFromLog> next = Reads();
+  ASSERT_THAT(next, SizeIs(1));
+  EXPECT_EQ(KeyOf(next[0].partition), K(1));
+}
+
+TEST_F(Credit, ThatIsClaimedAgainAndAgainIsCut) {
+  TestBroker greedy(0);
+  greedy.Start(100);
+  std::vector<LeaderAndIsrPartition> states;
+  FollowerMessage first;
+  first.hello = regent::Hello{.broker = BrokerId(1),
+                              .broker_epoch = BrokerEpoch(101),
+                              .life = LifeOf(7),
+                              .leader = BrokerId(0),
+                              .cluster_id = kCluster};
+  first.credit_bytes = uint64_t{1} << 62U;
+  for (int32_t index = 0; index < kPartitions; ++index) {
+    StateOf state = Two(0, 3, 3);
+    state.index = index;
+    states.push_back(state.Build());
+    first.subscribe.push_back(Ask(index));
+  }
+  greedy.Tell(states);
+  for (int32_t index = 0; index < kPartitions; ++index) {
+    greedy.Produce(K(index), 1);
+  }
+  std::vector<ReadFromLog> asked;
+  FollowerMessage more;
+  more.credit_bytes = first.credit_bytes;
+  for (const FollowerMessage& message : {first, more, more}) {
+    for (const AgentAction& action : greedy.agent.Handle(
+             FollowerMessageReceived{.stream = InboundId(1), .message = message}, greedy.now)) {
+      if (const auto* read = std::get_if<ReadFromLog>(&action)) {
+        asked.push_back(*read);
+      }
+    }
+  }
+  EXPECT_EQ(AskedFor(asked), int64_t{32} << 20U);
+}
+
+}  // namespace
+}  // namespace regent::testing
