@@ -7,6 +7,7 @@
 
 #include "common/base/overloaded.h"
 #include "common/model/topic_settings.h"
+#include "controller/core/late.h"
 #include "controller/core/topic_rules.h"
 
 namespace regent::controller {
@@ -286,13 +287,7 @@ void ConfigDesk::Obey(uint32_t index, Overrides overrides, ConfigVersion version
 // --- Time ---
 
 void ConfigDesk::Tick() {
-  std::vector<RequestId> late;
-  for (const auto& [request, alter] : alters_) {
-    if (alter.deadline <= term_.now()) {
-      late.push_back(request);
-    }
-  }
-  for (const RequestId request : late) {
+  for (const RequestId request : LateIn(alters_, term_.now())) {
     Answer(request, Error{ErrorCode::kTimedOut,
                           "ZooKeeper is slow: the config may be changed yet; look before you "
                           "repeat"});

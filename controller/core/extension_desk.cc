@@ -8,6 +8,7 @@
 #include <glog/logging.h>
 
 #include "common/base/overloaded.h"
+#include "controller/core/late.h"
 #include "controller/core/topic_rules.h"
 
 namespace regent::controller {
@@ -252,13 +253,7 @@ void ExtensionDesk::Forget(uint32_t topic) {
 }
 
 void ExtensionDesk::Tick() {
-  std::vector<uint32_t> late;
-  for (const auto& [topic, open] : open_) {
-    if (open.deadline <= term_.now()) {
-      late.push_back(topic);
-    }
-  }
-  for (const uint32_t topic : late) {
+  for (const uint32_t topic : LateIn(open_, term_.now())) {
     Answer(topic, Error{ErrorCode::kTimedOut,
                         "the extension is not complete yet: some new partitions have no live "
                         "replica, or ZooKeeper is slow; it may go on"});

@@ -5,6 +5,8 @@
 
 #include <glog/logging.h>
 
+#include "controller/core/late.h"
+
 namespace regent::controller {
 namespace {
 
@@ -350,13 +352,7 @@ std::vector<TopicPartition> Membership::StopFollowing(BrokerId id) {
 }
 
 void Membership::Tick() {
-  std::vector<BrokerId> late;
-  for (const auto& [id, shutdown] : shutdowns_) {
-    if (shutdown.deadline <= term_.now()) {
-      late.push_back(id);
-    }
-  }
-  for (const BrokerId id : late) {
+  for (const BrokerId id : LateIn(shutdowns_, term_.now())) {
     Answer(id, Error{ErrorCode::kTimedOut, "the leaders have not all been moved yet"});
   }
 }

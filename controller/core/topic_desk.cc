@@ -8,6 +8,7 @@
 #include <glog/logging.h>
 
 #include "common/base/overloaded.h"
+#include "controller/core/late.h"
 #include "controller/core/placement.h"
 #include "controller/core/topic_rules.h"
 
@@ -293,16 +294,12 @@ void TopicDesk::FirstState(PartitionRef ref) {
 }
 
 void TopicDesk::Tick() {
-  for (auto it = creations_.begin(); it != creations_.end();) {
-    const auto creation = it++;
-    if (creation->second.deadline <= term_.now()) {
-      const std::string name = creation->first;
-      Answer(name, Error{ErrorCode::kTimedOut,
-                         "topic '" + name +
-                             "' is not complete yet: some partitions have no live replica, or "
-                             "ZooKeeper is slow; the creation goes on"});
-      Read({name});  // Listings of it have been left to the creation until now.
-    }
+  for (const std::string& name : LateIn(creations_, term_.now())) {
+    Answer(name, Error{ErrorCode::kTimedOut,
+                       "topic '" + name +
+                           "' is not complete yet: some partitions have no live replica, or "
+                           "ZooKeeper is slow; the creation goes on"});
+    Read({name});  // Listings of it have been left to the creation until now.
   }
   while (!reads_due_.empty() && reads_due_.begin()->first <= term_.now()) {
     std::vector<std::string> names = std::move(reads_due_.begin()->second);
