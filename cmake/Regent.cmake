@@ -40,11 +40,10 @@ if(REGENT_SANITIZE)
   add_link_options(-fsanitize=${REGENT_SANITIZE})
 endif()
 
-# libFuzzer's programs (tests/fuzz) want to see which ways the code has gone.
+# libFuzzer's programs (tests/fuzz) want to see which ways the code of the libraries has gone.
 set(REGENT_FUZZES OFF)
 if(REGENT_SANITIZE MATCHES "address" AND CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
   set(REGENT_FUZZES ON)
-  add_compile_options(-fsanitize=fuzzer-no-link)
 endif()
 
 # What the sanitizer presets build and run; the labels of the tests in them stand in regent_test.
@@ -71,6 +70,9 @@ function(regent_library name)
     set(scope PUBLIC)
     target_link_libraries(${target} PRIVATE regent_options)
     regent_optimize_hot(${target})
+    if(REGENT_FUZZES)
+      target_compile_options(${target} PRIVATE -fsanitize=fuzzer-no-link)
+    endif()
   else()
     add_library(${target} INTERFACE)
     set(scope INTERFACE)
@@ -129,6 +131,9 @@ function(regent_test name)
   add_executable(${name} ${ARG_SOURCES})
   target_link_libraries(${name} PRIVATE regent_options ${ARG_DEPS} GTest::gmock GTest::gtest_main)
   regent_optimize_hot(${name})
+  if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND NOT ARG_LABEL STREQUAL "simulation")
+    target_compile_options(${name} PRIVATE -O1)  # A fifth less time to compile than with -O2.
+  endif()
   if(ARG_LABEL MATCHES "^(unit|scenario|simulation)$")
     add_dependencies(asan_tests ${name})
   endif()
