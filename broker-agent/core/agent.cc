@@ -505,6 +505,12 @@ void Agent::Parts::On(const LogFailed& event) {
 void Agent::Parts::FailReplica(Replica& replica, const Error& error) {
   LOG(ERROR) << "replica is offline partition=" << replica.partition << " error=" << error;
   const PartitionKey key = replica.key();
+  if (!replica.failure) {
+    sender.Report({.topic = key.topic,
+                   .index = key.index,
+                   .leader_epoch = replica.leader_epoch,
+                   .reason = error.message});
+  }
   roles.CloseRole(replica);
   for (const LogWrite& write : std::exchange(replica.writes, {})) {
     leaders.WriteFailed(write);

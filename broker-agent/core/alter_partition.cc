@@ -29,32 +29,54 @@ void AlterPartitionSender::Withdraw(const PartitionKey& partition) {
   }
 }
 
+void AlterPartitionSender::Report(FailedReplica failed) {
+  failed.reason.resize(std::min(failed.reason.size(), kReasonBytesMax));
+  const PartitionKey key{.topic = failed.topic, .index = failed.index};
+  failed_.insert_or_assign(key, std::move(failed));
+}
+
 std::optional<SendAlterPartition> AlterPartitionSender::Next(const Sender& sender, Instant now) {
-  if (in_flight_ || waiting_.empty() || now < not_before_ || !sender.controller.endpoint.known() ||
+  if (in_flight_ || !AnyWaits() || now < not_before_ || !sender.controller.endpoint.known() ||
       sender.broker_epoch == kNoBrokerEpoch) {
     return std::nullopt;
   }
-  in_flight_ = InFlight{.number = ++number_, .broker_epoch = sender.broker_epoch, .partitions = {}};
+  in_flight_ = InFlight{
+      .number = ++number_, .broker_epoch = sender.broker_epoch, .partitions = {}, .failed = {}};
   SendAlterPartition send{.controller = sender.controller.endpoint,
                           .request = {.broker = sender.broker,
                                       .broker_epoch = sender.broker_epoch,
                                       .life = sender.life,
                                       .controller_epoch = sender.controller.epoch,
                                       .number = number_,
-                                      .items = {}}};
-  while (!waiting_.empty() && send.request.items.size() < kItemsMax) {
+                                      .items = {},
+                                      .failed = {}}};
+  FillFailed(send.request);
+  FillItems(send.request);
+  return send;
+}
+
+void AlterPartitionSender::FillFailed(AlterPartitionRequest& request) {
+  request.failed.reserve(std::min(failed_.size(), kFailedMax));
+  while (!failed_.empty() && request.failed.size() < kFailedMax) {
+    const auto sent = in_flight_->failed.insert(failed_.extract(failed_.begin())).position;
+    request.failed.push_back(sent->second);
+  }
+}
+
+void AlterPartitionSender::FillItems(AlterPartitionRequest& request) {
+  request.items.reserve(std::min(waiting_.size(), kItemsMax));
+  while (!waiting_.empty() && request.items.size() < kItemsMax) {
     const PartitionKey key = *waiting_.begin();
     waiting_.erase(waiting_.begin());
     in_flight_->partitions.insert(key);
     AlterPartitionItem item = items_.at(key);
     for (IsrMember& member : item.isr) {
-      if (member.id == sender.broker) {
-        member.epoch = sender.broker_epoch;
+      if (member.id == request.broker) {
+        member.epoch = request.broker_epoch;
       }
     }
-    send.request.items.push_back(std::move(item));
+    request.items.push_back(std::move(item));
   }
-  return send;
 }
 
 AlterPartitionSender::Verdicts AlterPartitionSender::Answered(
@@ -66,36 +88,36 @@ AlterPartitionSender::Verdicts AlterPartitionSender::Answered(
   if (!in_flight_ || in_flight_->number != number) {
     return verdicts;
   }
-  const InFlight asked = *std::exchange(in_flight_, std::nullopt);
+  InFlight asked = *std::exchange(in_flight_, std::nullopt);
   const bool same_registration = asked.broker_epoch == broker_epoch;
   verdicts.number = number;
   if (response.answer != AlterAnswer::kDone) {
     // An absence that the controller read of an earlier registration says nothing of this one, for
     // which a full state is on its way (R9).
     verdicts.not_registered = response.answer == AlterAnswer::kNotRegistered && same_registration;
-    Requeue(asked.partitions, same_registration ? Wait::kBackOff : Wait::kNone, now);
+    Requeue(std::move(asked), same_registration ? Wait::kBackOff : Wait::kNone, now);
     return verdicts;
   }
-  std::set<PartitionKey> unsettled = asked.partitions;
+  asked.failed.clear();
   for (const AlterPartitionResult& result : response.results) {
     const PartitionKey key{.topic = result.topic, .index = result.index};
-    if (Settled(result.answer) && unsettled.erase(key) > 0) {
+    if (Settled(result.answer) && asked.partitions.erase(key) > 0) {
       items_.erase(key);
       verdicts.settled.push_back(result);
     }
   }
-  if (unsettled.empty()) {
+  if (asked.partitions.empty()) {
     failures_ = 0;
     not_before_ = Instant();
   } else {
-    Requeue(unsettled, Wait::kBackOff, now);
+    Requeue(std::move(asked), Wait::kBackOff, now);
   }
   return verdicts;
 }
 
 void AlterPartitionSender::Lost(uint64_t number, Instant now) {
   if (in_flight_ && in_flight_->number == number) {
-    Requeue(std::exchange(in_flight_, std::nullopt)->partitions, Wait::kBackOff, now);
+    Requeue(*std::exchange(in_flight_, std::nullopt), Wait::kBackOff, now);
   }
 }
 
@@ -103,17 +125,18 @@ void AlterPartitionSender::ControllerChanged() {
   failures_ = 0;
   not_before_ = Instant();
   if (in_flight_) {
-    retries_ += in_flight_->partitions.empty() ? 0 : 1;
-    waiting_.merge(in_flight_->partitions);
-    in_flight_.reset();
+    TakeBack(*std::exchange(in_flight_, std::nullopt));
   }
 }
 
-void AlterPartitionSender::Requeue(const std::set<PartitionKey>& partitions,
-                                   Wait wait,
-                                   Instant now) {
-  waiting_.insert(partitions.begin(), partitions.end());
-  retries_ += partitions.empty() ? 0 : 1;
+void AlterPartitionSender::TakeBack(InFlight tried) {
+  retries_ += tried.partitions.empty() && tried.failed.empty() ? 0 : 1;
+  waiting_.merge(tried.partitions);
+  failed_.merge(tried.failed);
+}
+
+void AlterPartitionSender::Requeue(InFlight tried, Wait wait, Instant now) {
+  TakeBack(std::move(tried));
   switch (wait) {
     case Wait::kBackOff: not_before_ = now + back_off_.After(++failures_); break;
     case Wait::kNone: not_before_ = Instant(); break;

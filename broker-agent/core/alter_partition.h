@@ -16,9 +16,11 @@
 
 namespace regent {
 
-/// The broker's one line to the controller for ISR changes: at most one change per partition, one
-/// request in flight, a number that rises within the life (§8). An item stays until the answer to
-/// its latest attempt settles it, or until its partition withdraws it.
+/// The broker's one line to the controller for ISR changes and failed replicas: at most one change
+/// per partition, one request in flight, a number that rises within the life (§8). An item stays
+/// until the answer to its latest attempt settles it, or until its partition withdraws it. A failed
+/// replica is reported until a controller has taken the report; a later one hears of it in answer
+/// to the full state with which its term begins (R9).
 ///
 ///   proposed ─► waiting ─► in flight ─► settled (kDone or refused: handed to the partition)
 ///                 ▲             │
@@ -39,6 +41,8 @@ class AlterPartitionSender {
     uint64_t number = 0;
   };
   static constexpr size_t kItemsMax = 5000;
+  static constexpr size_t kFailedMax = 1000;
+  static constexpr size_t kReasonBytesMax = 1000;
 
   explicit AlterPartitionSender(BackOff back_off) : back_off_(back_off) {}
 
@@ -47,6 +51,8 @@ class AlterPartitionSender {
   /// Forgets a partition's change: its state has gone on. An answer to it is no longer heard.
   void Withdraw(const PartitionKey& partition);
   bool Has(const PartitionKey& partition) const { return items_.contains(partition); }
+  /// Has the controller hear that a replica has failed. Of two reports the later one counts.
+  void Report(FailedReplica failed);
 
   /// Returns the next request, if one is due; it is then in flight.
   std::optional<SendAlterPartition> Next(const Sender& sender, Instant now);
@@ -63,7 +69,7 @@ class AlterPartitionSender {
   void Registered() { not_before_ = Instant(); }
 
   /// When Next is worth a call, if only time is missing.
-  Instant due() const { return waiting_.empty() || in_flight_ ? Instant::Max() : not_before_; }
+  Instant due() const { return AnyWaits() && !in_flight_ ? not_before_ : Instant::Max(); }
   /// The highest number that was used.
   uint64_t number() const { return number_; }
   size_t pending() const { return items_.size(); }
@@ -74,15 +80,22 @@ class AlterPartitionSender {
     uint64_t number = 0;
     BrokerEpoch broker_epoch = kNoBrokerEpoch;
     std::set<PartitionKey> partitions;
+    std::map<PartitionKey, FailedReplica> failed;
   };
   enum class Wait { kBackOff, kNone };
 
-  void Requeue(const std::set<PartitionKey>& partitions, Wait wait, Instant now);
+  bool AnyWaits() const { return !waiting_.empty() || !failed_.empty(); }
+  void FillFailed(AlterPartitionRequest& request);
+  void FillItems(AlterPartitionRequest& request);
+  /// What was in flight waits again, and counts as tried again if there is any of it.
+  void TakeBack(InFlight tried);
+  void Requeue(InFlight tried, Wait wait, Instant now);
   static bool Settled(AlterAnswer answer);
 
   BackOff back_off_;
   std::map<PartitionKey, AlterPartitionItem> items_;
-  std::set<PartitionKey> waiting_;  ///< Of items_: those that are not in flight.
+  std::set<PartitionKey> waiting_;                ///< Of items_: those that are not in flight.
+  std::map<PartitionKey, FailedReplica> failed_;  ///< Those that are not in flight.
   std::optional<InFlight> in_flight_;
   uint64_t number_ = 0;
   int failures_ = 0;

@@ -205,6 +205,16 @@ struct AlterPartitionItem {
   friend bool operator==(const AlterPartitionItem&, const AlterPartitionItem&) = default;
 };
 
+/// A replica of the sender whose log it cannot use any more: its disk is full or broken.
+struct FailedReplica {
+  TopicId topic;
+  int32_t index = 0;
+  LeaderEpoch leader_epoch = kNoLeaderEpoch;  ///< That it failed in; −1 if it has had none.
+  std::string reason;                         ///< For people.
+
+  friend bool operator==(const FailedReplica&, const FailedReplica&) = default;
+};
+
 struct AlterPartitionRequest {
   BrokerId broker = kNoBroker;
   BrokerEpoch broker_epoch = kNoBrokerEpoch;
@@ -212,6 +222,8 @@ struct AlterPartitionRequest {
   ControllerEpoch controller_epoch{0};  ///< The term it is meant for.
   uint64_t number = 0;                  ///< Rises within the sender's life (architecture §8).
   std::vector<AlterPartitionItem> items;
+  /// They have no results: kDone of the whole request says that the controller has taken note.
+  std::vector<FailedReplica> failed;
 };
 
 /// The controller's verdict on one item, or on the whole request where marked.

@@ -87,6 +87,14 @@ v1::AlterPartitionRequest ToProto(const AlterPartitionRequest& request) {
       proto_member->set_epoch(member.epoch.value());
     }
   }
+  proto.mutable_failed()->Reserve(static_cast<int>(request.failed.size()));
+  for (const FailedReplica& failed : request.failed) {
+    v1::FailedReplica* added = proto.add_failed();
+    added->set_topic_id(failed.topic.ToBytes());
+    added->set_index(failed.index);
+    added->set_leader_epoch(failed.leader_epoch.value());
+    added->set_reason(ValidUtf8(failed.reason));
+  }
   return proto;
 }
 
@@ -107,6 +115,14 @@ Result<AlterPartitionRequest> FromProto(const v1::AlterPartitionRequest& request
                             .leader_epoch = check.LeaderEpochFrom(0, item.leader_epoch()),
                             .partition_epoch = check.PartitionEpochFrom(0, item.partition_epoch()),
                             .isr = ReadMembers(check, item)});
+  }
+  result.failed.reserve(static_cast<size_t>(request.failed_size()));
+  for (const v1::FailedReplica& failed : request.failed()) {
+    result.failed.push_back({.topic = check.Id(failed.topic_id(), "failed topic_id"),
+                             .index = check.AtLeast(0, failed.index(), "failed index"),
+                             .leader_epoch = LeaderEpoch(
+                                 check.AtLeast(-1, failed.leader_epoch(), "failed leader_epoch")),
+                             .reason = failed.reason()});
   }
   if (!check.ok()) {
     return check.error();

@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include <glog/logging.h>
+
 namespace regent::controller {
 
 AlterAnswer AlterDesk::Admit(const AlterPartitionRequest& ask) {
@@ -34,6 +36,9 @@ void AlterDesk::Take(const AlterPartitionAsked& event) {
     Answer(event.request, {.answer = admitted, .controller_epoch = term_.epoch(), .results = {}});
     return;
   }
+  for (const FailedReplica& failed : ask.failed) {
+    TakeFailed(ask.broker, failed);
+  }
   Open open;
   open.items_left = ask.items.size();
   open.deadline = term_.now() + term_.options().alter_timeout;
@@ -59,6 +64,31 @@ void AlterDesk::Take(const AlterPartitionAsked& event) {
   }
   if (ask.items.empty()) {
     AnswerIfComplete(event.request);
+  }
+}
+
+/// A replica that has failed in an earlier epoch than the present one has yet to answer for that
+/// one: what it says then counts.
+void AlterDesk::TakeFailed(BrokerId broker, const FailedReplica& failed) {
+  const auto ref = term_.cluster.Find(failed.topic, failed.index);
+  const Partition* const p = ref && term_.cluster.Usable(*ref) ? &term_.cluster.at(*ref) : nullptr;
+  if (p == nullptr || !p->has_state() || !Contains(p->replicas, broker)) {
+    LOG(WARNING) << "report of a replica that nobody knows topic_id=" << failed.topic
+                 << " index=" << failed.index << " broker=" << broker
+                 << " reason=" << failed.reason;
+    return;
+  }
+  LOG(WARNING) << "replica failed partition=" << term_.cluster.Name(*ref) << " broker=" << broker
+               << " leader_epoch=" << failed.leader_epoch << " present=" << p->state.leader_epoch
+               << " reason=" << failed.reason;
+  // Whatever it answered before it failed is over: it says again how it stands (R5).
+  announcer_.Mark(broker, *ref);
+  if (failed.leader_epoch > p->state.leader_epoch) {
+    writer_.ReadBack({*ref});
+  } else if (failed.leader_epoch == p->state.leader_epoch) {
+    term_.cluster.SetReplicaProblem(
+        *ref, broker, {.answer = PartitionAnswer::kStorageError, .reason = failed.reason});
+    writer_.Queue(*ref);
   }
 }
 

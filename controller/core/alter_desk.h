@@ -10,7 +10,7 @@
 namespace regent::controller {
 
 /// Takes AlterPartition requests in, sees that each is answered once, and that a number is begun
-/// only once per life of a sender (architecture §8).
+/// only once per life of a sender (architecture §8). Failed replicas are taken note of at once.
 class AlterDesk {
  public:
   AlterDesk(Term& term, Announcer& announcer, PartitionWriter& writer)
@@ -35,6 +35,7 @@ class AlterDesk {
 
   /// The answer to the request as a whole; kDone if its items are to be looked at.
   AlterAnswer Admit(const AlterPartitionRequest& ask);
+  void TakeFailed(BrokerId broker, const FailedReplica& failed);
   void FillState(AlterPartitionResult& result) const;
   void Expire(RequestId request, Open& open);
   void AnswerIfComplete(RequestId request);

@@ -478,7 +478,10 @@ void Announcer::TakeRoles(Agent& agent,
                           Digest& digest) {
   ForEachAnswer(call, response, [&](const Sent& sent, const PartitionAnswerEntry* entry) {
     if (entry != nullptr ? Settles(entry->answer) : response.settled_omitted) {
-      if (entry != nullptr && entry->suspect) {
+      const bool asked_again = agent.dirty.contains(sent.partition);
+      if (asked_again) {
+        // It may have failed since: the next answer says how it stands.
+      } else if (entry != nullptr && entry->suspect) {
         digest.suspects.push_back(
             {.partition = sent.partition, .agent_epoch = entry->partition_epoch});
       } else {

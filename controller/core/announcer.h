@@ -33,7 +33,7 @@ class Announcer {
     ControllerEpoch highest_epoch{0};
     /// Partitions whose leader has acknowledged its present epoch (R1).
     std::vector<PartitionRef> confirmed;
-    /// Partitions that the agent now serves as told.
+    /// Partitions that the agent now serves as told, unless it is to be told again.
     std::vector<PartitionRef> settled;
     /// The same, but its log may have lost its tail (R11).
     struct Suspect {

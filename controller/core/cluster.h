@@ -145,6 +145,9 @@ class Cluster {
   const ReplicaProblem* FindReplicaProblem(PartitionRef ref, BrokerId id) const;
   /// The replica's log is as good as its leader's: it is no suspect any more (R11).
   void EndSuspicion(PartitionRef ref, BrokerId id);
+  const std::map<std::pair<BrokerId, PartitionRef>, ReplicaProblem>& replica_problems() const {
+    return replica_problems_;
+  }
   /// How many replicas have each problem.
   std::map<PartitionAnswer, int64_t> CountReplicaProblems() const;
 

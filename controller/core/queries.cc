@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <limits>
+#include <map>
 #include <utility>
 
 #include "common/model/topic_settings.h"
@@ -17,6 +18,33 @@ std::string BrokerName(BrokerId id) {
   return "broker " + std::to_string(id.value());
 }
 
+std::string ProblemText(const ReplicaProblem& problem) {
+  return std::string(Name(problem.answer)) +
+         (problem.reason.empty() ? "" : " (" + problem.reason + ")");
+}
+
+/// Says for each broker how many of its replicas have failed, and why the first of them has.
+std::vector<std::string> FailedReplicaTexts(const Cluster& cluster) {
+  struct Failed {
+    int64_t replicas = 0;
+    const ReplicaProblem* first = nullptr;
+  };
+  std::map<BrokerId, Failed> failed;
+  for (const auto& [replica, problem] : cluster.replica_problems()) {
+    if (problem.answer == PartitionAnswer::kStorageError) {
+      Failed& of_broker = failed[replica.first];
+      of_broker.first = of_broker.replicas++ == 0 ? &problem : of_broker.first;
+    }
+  }
+  std::vector<std::string> texts;
+  texts.reserve(failed.size());
+  for (const auto& [broker, of_broker] : failed) {
+    texts.push_back(BrokerNode(broker) + ": cannot use " + std::to_string(of_broker.replicas) +
+                    " of its replicas: " + ProblemText(*of_broker.first));
+  }
+  return texts;
+}
+
 /// Why a replica is not in sync, as far as the controller can tell.
 std::string WhyOut(const Cluster& cluster, PartitionRef ref, BrokerId id) {
   const ReplicaProblem* problem = cluster.FindReplicaProblem(ref, id);
@@ -24,8 +52,7 @@ std::string WhyOut(const Cluster& cluster, PartitionRef ref, BrokerId id) {
     return "suspect: it may have lost the end of its log in a crash of its machine";
   }
   if (problem != nullptr) {
-    return std::string("it answered: ") + Name(problem->answer) +
-           (problem->reason.empty() ? "" : " (" + problem->reason + ")");
+    return "it answered: " + ProblemText(*problem);
   }
   const Broker* broker = cluster.FindBroker(id);
   if (broker == nullptr || !broker->live) {
@@ -154,6 +181,9 @@ ClusterStatus Controller::Status() const {
       break;
     }
     status.problems.push_back(item + ": " + problem);
+  }
+  for (std::string& failed : FailedReplicaTexts(cluster)) {
+    status.problems.push_back(std::move(failed));
   }
   for (const auto& [item, remark] : cluster.remarks()) {
     if (status.problems.size() > kProblemsShown) {

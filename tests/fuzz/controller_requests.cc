@@ -92,7 +92,8 @@ void Try(std::string_view input) {
 std::vector<std::string> Seeds() {
   ControllerWorld world;
   Start(world);
-  const AlterPartitionRequest alter = world.AlterFrom(1, {"t", 0}, {1, 2});
+  AlterPartitionRequest alter = world.AlterFrom(1, {"t", 0}, {1, 2});
+  alter.failed = world.FailureOf(1, {"t", 1}).failed;
   v1::CreateTopicRequest create;
   create.set_name("u");
   create.set_partitions(3);

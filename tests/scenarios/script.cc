@@ -187,6 +187,7 @@ class Stage {
     commands_["obey"] = [&](const Words& w) {
       world.agent(Int(w.at(0))).refusals.erase(Named(w.at(1)));
     };
+    commands_["fail"] = [&](const Words& w) { world.FailLog(Int(w.at(0)), Named(w.at(1))); };
     commands_["suspect"] = [&](const Words& w) {
       world.agent(Int(w.at(0))).suspects[Named(w.at(1))] = false;
     };

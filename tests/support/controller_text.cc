@@ -179,7 +179,7 @@ std::string ToText(const MetadataUpdate& update) {
 }
 
 std::string ToText(const AlterPartitionResponse& response) {
-  if (response.answer != AlterAnswer::kDone) {
+  if (response.answer != AlterAnswer::kDone || response.results.empty()) {
     return Name(response.answer);
   }
   std::vector<std::string> parts;

@@ -105,6 +105,10 @@ class ControllerWorld {
   RequestId Alter(int32_t leader, const PartitionName& partition, const std::vector<int32_t>& isr) {
     return AskAlter(AlterFrom(leader, partition, isr));
   }
+  /// The broker reports that its replica has failed; it takes its role as before if told to.
+  AlterPartitionRequest FailureOf(int32_t broker, const PartitionName& partition);
+  /// The replica's log fails: its broker reports it and refuses every role of it.
+  RequestId FailLog(int32_t broker, const PartitionName& partition);
   /// The broker has caught up wherever it follows: each leader proposes it for the ISR.
   void CatchUp(int32_t broker);
   /// Asks go to this candidate instead of the active one.

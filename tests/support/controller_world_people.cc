@@ -293,6 +293,22 @@ AlterPartitionRequest ControllerWorld::AlterFrom(int32_t leader,
   return ask;
 }
 
+AlterPartitionRequest ControllerWorld::FailureOf(int32_t broker, const PartitionName& partition) {
+  AlterPartitionRequest ask = AlterFrom(broker, partition, {});
+  const AlterPartitionItem& item = ask.items.front();
+  ask.failed.push_back({.topic = item.topic,
+                        .index = item.index,
+                        .leader_epoch = item.leader_epoch,
+                        .reason = "disk full"});
+  ask.items.clear();
+  return ask;
+}
+
+RequestId ControllerWorld::FailLog(int32_t broker, const PartitionName& partition) {
+  agents_[B(broker)].refusals[partition] = PartitionAnswer::kStorageError;
+  return AskAlter(FailureOf(broker, partition));
+}
+
 void ControllerWorld::CatchUp(int32_t broker) {
   for (auto& [id, one] : agents_) {
     if (!one.running) {

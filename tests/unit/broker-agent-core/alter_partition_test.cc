@@ -50,6 +50,13 @@ AlterPartitionResponse ItemWise(std::initializer_list<std::pair<int32_t, AlterAn
   return response;
 }
 
+FailedReplica Failed(int32_t index, int32_t leader_epoch = 3) {
+  return {.topic = K(index).topic,
+          .index = index,
+          .leader_epoch = LeaderEpoch(leader_epoch),
+          .reason = "disk full"};
+}
+
 class AlterPartition : public ::testing::Test {
  protected:
   AlterPartitionSender sender{BackOff{.first = milliseconds(50), .max = milliseconds(400)}};
@@ -190,6 +197,88 @@ TEST_F(AlterPartition, BackOffDoublesToItsMaximum) {
     EXPECT_EQ(sender.due(), now + milliseconds(wait));
     now = sender.due();
   }
+}
+
+// --- Failed replicas ---
+
+TEST_F(AlterPartition, CarriesReportsOfFailedReplicasBesideTheChanges) {
+  sender.Report(Failed(0));
+  sender.Propose(K(1), Item(1));
+  const auto send = sender.Next(Me(), At(0));
+  ASSERT_TRUE(send);
+  EXPECT_THAT(send->request.failed, ::testing::ElementsAre(Failed(0)));
+  EXPECT_THAT(send->request.items, ::testing::SizeIs(1));
+}
+
+TEST_F(AlterPartition, AReportAloneIsReasonEnoughForARequest) {
+  sender.Report(Failed(0));
+  EXPECT_EQ(sender.due(), At(0));
+  ASSERT_TRUE(sender.Next(Me(), At(0)));
+  sender.Lost(1, At(0));
+  EXPECT_EQ(sender.due(), At(50));
+}
+
+TEST_F(AlterPartition, AReportIsRepeatedUntilAControllerHasTakenIt) {
+  sender.Report(Failed(0));
+  Instant now = At(0);
+  for (const AlterAnswer refused : {AlterAnswer::kNotController, AlterAnswer::kStaleBrokerEpoch,
+                                    AlterAnswer::kNotRegistered, AlterAnswer::kStaleNumber}) {
+    const auto send = sender.Next(Me(), now);
+    ASSERT_TRUE(send) << refused;
+    EXPECT_THAT(send->request.failed, ::testing::ElementsAre(Failed(0))) << refused;
+    sender.Answered(send->request.number, Whole(refused), BrokerEpoch(100), now);
+    now = sender.due();
+  }
+  ASSERT_TRUE(sender.Next(Me(), now));
+  sender.Lost(5, now);
+  now = sender.due();
+  ASSERT_TRUE(sender.Next(Me(), now));
+  sender.ControllerChanged();
+  EXPECT_THAT(sender.Next(Me(100, 2), now)->request.failed, ::testing::ElementsAre(Failed(0)));
+  sender.Answered(7, Whole(AlterAnswer::kDone), BrokerEpoch(100), now);
+  EXPECT_EQ(sender.due(), Instant::Max());
+  EXPECT_FALSE(sender.Next(Me(100, 2), now + milliseconds(1000)));
+}
+
+TEST_F(AlterPartition, AChangeThatIsUnsettledKeepsNoReportThatWasTaken) {
+  sender.Report(Failed(0));
+  sender.Propose(K(1), Item(1));
+  ASSERT_TRUE(sender.Next(Me(), At(0)));
+  sender.Answered(1, ItemWise({{1, AlterAnswer::kUnknownOutcome}}), BrokerEpoch(100), At(0));
+  const auto again = sender.Next(Me(), At(50));
+  ASSERT_TRUE(again);
+  EXPECT_THAT(again->request.failed, ::testing::IsEmpty());
+  EXPECT_THAT(again->request.items, ::testing::SizeIs(1));
+}
+
+TEST_F(AlterPartition, AReportMadeWhileAnEarlierOneIsInFlightIsNotSettledWithIt) {
+  sender.Report(Failed(0, 3));
+  ASSERT_TRUE(sender.Next(Me(), At(0)));
+  sender.Report(Failed(0, 5));
+  sender.Answered(1, Whole(AlterAnswer::kDone), BrokerEpoch(100), At(0));
+  EXPECT_THAT(sender.Next(Me(), At(0))->request.failed, ::testing::ElementsAre(Failed(0, 5)));
+}
+
+TEST_F(AlterPartition, AReportThatComesBackUntakenGivesWayToALaterOne) {
+  sender.Report(Failed(0, 3));
+  ASSERT_TRUE(sender.Next(Me(), At(0)));
+  sender.Report(Failed(0, 5));
+  sender.Lost(1, At(0));
+  EXPECT_THAT(sender.Next(Me(), At(50))->request.failed, ::testing::ElementsAre(Failed(0, 5)));
+}
+
+TEST_F(AlterPartition, ADiskFullOfReplicasIsReportedInPieces) {
+  const auto replicas = static_cast<int32_t>(AlterPartitionSender::kFailedMax + 1);
+  for (int32_t index = 0; index < replicas; ++index) {
+    FailedReplica failed = Failed(index);
+    failed.reason.assign(AlterPartitionSender::kReasonBytesMax + 1, 'x');
+    sender.Report(failed);
+  }
+  const auto first = sender.Next(Me(), At(0));
+  ASSERT_EQ(first->request.failed.size(), AlterPartitionSender::kFailedMax);
+  EXPECT_EQ(first->request.failed.front().reason.size(), AlterPartitionSender::kReasonBytesMax);
+  sender.Answered(1, Whole(AlterAnswer::kDone), BrokerEpoch(100), At(0));
+  EXPECT_THAT(sender.Next(Me(), At(0))->request.failed, ::testing::SizeIs(1));
 }
 
 }  // namespace

@@ -98,7 +98,12 @@ AlterPartitionRequest TestAlterPartition() {
                      .leader_epoch = LeaderEpoch(3),
                      .partition_epoch = PartitionEpoch(4),
                      .isr = {{.id = BrokerId(2), .epoch = BrokerEpoch(77)},
-                             {.id = BrokerId(0), .epoch = kNoBrokerEpoch}}}}};
+                             {.id = BrokerId(0), .epoch = kNoBrokerEpoch}}}},
+          .failed = {{.topic = Life(),
+                      .index = 6,
+                      .leader_epoch = LeaderEpoch(2),
+                      .reason = "No space left on device"},
+                     {.topic = Life(), .index = 7, .leader_epoch = kNoLeaderEpoch, .reason = ""}}};
 }
 
 TEST(Convert, LeaderAndIsrComesBackAsItWas) {
@@ -225,6 +230,7 @@ TEST(Convert, AlterPartitionComesBackAsItWas) {
   EXPECT_EQ(read->controller_epoch, sent.controller_epoch);
   EXPECT_EQ(read->number, sent.number);
   EXPECT_EQ(read->items, sent.items);
+  EXPECT_EQ(read->failed, sent.failed);
 }
 
 TEST(Convert, EveryAlterAnswerComesBackAsItWas) {
@@ -355,7 +361,10 @@ TEST(Convert, RefusesAnAlterPartitionWithAnyFieldOutOfRange) {
        {[](R& r) { r.mutable_items(0)->set_index(-1); }, "index is -1"},
        {[](R& r) { r.mutable_items(0)->set_leader_epoch(-1); }, "leader_epoch is -1"},
        {[](R& r) { r.mutable_items(0)->mutable_isr(0)->set_id(-1); }, "isr is -1"},
-       {[](R& r) { r.mutable_items(0)->mutable_isr(0)->set_epoch(-2); }, "isr epoch is -2"}});
+       {[](R& r) { r.mutable_items(0)->mutable_isr(0)->set_epoch(-2); }, "isr epoch is -2"},
+       {[](R& r) { r.mutable_failed(0)->clear_topic_id(); }, "failed topic_id is 0 bytes long"},
+       {[](R& r) { r.mutable_failed(0)->set_index(-1); }, "failed index is -1"},
+       {[](R& r) { r.mutable_failed(1)->set_leader_epoch(-2); }, "failed leader_epoch is -2"}});
 }
 
 TEST(Convert, RefusesAnAnswerThatItDoesNotKnow) {
