@@ -4,86 +4,15 @@ import os
 import pathlib
 import shutil
 import signal
-import threading
 import time
-
-import confluent_kafka
 
 import harness
 from harness import ClusterTest, eventually
+from record_load import Load, read_all
 
-BROKERS = "127.0.0.1:9092,127.0.0.1:9093,127.0.0.1:9094"
 ALL = [0, 1, 2]
 # At least one round of stops; for so many seconds if somebody asks for the long run.
 LASTS = 300 if os.environ.get("REGENT_LONG") else 0
-
-
-class Load:
-    """An idempotent producer with acks=all on a thread of its own, until it is stopped."""
-
-    def __init__(self, topic, partitions):
-        self.acknowledged = {p: [] for p in range(partitions)}
-        self.failed = []
-        self.topic = topic
-        self.stop_asked = threading.Event()
-        self.producer = confluent_kafka.Producer({
-            "bootstrap.servers": BROKERS, "acks": "all", "enable.idempotence": True,
-            "message.timeout.ms": 120_000, "linger.ms": 1, "reconnect.backoff.max.ms": 200,
-            "log_level": 0})
-        self.thread = threading.Thread(target=self.run)
-        self.thread.start()
-
-    def run(self):
-        number = 0
-        while not self.stop_asked.is_set():
-            for partition in self.acknowledged:
-                while True:
-                    try:
-                        self.producer.produce(self.topic, str(number).encode(), partition=partition,
-                                              on_delivery=self.delivered)
-                        break
-                    except BufferError:
-                        self.producer.poll(0.05)
-            number += 1
-            self.producer.poll(0.002)
-        self.producer.flush()
-
-    def delivered(self, error, message):
-        if error:
-            self.failed.append(str(error))
-        else:
-            self.acknowledged[message.partition()].append(int(message.value()))
-
-    def count(self):
-        return min(len(got) for got in self.acknowledged.values())
-
-    def await_progress(self):
-        """Waits until every partition has acknowledged something new."""
-        before = {p: len(got) for p, got in self.acknowledged.items()}
-        eventually(lambda: all(len(got) > before[p] for p, got in self.acknowledged.items()),
-                   "every partition acknowledges again")
-
-    def stop(self):
-        self.stop_asked.set()
-        self.thread.join()
-
-
-def read_all(topic, partition):
-    """Everything that a consumer finds in a partition, in order."""
-    consumer = confluent_kafka.Consumer({
-        "bootstrap.servers": BROKERS, "group.id": "unused", "enable.auto.commit": False,
-        "enable.partition.eof": True, "log_level": 0})
-    consumer.assign([confluent_kafka.TopicPartition(topic, partition, 0)])
-    found = []
-    while True:
-        message = consumer.poll(20)
-        assert message is not None, f"nothing came of partition {partition}"
-        if message.error() is None:
-            found.append(int(message.value()))
-        elif message.error().code() == confluent_kafka.KafkaError._PARTITION_EOF:
-            break
-    consumer.close()
-    return found
 
 
 class Records(ClusterTest):
