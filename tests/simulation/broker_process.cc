@@ -13,15 +13,19 @@ constexpr Duration kTick = milliseconds(100);
 /// An agent's calls to the controller.
 class SimControllerClient final : public ControllerClient {
  public:
-  SimControllerClient(Network& network, Process& self) : network_(network), self_(self) {}
+  SimControllerClient(Network& network, Process& self, Mutant mutant)
+      : network_(network), self_(self), mutant_(mutant) {}
 
   void Start(AgentEventSink sink) override { sink_ = std::move(sink); }
 
   void Send(SendAlterPartition send) override {
     const uint64_t number = send.request.number;
+    if (mutant_ == Mutant::kFailureUnreported) {
+      send.request.failed.clear();
+    }
     network_.Call<AlterPartitionResponse>(
         self_, send.controller.port,
-        [request = send.request](Process& target, const auto& answer) {
+        [request = std::move(send.request)](Process& target, const auto& answer) {
           if (controller::CandidateRunner* const runner = RunnerOf(target)) {
             runner->AlterPartition(request, answer);
           }
@@ -63,6 +67,7 @@ class SimControllerClient final : public ControllerClient {
 
   Network& network_;
   Process& self_;
+  Mutant mutant_;
   AgentEventSink sink_;
 };
 
@@ -80,7 +85,7 @@ struct BrokerProcess::Life {
                .delay_max = self.around_.faults.disk_max,
                .mutant = self.around_.mutant}),
         streams(self.around_.network, self, self.around_.mutant),
-        controller(self.around_.network, self),
+        controller(self.around_.network, self, self.around_.mutant),
         host(std::move(options), std::move(recovered), {executor, store, streams, controller}) {}
 
   AgentState recovered;
@@ -178,6 +183,15 @@ void BrokerProcess::Kill(Death death) {
   }
 }
 
+bool BrokerProcess::HasFailedReplicas() const {
+  return parts_ != nullptr && agent()->counters().offline > 0;
+}
+
+void BrokerProcess::Restart() {
+  Kill(Death::kProcess);
+  StartLife();
+}
+
 void BrokerProcess::RequestStop() {
   if (up() && !stopping_) {
     Note("is asked to stop");
@@ -207,6 +221,7 @@ void BrokerProcess::Bury() {
   around_.probes.Hit("stepped down without the controller", counters.stepped_down);
   around_.probes.Hit("subscription refused", counters.refused_subscriptions);
   around_.probes.Hit("AlterPartition sent again", counters.alter_partition_retries);
+  around_.probes.Hit("replica failed", static_cast<uint64_t>(counters.offline));
   const auto executor = EndLife();
   const auto gone = std::exchange(parts_, nullptr);
 }

@@ -43,6 +43,9 @@ class BrokerProcess final : public Process, public StreamHost {
   /// Asks for a controlled shutdown; the process ends by itself.
   void RequestStop();
   void SetDiskDelay(Duration delay_max);
+  bool HasFailedReplicas() const;
+  /// Somebody has seen to its disk: the process starts anew.
+  void Restart();
   void Pause();
   void Resume();
 

@@ -40,6 +40,7 @@ void Tormentor::Begin() {
   recurrence_.Begin(faults_.kill_candidate, [this] { KillCandidate(); });
   recurrence_.Begin(faults_.pause, [this] { PauseSomething(); });
   recurrence_.Begin(faults_.slow_disk, [this] { SlowDisk(); });
+  recurrence_.Begin(faults_.failed_disk, [this] { FailDisk(); });
   recurrence_.Begin(faults_.disconnect, [this] { DisconnectSomething(); });
   recurrence_.Begin(faults_.expire, [this] { ExpireSomething(); });
   recurrence_.Begin(faults_.lag, [this] { LagSomething(); });
@@ -148,6 +149,19 @@ void Tormentor::SlowDisk() {
   Later(wait, [this, &broker] { broker.SetDiskDelay(faults_.disk_max); });
 }
 
+void Tormentor::FailDisk() {
+  BrokerProcess& broker = Pick(cast_.brokers);
+  const Duration wait = Lasting(faults_.failed_disk);
+  broker.Note("has a disk that will fail");
+  broker.disk().FailSoon(world_.rng());
+  Later(wait, [this, &broker] {
+    broker.disk().Mend();
+    if (!healed_ && broker.HasFailedReplicas()) {
+      broker.Restart();
+    }
+  });
+}
+
 void Tormentor::DisconnectSomething() {
   const std::vector<Process*> all = cast_.processes();
   Process& process = Pick(all);
@@ -229,6 +243,7 @@ void Tormentor::DeleteOffice() {
 
 void Tormentor::Heal() {
   recurrence_.Stop();
+  healed_ = true;
   world_.trace().Note(world_.now(), "world", "everything heals");
   cast_.around.network.Heal();
   if (std::exchange(outage_, false)) {
@@ -246,6 +261,7 @@ void Tormentor::Heal() {
   }
   for (BrokerProcess* broker : cast_.brokers) {
     broker->SetDiskDelay(faults_.disk_max);
+    broker->disk().Mend();
   }
 }
 

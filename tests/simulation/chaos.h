@@ -59,6 +59,7 @@ class Tormentor {
   void KillCandidate();
   void PauseSomething();
   void SlowDisk();
+  void FailDisk();
   void DisconnectSomething();
   void ExpireSomething();
   void LagSomething();
@@ -76,6 +77,7 @@ class Tormentor {
   World& world_;
   Recurrence recurrence_;
   bool outage_ = false;
+  bool healed_ = false;
 };
 
 /// What operators ask of the cluster.

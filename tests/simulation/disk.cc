@@ -15,6 +15,7 @@ namespace {
 constexpr const char* kDataDirectory = "/data";
 /// Of a file that has not been synced: what the system has written back of its own accord.
 constexpr uint64_t kWrittenBackPercent = 40;
+constexpr uint64_t kOperationsUntilFailure = 10;
 constexpr Duration kSyncJitter = milliseconds(5);
 
 std::string DirectoryOfLog(const TopicPartition& partition) {
@@ -26,15 +27,24 @@ std::string DirectoryOfLog(const TopicPartition& partition) {
 // --- Disk ---
 
 storage::ReplicaLogs::Opened Disk::Open() {
+  Mend();
   auto directory = storage::DataDirectory::Open(
-      files_, {.path = kDataDirectory,
-               .broker = broker_,
-               .fresh_directory_id = "disk-" + std::to_string(broker_.value()),
-               .boot_id = "boot-" + std::to_string(boots_)});
+      faulty_, {.path = kDataDirectory,
+                .broker = broker_,
+                .fresh_directory_id = "disk-" + std::to_string(broker_.value()),
+                .boot_id = "boot-" + std::to_string(boots_)});
   CHECK(directory.ok()) << directory.error();
-  auto opened = storage::ReplicaLogs::Open(files_, std::move(directory).value(), {});
+  auto opened = storage::ReplicaLogs::Open(faulty_, std::move(directory).value(), {});
   CHECK(opened.ok()) << opened.error();
   return std::move(opened).value();
+}
+
+void Disk::FailSoon(Rng& rng) {
+  const bool sync = rng.Percent(30);
+  faulty_.Set(storage::FaultyFileSystem::Plan{
+      .fault = rng.Percent(50) ? storage::DiskFault::kError : storage::DiskFault::kShortWrite,
+      .at = rng.Below(kOperationsUntilFailure),
+      .only = sync ? storage::DiskOperation::kSync : storage::DiskOperation::kWrite});
 }
 
 void Disk::CrashMachine(Rng& rng, Mutant mutant) {
@@ -134,8 +144,11 @@ void SimReplicaStore::Do(LogAction action) {
   note(std::get_if<SyncLog>(&action));
   note(std::get_if<TruncateLog>(&action));
   note(std::get_if<RestartLog>(&action));
+  if (const auto* truncate = std::get_if<TruncateLog>(&action)) {
+    cuts_[truncate->op] = {.to = truncate->to};
+  }
   if (const auto* restart = std::get_if<RestartLog>(&action)) {
-    restarts_[restart->op] = restart->at;
+    cuts_[restart->op] = {.anew = restart->at};
   }
   if (const auto* trim = std::get_if<TrimLogs>(&action)) {
     for (const TrimLogs::Item& item : trim->items) {
@@ -150,14 +163,24 @@ void SimReplicaStore::Do(LogAction action) {
 void SimReplicaStore::Observe(const AgentEvent& event) {
   if (const auto* appended = std::get_if<LogAppended>(&event); appended && !appended->error) {
     witness_.OnAppended(options_.broker, names_.at(appended->partition));
-  } else if (const auto* cut = std::get_if<LogTruncated>(&event); cut && !cut->error && cut->end) {
-    witness_.OnCut(options_.broker, names_.at(cut->partition), *cut->end);
-  } else if (cut != nullptr && !cut->error) {
-    witness_.OnRestarted(options_.broker, names_.at(cut->partition), restarts_.at(cut->op));
+  } else if (const auto* cut = std::get_if<LogTruncated>(&event)) {
+    Observe(*cut);
   } else if (const auto* synced = std::get_if<LogSynced>(&event); synced && !synced->error) {
     witness_.OnSynced(options_.broker, names_.at(synced->partition), synced->end);
   } else if (const auto* trimmed = std::get_if<LogsTrimmed>(&event)) {
     Observe(*trimmed);
+  }
+}
+
+void SimReplicaStore::Observe(const LogTruncated& cut) {
+  const TopicPartition& partition = names_.at(cut.partition);
+  const DiskWitness::FailedCut asked = cuts_.at(cut.op);
+  if (cut.error) {
+    witness_.OnCutFailed(options_.broker, partition, asked);
+  } else if (cut.end) {
+    witness_.OnCut(options_.broker, partition, *cut.end);
+  } else {
+    witness_.OnRestarted(options_.broker, partition, asked.anew);
   }
 }
 

@@ -12,6 +12,7 @@
 #include "broker-agent/core/partition_key.h"
 #include "broker-agent/io/disk_replica_store.h"
 #include "broker-agent/io/replica_store.h"
+#include "broker-agent/log/faulty_file_system.h"
 #include "broker-agent/log/memory_file_system.h"
 #include "broker-agent/log/record_batch_view.h"
 #include "broker-agent/log/replica_logs.h"
@@ -41,6 +42,10 @@ class Disk {
   /// The machine dies: what was written and not synced is gone, but for what the system happened to
   /// have written back.
   void CrashMachine(Rng& rng, Mutant mutant);
+  /// One of its next writes or syncs fails.
+  void FailSoon(Rng& rng);
+  /// Nothing fails any more.
+  void Mend() { faulty_.Set(std::nullopt); }
   /// What was not synced is gone, for certain.
   void LoseUnsynced() { files_.Crash(); }
 
@@ -54,6 +59,7 @@ class Disk {
   BrokerId broker_;
   int boots_ = 0;  ///< Of its machine, that it can tell from one another.
   storage::MemoryFileSystem files_;
+  storage::FaultyFileSystem faulty_{files_};
 };
 
 /// Hears what logs acknowledge, when they do, for the checkers.
@@ -65,6 +71,12 @@ class DiskWitness {
   virtual void OnAppended(BrokerId broker, const TopicPartition& partition) = 0;
   virtual void OnCut(BrokerId broker, const TopicPartition& partition, Offset end) = 0;
   virtual void OnRestarted(BrokerId broker, const TopicPartition& partition, Offset at) = 0;
+  /// A cut that failed may have happened, or half of it.
+  struct FailedCut {
+    Offset to{0};
+    Offset anew{0};  ///< Where the log was to begin anew, if it was.
+  };
+  virtual void OnCutFailed(BrokerId broker, const TopicPartition& partition, FailedCut cut) = 0;
   virtual void OnSynced(BrokerId broker, const TopicPartition& partition, Offset end) = 0;
   /// Old records are gone, the log begins at `start` now.
   virtual void OnTrimmed(BrokerId broker, const TrimLogs::Item& asked, Offset start) = 0;
@@ -99,6 +111,7 @@ class SimReplicaStore final : public ReplicaStore {
 
  private:
   void Observe(const AgentEvent& event);
+  void Observe(const LogTruncated& cut);
   void Observe(const LogsTrimmed& trimmed);
   /// Does what the planted bug does with an action; true: that is all that becomes of it.
   bool Plant(LogAction& action);
@@ -110,7 +123,7 @@ class SimReplicaStore final : public ReplicaStore {
   DiskReplicaStore store_;
   AgentEventSink sink_;
   std::map<PartitionKey, TopicPartition> names_;
-  std::map<OpId, Offset> restarts_;
+  std::map<OpId, DiskWitness::FailedCut> cuts_;   ///< If they fail.
   std::map<PartitionKey, TrimLogs::Item> trims_;  ///< As last asked for.
 };
 

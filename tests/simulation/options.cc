@@ -40,6 +40,7 @@ constexpr std::array kMutantRows = {
     MutantRow{Mutant::kRetentionAboveHighWatermark, "retention-above-high-watermark",
               Checker::kCommitted},
     MutantRow{Mutant::kSuspectUnmarked, "suspect-unmarked", Checker::kCommitted},
+    MutantRow{Mutant::kFailureUnreported, "failure-unreported", Checker::kAgreement},
 };
 
 /// One in two seeds has the fault.
@@ -91,6 +92,7 @@ FaultOptions FaultOptions::Draw(Rng& rng) {
   o.lag = DrawRecurring(rng, seconds(2), seconds(10), seconds(5));
   o.outage = DrawRecurring(rng, seconds(10), seconds(40), seconds(12));
   o.office_deleted = DrawRecurring(rng, seconds(3), seconds(12), Duration(0));
+  o.failed_disk = DrawRecurring(rng, seconds(4), seconds(20), seconds(10));
   return o;
 }
 
@@ -108,6 +110,7 @@ std::string FaultOptions::ToText() const {
   Write(out, "kill_candidate", kill_candidate);
   Write(out, "pause", pause);
   Write(out, "slow_disk", slow_disk);
+  Write(out, "failed_disk", failed_disk);
   Write(out, "lost_before", lost_before_permille);
   Write(out, "lost_after", lost_after_permille);
   Write(out, "disconnect", disconnect);

@@ -44,6 +44,8 @@ struct FaultOptions {
   uint64_t machine_crash_percent = 0;
   Duration disk_max = milliseconds(2);
   Recurring slow_disk;  ///< One broker's disk takes up to a second for everything.
+  /// One write or sync of one broker's disk fails, and what it was for with it.
+  Recurring failed_disk;
 
   // --- ZooKeeper ---
   uint64_t lost_before_permille = 0;  ///< Of each request: no effect, no answer.
@@ -128,6 +130,8 @@ enum class Mutant {
   kRetentionAboveHighWatermark,
   /// A replica comes back from a crash of its machine as if it had lost nothing.
   kSuspectUnmarked,
+  /// Brokers keep to themselves that replicas have failed.
+  kFailureUnreported,
 };
 std::string_view Name(Mutant mutant);
 std::optional<Mutant> MutantNamed(std::string_view name);
@@ -149,6 +153,7 @@ inline constexpr Mutant kMutants[] = {
     Mutant::kReadsBeyondHighWatermark,
     Mutant::kRetentionAboveHighWatermark,
     Mutant::kSuspectUnmarked,
+    Mutant::kFailureUnreported,
 };
 
 }  // namespace regent::simulation

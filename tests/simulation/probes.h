@@ -62,6 +62,8 @@ inline constexpr const char* kRequiredProbes[] = {
     "log begun anew",
     "controller fenced itself and went on",
     "offline partition",
+    "replica failed",
+    "failed replica known to the controller",
     "topic made by znode",
 };
 

@@ -79,8 +79,13 @@ void RecordCheckers::SameAfterStart(const TopicPartition& partition,
     const StoredBatch* const same = before.At(batch.header.base);
     return same == nullptr ? batch.header.next() <= before.start : same->bytes == batch.bytes;
   });
-  const Offset least = last == Death::kProcess ? before.end() : before.synced;
-  if (!kept || now.end() < least || now.end() > before.end()) {
+  Offset least = last == Death::kProcess ? before.end() : before.synced;
+  Offset most = before.end();
+  if (before.doubt) {
+    least = std::min(least, before.doubt->to);
+    most = std::max(most, before.doubt->anew);
+  }
+  if (!kept || now.end() < least || now.end() > most) {
     report_(Checker::kFiles, Text(partition),
             Text(Name(broker), " had a log to ", before.end(), ", synced to ", before.synced,
                  ", and after the crash of its ", last == Death::kProcess ? "process" : "machine",
@@ -204,6 +209,11 @@ void RecordCheckers::OnRestarted(BrokerId broker, const TopicPartition& partitio
   probes_.Hit("log begun anew");
   Note(partition, Name(broker), " begins its log anew at ", at);
   copies_[{broker, KeyOf(partition)}] = {.start = at};
+}
+
+void RecordCheckers::OnCutFailed(BrokerId broker, const TopicPartition& partition, FailedCut cut) {
+  Note(partition, Name(broker), " cannot cut its log to ", cut.to);
+  copies_[{broker, KeyOf(partition)}].doubt = cut;
 }
 
 void RecordCheckers::OnTrimmed(BrokerId broker, const TrimLogs::Item& asked, Offset start) {

@@ -44,6 +44,7 @@ class RecordCheckers final : public DiskWitness {
   void OnAppended(BrokerId broker, const TopicPartition& partition) override;
   void OnCut(BrokerId broker, const TopicPartition& partition, Offset end) override;
   void OnRestarted(BrokerId broker, const TopicPartition& partition, Offset at) override;
+  void OnCutFailed(BrokerId broker, const TopicPartition& partition, FailedCut cut) override;
   void OnSynced(BrokerId broker, const TopicPartition& partition, Offset end) override;
   void OnTrimmed(BrokerId broker, const TrimLogs::Item& asked, Offset start) override;
 
@@ -98,6 +99,7 @@ class RecordCheckers final : public DiskWitness {
     std::vector<StoredBatch> batches;
     Offset start{0};  ///< Of what was not trimmed away; a batch may begin before it.
     Offset synced{0};
+    std::optional<FailedCut> doubt;  ///< Nobody knows what of it there is, until it is opened.
 
     Offset end() const { return batches.empty() ? start : batches.back().header.next(); }
     const StoredBatch* last() const { return batches.empty() ? nullptr : &batches.back(); }

@@ -178,6 +178,27 @@ TEST_F(RecordCheckersTest, FindALogThatHasLostRecordsWithItsProcess) {
   EXPECT_EQ(found_, Found{Checker::kFiles});
 }
 
+TEST_F(RecordCheckersTest, AllowALogWhoseCutHasFailedToEndWhereItWasToEnd) {
+  Append(0, 'a');
+  checkers_.OnCutFailed(kBroker, partition_, {.to = Offset(0)});
+  disk_.LoseUnsynced();
+  AgentState state;
+  state.replicas.push_back({.partition = partition_, .log = LogView{}});
+  checkers_.OnOpened(kBroker, state, Death::kProcess);
+  EXPECT_EQ(found_, Found{});
+}
+
+TEST_F(RecordCheckersTest, FindALogWhoseCutHasFailedThatLosesMoreThanItWasToLose) {
+  Append(0, 'a');
+  Append(1, 'b');
+  checkers_.OnCutFailed(kBroker, partition_, {.to = Offset(1)});
+  disk_.LoseUnsynced();
+  AgentState state;
+  state.replicas.push_back({.partition = partition_, .log = LogView{}});
+  checkers_.OnOpened(kBroker, state, Death::kProcess);
+  EXPECT_EQ(found_, Found{Checker::kFiles});
+}
+
 TEST_F(RecordCheckersTest, AllowALogToLoseUnsyncedRecordsWithItsMachine) {
   Append(0, 'a');
   disk_.LoseUnsynced();

@@ -1,10 +1,12 @@
 #include "tests/simulation/simulation.h"
 
+#include <algorithm>
 #include <map>
 #include <memory>
 #include <string>
 #include <utility>
 
+#include "controller/core/cluster.h"
 #include "tests/simulation/agreement.h"
 #include "tests/simulation/chaos.h"
 #include "tests/simulation/clients.h"
@@ -19,6 +21,17 @@ constexpr Duration kAgreementLook = milliseconds(250);
 /// After the healing, until partitions that are offline still are taken for lost.
 constexpr Duration kOperatorWaits = seconds(5);
 constexpr size_t kEntriesAboutFailure = 60;
+
+/// Whether the controller knows of every replica that the broker cannot use any more.
+bool KnowsFailures(const controller::Controller& term, const BrokerProcess& broker) {
+  return std::ranges::all_of(broker.agent()->Replicas(), [&](const ReplicaStatus& replica) {
+    const controller::Cluster& cluster = term.cluster();
+    const auto ref = cluster.Find(replica.partition.topic->id, replica.partition.index);
+    const auto* problem = ref ? cluster.FindReplicaProblem(*ref, broker.id()) : nullptr;
+    return replica.role != Role::kOffline ||
+           (problem != nullptr && problem->answer == PartitionAnswer::kStorageError);
+  });
+}
 
 /// One history. Members are destroyed in reverse: processes before what surrounds them.
 class History {
@@ -64,6 +77,7 @@ class History {
   void LookForAgreement();
   void AcceptLosses();
   void StartWhatIsDown();
+  void RestartWhatHasFailed();
 
   RunOptions options_;
   World world_;
@@ -103,8 +117,23 @@ void History::StartWhatIsDown() {
   }
 }
 
+/// People restart a broker with a bad disk once the controller says so, and not before.
+void History::RestartWhatHasFailed() {
+  for (const auto& broker : brokers_) {
+    const bool known = std::ranges::any_of(candidates_, [&](const auto& candidate) {
+      return candidate->term() != nullptr && broker->HasFailedReplicas() &&
+             KnowsFailures(*candidate->term(), *broker);
+    });
+    if (known) {
+      probes_.Hit("failed replica known to the controller");
+      broker->Restart();
+    }
+  }
+}
+
 void History::LookForAgreement() {
   StartWhatIsDown();
+  RestartWhatHasFailed();
   Disagreement found = clients_.FindUnfinished();
   if (found.none()) {
     found = FindDisagreement(checkers_.history(), cast_.brokers, cast_.candidates);
