@@ -478,13 +478,12 @@ void Announcer::TakeRoles(Agent& agent,
                           Digest& digest) {
   ForEachAnswer(call, response, [&](const Sent& sent, const PartitionAnswerEntry* entry) {
     if (entry != nullptr ? Settles(entry->answer) : response.settled_omitted) {
-      const bool asked_again = agent.dirty.contains(sent.partition);
-      if (asked_again) {
-        // It may have failed since: the next answer says how it stands.
-      } else if (entry != nullptr && entry->suspect) {
+      // One that is to be told again may have failed since: its next answer says how it stands.
+      const bool stands = !agent.dirty.contains(sent.partition);
+      if (stands && entry != nullptr && entry->suspect) {
         digest.suspects.push_back(
             {.partition = sent.partition, .agent_epoch = entry->partition_epoch});
-      } else {
+      } else if (stands) {
         digest.settled.push_back(sent.partition);
       }
       agent.parked.erase(sent.partition);

@@ -84,6 +84,8 @@ void Cluster::SetTopicGone(uint32_t index) {
   }
   for (const BrokerId host : hosts) {
     std::erase_if(brokers_[host].hosted, [index](PartitionRef ref) { return ref.topic == index; });
+    replica_problems_.erase(replica_problems_.lower_bound({host, {index, 0}}),
+                            replica_problems_.lower_bound({host, {index + 1, 0}}));
   }
   out_of_sync_since_.erase(out_of_sync_since_.lower_bound({{index, 0}, kNoBroker}),
                            out_of_sync_since_.lower_bound({{index + 1, 0}, kNoBroker}));
@@ -243,6 +245,9 @@ bool Cluster::IsLive(BrokerId id) const {
 }
 
 void Cluster::SetReplicaProblem(PartitionRef ref, BrokerId id, ReplicaProblem problem) {
+  if (topics_[ref.topic].gone) {
+    return;  // What was on its way when the topic went concerns nobody.
+  }
   replica_problems_[{id, ref}] = std::move(problem);
 }
 

@@ -100,6 +100,18 @@ TEST_F(Memory, StandsAsItsBrokerStands) {
   EXPECT_EQ(cluster.Standing(ref, B(77)), ReplicaStanding::kDead);
 }
 
+TEST_F(Memory, ForgetsProblemsWithTheirTopic) {
+  const ReplicaProblem problem{.answer = PartitionAnswer::kStorageError, .reason = "x"};
+  const uint32_t other = cluster.AddTopic(Identity("u", 7), {.assignment = {Bs({1})}}, 1);
+  cluster.SetReplicaProblem({topic, 1}, B(1), problem);
+  cluster.SetReplicaProblem({other, 0}, B(1), problem);
+  cluster.SetTopicGone(topic);
+  EXPECT_EQ(cluster.CountReplicaProblems().at(PartitionAnswer::kStorageError), 1);
+  cluster.SetReplicaProblem({topic, 1}, B(1), problem);  // An answer that was on its way.
+  EXPECT_EQ(cluster.CountReplicaProblems().at(PartitionAnswer::kStorageError), 1);
+  EXPECT_NE(cluster.FindReplicaProblem({other, 0}, B(1)), nullptr);
+}
+
 TEST_F(Memory, FindsNothingOutsideATopic) {
   EXPECT_TRUE(cluster.Find("t", 1));
   EXPECT_TRUE(cluster.Find(Id(1), 0));

@@ -112,6 +112,7 @@ TEST_F(FailedReplicas, ThatNobodyKnowsChangeNothing) {
   AlterPartitionRequest no_replica = world.FailureOf(4, {"t", 0});
   no_replica.failed.front().leader_epoch = LeaderEpoch(0);
   EXPECT_EQ(Whole(std::move(no_replica)), AlterAnswer::kDone);
+  EXPECT_FALSE(world.agent(4).roles.contains({"t", 0}));
   EXPECT_EQ(world.Partition("t", 0), "1/[1,2,3]/0");
   EXPECT_TRUE(world.term().Status().problems.empty());
 }
