@@ -439,6 +439,7 @@ void Agent::Parts::TakeWrite(const PartitionKey& key, const Returned& returned) 
       if (write.received) {
         followers.Appended(*replica, write);
       } else {
+        CHECK(returned.appended != nullptr) << key << ": another operation returned as an append";
         leaders.Appended(*replica, write, *returned.appended);
       }
       break;

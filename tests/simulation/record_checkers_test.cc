@@ -42,7 +42,7 @@ class RecordCheckersTest : public testing::Test {
 
   /// Appends a batch of one record in epoch 1 at the end of the log; returns its bytes.
   std::string Append(int64_t base, char value) {
-    const std::string bytes = storage::EncodeBatch(
+    std::string bytes = storage::EncodeBatch(
         {.base = base, .epoch = 1, .records = {{.key = {}, .value = std::string(5, value)}}});
     const std::string_view piece = bytes;
     storage::PartitionLog& log =

@@ -125,6 +125,15 @@ TEST_F(Memory, FindsNothingOutsideATopic) {
   EXPECT_FALSE(cluster.Usable({topic, 0}));
 }
 
+std::vector<BrokerList> DrawAssignment(Rng& rng) {
+  std::vector<BrokerList> assignment(rng.Between(1, 5));
+  for (BrokerList& replicas : assignment) {
+    const auto first = static_cast<int32_t>(rng.Below(5));
+    replicas = Bs({first, (first + 1) % 5, (first + 2) % 5});
+  }
+  return assignment;
+}
+
 TEST(Counts, KeptEqualsRecountedOverRandomHistories) {
   for (uint64_t seed = 0; seed < 30; ++seed) {
     Rng rng(seed);
@@ -132,12 +141,7 @@ TEST(Counts, KeptEqualsRecountedOverRandomHistories) {
     std::vector<uint32_t> topics;
     for (int step = 0; step < 300; ++step) {
       if (topics.empty() || rng.Percent(10)) {
-        std::vector<BrokerList> assignment;
-        const uint64_t partitions = rng.Between(1, 5);
-        for (uint64_t i = 0; i < partitions; ++i) {
-          const auto first = static_cast<int32_t>(rng.Below(5));
-          assignment.push_back(Bs({first, (first + 1) % 5, (first + 2) % 5}));
-        }
+        std::vector<BrokerList> assignment = DrawAssignment(rng);
         topics.push_back(cluster.AddTopic(
             Identity("t" + std::to_string(step), 100 + static_cast<uint64_t>(step)),
             Read(std::move(assignment)), static_cast<int32_t>(rng.Below(4))));
