@@ -61,7 +61,11 @@ class FaultyFileSystem::FaultyReadFile final : public ReadFile {
   Result<std::string> ReadAt(uint64_t offset, size_t length) const override {
     return system_.Do(DiskOperation::kRead, path_, [&] { return inner_->ReadAt(offset, length); });
   }
+  const std::string& path() const override { return path_; }
   int descriptor() const override { return inner_->descriptor(); }
+  bool InMemory(uint64_t offset, size_t length) const override {
+    return inner_->InMemory(offset, length);
+  }
 
  private:
   FaultyFileSystem& system_;

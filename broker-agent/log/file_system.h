@@ -33,8 +33,13 @@ class ReadFile {
 
   /// Returns `length` bytes from `offset` on; fewer only where the file ends.
   virtual Result<std::string> ReadAt(uint64_t offset, size_t length) const = 0;
+  /// The name that it was opened by, for messages.
+  virtual const std::string& path() const = 0;
   /// For the system's calls that copy from file to socket; −1 where there is none.
   virtual int descriptor() const = 0;
+  /// Whether such a call would find all of that stretch in memory now, and wait for no disk. False
+  /// if nobody knows.
+  virtual bool InMemory(uint64_t offset, size_t length) const = 0;
 };
 
 /// A lock on a file, held until it goes.

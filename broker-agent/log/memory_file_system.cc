@@ -85,7 +85,9 @@ class MemoryFileSystem::OpenReadFile final : public ReadFile {
     return offset < file_->content.size() ? file_->content.substr(offset, length) : std::string();
   }
 
+  const std::string& path() const override { return path_; }
   int descriptor() const override { return -1; }
+  bool InMemory(uint64_t /*offset*/, size_t /*length*/) const override { return true; }
 
  private:
   MemoryFileSystem& system_;

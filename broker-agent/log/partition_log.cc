@@ -412,31 +412,23 @@ Result<FileSlice> PartitionLog::ReadSlice(const ReadRequest& request) {
   if (!first.ok()) {
     return first.error();
   }
-  FileSlice slice;
   if (!*first) {
-    return slice;
+    return FileSlice();
   }
   Segment& segment = segments_->Holding(request.from);
   const Result<std::shared_ptr<const ReadFile>> reader = segment.Reader();
   if (!reader.ok()) {
     return reader.error();
   }
-  slice.file = *reader;
-  slice.position = (*first)->position;
-  BatchWalk walk(*reader, {.position = slice.position, .end = segment.bytes()},
-                 BatchWalk::Depth::kHeads);
-  while (true) {
-    const Result<std::optional<PlacedBatch>> batch = walk.Next();
-    if (!batch.ok() && batch.error().code != ErrorCode::kCorrupt) {
-      return batch.error();
-    }
-    // A broken batch is reported when a read begins with it.
-    if (!batch.ok() || !*batch || !Takes(request, slice.length, (*batch)->header)) {
-      return slice;
-    }
-    slice.length += (*batch)->header.bytes();
-    slice.heads.push_back(HeadOf((*batch)->header));
+  const uint64_t position = (*first)->position;
+  const uint64_t bytes_max = std::max(request.bytes_max, (*first)->header.bytes());
+  const Result<uint64_t> end = segment.EndOfBatches(
+      position,
+      {.below = request.below, .end = position + std::min(bytes_max, segment.bytes() - position)});
+  if (!end.ok()) {
+    return end.error();
   }
+  return FileSlice{.file = *reader, .position = position, .length = *end - position};
 }
 
 Result<std::optional<TimedOffset>> PartitionLog::FindOffsetByTime(Timestamp target) {

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "broker-agent/core/epoch_history.h"
+#include "broker-agent/core/file_slice.h"
 #include "broker-agent/log/file_system.h"
 #include "broker-agent/log/log_config.h"
 #include "broker-agent/log/log_recovery.h"
@@ -34,16 +35,6 @@ struct BatchHead {
 /// Bytes of whole batches and the head of each.
 struct ReadBatches {
   std::string bytes;
-  std::vector<BatchHead> heads;
-};
-
-/// A piece of a segment's file that holds whole batches. The file stays open and its bytes stay
-/// there while the slice lives, unless a truncation takes them: then what is read is short or other
-/// bytes, and the leader epoch in which it was cut off has ended. Any thread may read it.
-struct FileSlice {
-  std::shared_ptr<const ReadFile> file;  ///< Null: empty.
-  uint64_t position = 0;
-  uint64_t length = 0;
   std::vector<BatchHead> heads;
 };
 
@@ -144,7 +135,8 @@ class PartitionLog {
   /// `below`: as many as bytes_max takes, but one at least if there is one. kInvalidArgument:
   /// `from` is not within the log.
   Result<ReadBatches> Read(const ReadRequest& request);
-  /// As Read, without reading the records.
+  /// As Read, without reading the records. Between the first batch and the last ones it believes
+  /// the index: a batch that the disk has spoilt there is for the reader to find, by its checksum.
   Result<FileSlice> ReadSlice(const ReadRequest& request);
   /// Returns the first record whose timestamp is `target` or later; nothing if there is none. For a
   /// compressed batch see Segment::FindByTime.

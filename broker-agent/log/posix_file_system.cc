@@ -13,6 +13,7 @@
 #include <vector>
 
 #include <sys/file.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
 
@@ -161,7 +162,27 @@ class PosixReadFile final : public ReadFile {
     return bytes;
   }
 
+  const std::string& path() const override { return path_; }
   int descriptor() const override { return file_.get(); }
+
+  bool InMemory(uint64_t offset, size_t length) const override {
+    static const auto page_bytes = static_cast<size_t>(::sysconf(_SC_PAGESIZE));
+    const size_t before = offset % page_bytes;
+    const size_t mapped = length + before;
+    if (mapped == 0) {
+      return true;
+    }
+    void* const pages = ::mmap(nullptr, mapped, PROT_READ, MAP_SHARED, file_.get(),
+                               static_cast<off_t>(offset - before));
+    if (pages == MAP_FAILED) {
+      return false;
+    }
+    std::vector<unsigned char> resident((mapped + page_bytes - 1) / page_bytes);
+    const bool known = ::mincore(pages, mapped, resident.data()) == 0;
+    ::munmap(pages, mapped);
+    return known &&
+           std::ranges::all_of(resident, [](unsigned char page) { return (page & 1U) != 0; });
+  }
 
  private:
   Descriptor file_;

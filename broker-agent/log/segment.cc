@@ -426,6 +426,30 @@ Result<PlacedBatch> Segment::Locate(Offset offset) {
                                         ": " + problem};
 }
 
+Result<uint64_t> Segment::EndOfBatches(uint64_t position, const ReadBounds& bounds) {
+  const Result<IndexedBatch> ahead = offsets_.LastWithin(bounds.below, bounds.end);
+  if (!ahead.ok()) {
+    return ahead.error();
+  }
+  const Result<std::shared_ptr<const ReadFile>> reader = Reader();
+  if (!reader.ok()) {
+    return reader.error();
+  }
+  uint64_t end = std::max<uint64_t>(position, ahead->position);
+  BatchWalk walk(*reader, {.position = end, .end = bounds.end}, BatchWalk::Depth::kHeads);
+  while (true) {
+    const Result<std::optional<PlacedBatch>> batch = walk.Next();
+    if (!batch.ok() && batch.error().code != ErrorCode::kCorrupt) {
+      return batch.error();
+    }
+    // One that the bounds cut looks broken too.
+    if (!batch.ok() || !*batch || (*batch)->header.next() > bounds.below) {
+      return end;
+    }
+    end = walk.position();
+  }
+}
+
 Result<std::optional<TimedOffset>> Segment::FindInBatch(const PlacedBatch& batch,
                                                         Timestamp target,
                                                         Offset from) {

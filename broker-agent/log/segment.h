@@ -108,6 +108,14 @@ class Segment {
   /// The records of a compressed batch cannot be looked at: its first offset that counts stands for
   /// the one that is looked for, with the batch's base timestamp.
   Result<std::optional<TimedOffset>> FindByTime(Timestamp target, Offset from);
+  struct ReadBounds {
+    Offset below{0};   ///< No record at that offset or above it.
+    uint64_t end = 0;  ///< In the file; not beyond bytes().
+  };
+  /// Returns where the last of the batches ends that follow each other from `position` on, where
+  /// one begins, and lie within the bounds; `position` if none does. It ends before one that is
+  /// broken.
+  Result<uint64_t> EndOfBatches(uint64_t position, const ReadBounds& bounds);
   Result<std::shared_ptr<const ReadFile>> Reader();
 
   Offset base() const { return base_; }

@@ -71,27 +71,36 @@ Status OffsetIndex::CutTo(Offset end) {
   return LoadLast();
 }
 
-Result<IndexedBatch> OffsetIndex::Floor(Offset offset) {
+Result<IndexedBatch> OffsetIndex::LastOf(const std::function<bool(const IndexedBatch&)>& before) {
   const IndexedBatch start{.last = base_, .position = 0};
   if (file_.size() == 0) {
     return start;
   }
-  if (offset >= last_.last) {
+  if (before(last_)) {
     return last_;  // Most readers are at the end.
   }
-  const Result<size_t> below =
-      file_.CountWhile([&](std::string_view entry) { return Decode(entry).last <= offset; });
-  if (!below.ok()) {
-    return below.error();
+  const Result<size_t> count =
+      file_.CountWhile([&](std::string_view entry) { return before(Decode(entry)); });
+  if (!count.ok()) {
+    return count.error();
   }
-  if (*below == 0) {
+  if (*count == 0) {
     return start;
   }
-  const Result<std::string> entry = file_.At(*below - 1);
+  const Result<std::string> entry = file_.At(*count - 1);
   if (!entry.ok()) {
     return entry.error();
   }
   return Decode(*entry);
+}
+
+Result<IndexedBatch> OffsetIndex::Floor(Offset offset) {
+  return LastOf([&](const IndexedBatch& batch) { return batch.last <= offset; });
+}
+
+Result<IndexedBatch> OffsetIndex::LastWithin(Offset below, uint64_t end) {
+  return LastOf(
+      [&](const IndexedBatch& batch) { return batch.last < below && batch.position < end; });
 }
 
 // --- Times ---------------------------------------------------------------------------------------

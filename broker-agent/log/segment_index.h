@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
 
 #include "broker-agent/log/index_file.h"
@@ -32,6 +33,10 @@ class OffsetIndex {
   /// Returns the last batch whose last offset is not above `offset`; the segment's start if none.
   Result<IndexedBatch> Floor(Offset offset);
 
+  /// Returns the last batch whose last offset is below `below` and that begins before `end`; the
+  /// segment's start if none.
+  Result<IndexedBatch> LastWithin(Offset below, uint64_t end);
+
   /// Without entries: the segment's start.
   const IndexedBatch& last() const { return last_; }
   bool Full(uint64_t bytes_max) const { return file_.size() >= bytes_max / kEntryBytes; }
@@ -43,6 +48,9 @@ class OffsetIndex {
  private:
   IndexedBatch Decode(std::string_view entry) const;
   Status LoadLast();
+  /// Returns the last of the batches in front that satisfy `before`, which holds for a prefix; the
+  /// segment's start if none does.
+  Result<IndexedBatch> LastOf(const std::function<bool(const IndexedBatch&)>& before);
 
   Offset base_;
   IndexFile file_;

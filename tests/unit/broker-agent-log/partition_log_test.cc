@@ -148,11 +148,45 @@ TEST_F(PartitionLogTest, GivesOutTheSameAsASliceThatOutlivesItsSegment) {
   }
   ASSERT_TRUE(log_->RestartAt(Offset(500)).ok());
   for (const auto& [slice, read] : both) {
-    EXPECT_EQ(slice.heads, read.heads);
     EXPECT_EQ(*slice.file->ReadAt(slice.position, slice.length), read.bytes);
   }
   EXPECT_EQ(log_->ReadSlice({.from = Offset(500), .below = Offset(600), .bytes_max = 1})->file,
             nullptr);
+}
+
+TEST_F(PartitionLogTest, ASliceIsWhatAReadTakesWhateverTheIndexNames) {
+  for (const uint32_t interval : {1U, static_cast<uint32_t>(3 * ten_bytes_), 1U << 20U}) {
+    ASSERT_TRUE(memory_.RemoveTree("/p").ok());
+    config_ = {.segment_bytes = 20 * ten_bytes_, .index_interval_bytes = interval};
+    Make(0);
+    AppendTens(45);
+    for (int64_t from = 0; from < 450; from += 7) {
+      for (const int64_t ahead : {1, 10, 33, 150, 450}) {
+        for (const uint64_t bytes_max : {uint64_t{0}, 4 * ten_bytes_ - 1, 12 * ten_bytes_}) {
+          const ReadRequest request{
+              .from = Offset(from), .below = Offset(from + ahead), .bytes_max = bytes_max};
+          const auto read = log_->Read(request);
+          const auto slice = log_->ReadSlice(request);
+          ASSERT_TRUE(read.ok() && slice.ok()) << from;
+          EXPECT_EQ(
+              slice->file == nullptr ? "" : *slice->file->ReadAt(slice->position, slice->length),
+              read->bytes)
+              << from << '+' << ahead << ", " << bytes_max << " bytes, interval " << interval;
+        }
+      }
+    }
+  }
+}
+
+TEST_F(PartitionLogTest, ASliceEndsBeforeABatchThatIsTorn) {
+  config_.segment_bytes = 100 * ten_bytes_;
+  Make(0);
+  AppendTens(4);
+  ASSERT_TRUE(memory_.OpenAppend("/p/00000000000000000000.log", 3 * ten_bytes_ + 5).ok());
+  const auto slice =
+      log_->ReadSlice({.from = Offset(10), .below = Offset(40), .bytes_max = 10'000});
+  ASSERT_TRUE(slice.ok()) << slice.error();
+  EXPECT_EQ(slice->length, 2 * ten_bytes_);
 }
 
 TEST_F(PartitionLogTest, SealsASegmentThatIsFullAndGoesOnInTheNext) {

@@ -54,6 +54,20 @@ TEST_F(PosixFileSystemTest, DoesWhatItsInterfaceSays) {
   EXPECT_EQ(files_->List(directory).error().code, ErrorCode::kNotFound);
 }
 
+TEST_F(PosixFileSystemTest, KnowsWhatLiesInMemory) {
+  const std::string file = JoinPath(path_, "f");
+  ASSERT_TRUE(files_->Create(file, std::string(100'000, 'x')).ok());
+  const auto whole = files_->OpenRead(file);
+  ASSERT_TRUE(whole.ok());
+  EXPECT_TRUE((*whole)->InMemory(0, 100'000)) << "it was written just now";
+  EXPECT_TRUE((*whole)->InMemory(4097, 70'000)) << "wherever a page begins";
+  EXPECT_TRUE((*whole)->InMemory(5, 0));
+  // What has never been written or read is in no memory.
+  ASSERT_TRUE(files_->OpenAppend(file, 1'000'000).ok());
+  EXPECT_FALSE((*whole)->InMemory(0, 1'000'000));
+  EXPECT_FALSE((*whole)->InMemory(2'000'000, 10)) << "behind the end";
+}
+
 TEST_F(PosixFileSystemTest, GathersPiecesHoweverManyThereAre) {
   const std::string file = JoinPath(path_, "f");
   ASSERT_TRUE(files_->Create(file, "").ok());
