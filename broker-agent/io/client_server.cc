@@ -17,6 +17,7 @@
 #include <glog/logging.h>
 
 #include "broker-agent/io/frame_buffer.h"
+#include "broker-agent/io/piece_sender.h"
 #include "broker-agent/kafka/frame.h"
 #include "broker-agent/kafka/pieces.h"
 #include "common/base/mutex.h"
@@ -31,6 +32,8 @@ using kafka::Pieces;
 constexpr Duration kComplaintInterval = std::chrono::seconds(1);
 constexpr Duration kAcceptPause = std::chrono::milliseconds(100);
 constexpr int kSweepsPerIdle = 10;
+/// What one connection may send before others get their turn.
+constexpr size_t kBytesPerTurn = size_t{1} << 20U;
 
 /// One line a second at the most: who sends rubbish must not fill the log.
 class Complaints {
@@ -114,6 +117,7 @@ class ClientServer::Impl::Connection : public std::enable_shared_from_this<Conne
     const tcp::endpoint peer = socket_.remote_endpoint(error);
     peer_ = error ? "?" : peer.address().to_string() + ':' + std::to_string(peer.port());
     socket_.set_option(tcp::no_delay(true), error);
+    socket_.native_non_blocking(true, error);
   }
 
   void Start() {
@@ -148,7 +152,10 @@ class ClientServer::Impl::Connection : public std::enable_shared_from_this<Conne
   void ReadFrame();
   void Dispatch(Slice frame);
   void Answered(uint64_t number, std::optional<Pieces> answer);
+  /// Begins to send the answers that are due, if none are on their way.
   void Write();
+  void Send();
+  void Sent();
   void Break(const std::string& why);
   /// The connection holds so many bytes more, or less.
   void Hold(int64_t bytes);
@@ -164,7 +171,8 @@ class ClientServer::Impl::Connection : public std::enable_shared_from_this<Conne
   int64_t bytes_ = 0;
   bool reading_ = false;
   bool paused_ = false;
-  bool writing_ = false;
+  size_t sending_ = 0;  ///< So many slots, from the front, are on their way; 0: none.
+  PieceSender sender_;
   bool closed_ = false;
   Instant used_;
 };
@@ -315,38 +323,53 @@ void ClientServer::Impl::Connection::Hold(int64_t bytes) {
 }
 
 void ClientServer::Impl::Connection::Write() {
-  if (writing_ || closed_) {
+  if (sending_ != 0 || closed_) {
     return;
   }
-  std::vector<asio::const_buffer> buffers;
-  size_t ready = 0;
-  while (ready < slots_.size() && slots_[ready].state != Slot::State::kOpen) {
-    for (const std::string_view view : slots_[ready].answer.Views()) {
-      buffers.emplace_back(view.data(), view.size());
-    }
-    ++ready;
+  while (sending_ < slots_.size() && slots_[sending_].state != Slot::State::kOpen) {
+    sender_.Add(slots_[sending_].answer);
+    ++sending_;
   }
-  if (ready == 0) {
-    return;
+  if (sending_ != 0) {
+    Send();
   }
-  writing_ = true;
-  asio::async_write(socket_, buffers,
-                    [self = shared_from_this(), ready](std::error_code error, size_t) {
-                      self->writing_ = false;
-                      if (error || self->closed_) {
-                        self->Close();
-                        return;
-                      }
-                      self->used_ = MonotonicNow();
-                      for (size_t i = 0; i < ready; ++i) {
-                        const int64_t bytes = self->slots_.front().bytes;
-                        self->slots_.pop_front();
-                        ++self->first_;
-                        self->Hold(-bytes);
-                      }
-                      self->Read();
-                      self->Write();
-                    });
+}
+
+void ClientServer::Impl::Connection::Send() {
+  switch (sender_.Send(socket_.native_handle(), kBytesPerTurn)) {
+    case PieceSender::Progress::kAllSent: Sent(); return;
+    case PieceSender::Progress::kSocketFull:
+      socket_.async_wait(tcp::socket::wait_write,
+                         [self = shared_from_this()](std::error_code error) {
+                           if (error || self->closed_) {
+                             self->Close();
+                           } else {
+                             self->Send();
+                           }
+                         });
+      return;
+    case PieceSender::Progress::kTurnOver:
+      asio::post(server_->io_, [self = shared_from_this()]() {
+        if (!self->closed_) {
+          self->Send();
+        }
+      });
+      return;
+    case PieceSender::Progress::kPeerGone: Close(); return;
+    case PieceSender::Progress::kFileFailed: Break(sender_.problem()); return;
+  }
+}
+
+void ClientServer::Impl::Connection::Sent() {
+  used_ = MonotonicNow();
+  for (; sending_ != 0; --sending_) {
+    const int64_t bytes = slots_.front().bytes;
+    slots_.pop_front();
+    ++first_;
+    Hold(-bytes);
+  }
+  Read();
+  Write();
 }
 
 void ClientServer::Impl::Connection::Break(const std::string& why) {
@@ -411,7 +434,10 @@ void ClientServer::Impl::Start(Serve serve) {
   serve_ = std::move(serve);
   Accept();
   Sweep();
-  thread_ = std::thread([this]() { io_.run(); });
+  thread_ = std::thread([this]() {
+    BlockBrokenPipeSignal();
+    io_.run();
+  });
 }
 
 void ClientServer::Impl::Accept() {

@@ -7,6 +7,7 @@
 #include <tuple>
 #include <type_traits>
 #include <utility>
+#include <variant>
 
 #include "broker-agent/core/slice.h"
 #include "broker-agent/kafka/api.h"
@@ -14,6 +15,7 @@
 #include "broker-agent/kafka/encoding.h"
 #include "broker-agent/kafka/field.h"
 #include "broker-agent/kafka/reader.h"
+#include "broker-agent/kafka/records.h"
 #include "broker-agent/kafka/text.h"
 #include "broker-agent/kafka/wire_form.h"
 #include "broker-agent/kafka/writer.h"
@@ -110,7 +112,7 @@ void WriteNull(Writer& writer, Layout layout) {
   } else if constexpr (Array<T>) {
     writer.WriteArrayCount(std::nullopt, layout.encoding);
   } else {
-    static_assert(std::same_as<T, Slice>);
+    static_assert(Bytes<T>);
     writer.WriteBytes(std::nullopt, layout.encoding);
   }
 }
@@ -125,6 +127,8 @@ void WriteValue(Writer& writer, const T& value, Layout layout) {
     writer.WriteText(value, layout.encoding);
   } else if constexpr (std::same_as<T, Slice>) {
     writer.WriteBytes(value, layout.encoding);
+  } else if constexpr (std::same_as<T, Records>) {
+    std::visit([&](const auto& bytes) { writer.WriteBytes(bytes, layout.encoding); }, value);
   } else if constexpr (Nullable<T>) {
     value ? WriteValue(writer, *value, layout) : WriteNull<typename T::value_type>(writer, layout);
   } else if constexpr (Array<T>) {
@@ -163,7 +167,7 @@ std::optional<T> ReadNullable(Reader& reader, Layout layout) {
     }
     return elements;
   } else {
-    static_assert(std::same_as<T, Slice>);
+    static_assert(Bytes<T>);
     return reader.ReadBytes(layout.encoding);
   }
 }
@@ -247,8 +251,8 @@ void AppendValue(std::string& out, const T& value, Layout layout) {
     out += value.ToText();
   } else if constexpr (Text<T>) {
     AppendQuoted(out, value);
-  } else if constexpr (std::same_as<T, Slice>) {
-    out += "<" + std::to_string(value.size()) + " bytes>";
+  } else if constexpr (Bytes<T>) {
+    out += "<" + std::to_string(SizeOf(value)) + " bytes>";
   } else if constexpr (Nullable<T>) {
     if (value) {
       AppendValue(out, *value, layout);

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "broker-agent/core/slice.h"
+#include "broker-agent/kafka/records.h"
 #include "common/base/strong_id.h"
 #include "common/base/uuid.h"
 
@@ -61,5 +62,7 @@ template <class T>
 concept Nullable = std::same_as<T, std::optional<typename T::value_type>>;
 template <class T>
 concept Text = std::same_as<T, std::string>;
+template <class T>
+concept Bytes = std::same_as<T, Slice> || std::same_as<T, Records>;
 
 }  // namespace regent::kafka

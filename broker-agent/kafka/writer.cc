@@ -58,6 +58,11 @@ void Writer::WriteBytes(const std::optional<Slice>& bytes, Encoding encoding) {
   }
 }
 
+void Writer::WriteBytes(const FileSlice& bytes, Encoding encoding) {
+  WriteLength32(bytes.length, encoding);
+  pieces_.Append(bytes);
+}
+
 void Writer::WriteArrayCount(std::optional<size_t> count, Encoding encoding) {
   WriteLength32(count, encoding);
 }

@@ -8,6 +8,7 @@
 #include <type_traits>
 #include <utility>
 
+#include "broker-agent/core/file_slice.h"
 #include "broker-agent/core/slice.h"
 #include "broker-agent/kafka/encoding.h"
 #include "broker-agent/kafka/pieces.h"
@@ -44,6 +45,7 @@ class Writer {
   void WriteText(std::optional<std::string_view> text, Encoding encoding);
   /// Holds a share in the slice instead of copying it.
   void WriteBytes(const std::optional<Slice>& bytes, Encoding encoding);
+  void WriteBytes(const FileSlice& bytes, Encoding encoding);
   void WriteArrayCount(std::optional<size_t> count, Encoding encoding);
   /// The length and a copy of what another writer has made.
   void WriteTagged(const Writer& content);

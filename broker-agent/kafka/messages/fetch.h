@@ -6,10 +6,10 @@
 #include <tuple>
 #include <vector>
 
-#include "broker-agent/core/slice.h"
 #include "broker-agent/kafka/api.h"
 #include "broker-agent/kafka/error_code.h"
 #include "broker-agent/kafka/field.h"
+#include "broker-agent/kafka/records.h"
 #include "common/model/ids.h"
 
 namespace regent::kafka {
@@ -155,7 +155,7 @@ struct FetchResponse {
     Offset log_start_offset{-1};
     std::optional<std::vector<AbortedTransaction>> aborted_transactions;
     BrokerId preferred_read_replica = kNoBroker;
-    std::optional<Slice> records;  ///< Whole batches; librdkafka wants empty rather than null.
+    std::optional<Records> records;  ///< Whole batches; librdkafka wants empty rather than null.
     EpochEnd diverging_epoch;
     Leader current_leader;  ///< With an error that says that it is not this broker.
     SnapshotId snapshot_id;

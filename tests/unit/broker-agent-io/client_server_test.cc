@@ -2,7 +2,9 @@
 
 #include <condition_variable>
 #include <cstdint>
+#include <cstdlib>
 #include <deque>
+#include <filesystem>
 #include <memory>
 #include <string>
 #include <utility>
@@ -11,6 +13,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "broker-agent/log/file_system.h"
+#include "broker-agent/log/posix_file_system.h"
 #include "common/base/mutex.h"
 
 namespace regent {
@@ -228,6 +232,82 @@ TEST_F(ClientServerTest, StopsWithCallsOpen) {
   Answer(open, "late");
   server_.reset();
   Answer(open, "later still");
+}
+
+// --- Records in files ---
+
+class ClientServerFilesTest : public ClientServerTest {
+ protected:
+  ClientServerFilesTest() {
+    std::string pattern = ::testing::TempDir() + "regent-clients-XXXXXX";
+    CHECK(::mkdtemp(pattern.data()) != nullptr);
+    directory_ = pattern;
+  }
+  ~ClientServerFilesTest() override { std::filesystem::remove_all(directory_); }
+
+  /// All of a file of that content.
+  FileSlice InFile(const std::string& content) {
+    CHECK(files_->Create(path(), content).ok());
+    return {.file = files_->OpenRead(path()).value(), .position = 0, .length = content.size()};
+  }
+  std::string path() const { return storage::JoinPath(directory_, "records"); }
+  static void AnswerSlice(const Calls::Arrived& arrived, const FileSlice& slice) {
+    kafka::Pieces pieces;
+    pieces.Append("<");
+    pieces.Append(slice);
+    pieces.Append(">");
+    arrived.call->Answer(std::move(pieces));
+  }
+
+  std::unique_ptr<storage::FileSystem> files_ = storage::MakePosixFileSystem();
+  std::string directory_;
+};
+
+TEST_F(ClientServerFilesTest, AreSentBetweenOtherAnswersHoweverLarge) {
+  Start();
+  tcp::socket client = Connect();
+  Send(client, Frame("a") + Frame("b") + Frame("c"));
+  const std::string content(10'000'000, 'r');
+  const FileSlice slice = InFile(content);
+  Answer(calls_.Next(), "1");
+  AnswerSlice(calls_.Next(), slice);
+  Answer(calls_.Next(), "3");
+  const std::string wanted = "1<" + content + ">3";
+  EXPECT_TRUE(Read(client, wanted.size()) == wanted);
+}
+
+TEST_F(ClientServerFilesTest, AFileThatIsTooShortEndsItsConnectionAndNoOther) {
+  Start();
+  tcp::socket client = Connect();
+  tcp::socket other = Connect();
+  Send(client, Frame("a"));
+  const Calls::Arrived asked = calls_.Next();
+  const FileSlice slice = InFile("0123456789");
+  ASSERT_TRUE(files_->OpenAppend(path(), 3).ok());
+  AnswerSlice(asked, slice);
+  EXPECT_EQ(Read(client, 100), "<012") << "then it is closed";
+  Send(other, Frame("b"));
+  Answer(calls_.Next(), "2");
+  EXPECT_EQ(Read(other, 1), "2");
+  EXPECT_EQ(server_->counters().broken_connections, 1U);
+}
+
+TEST_F(ClientServerFilesTest, CountAsHeldUntilTheyAreSent) {
+  Start({.connection_bytes_max = 1'000'000});
+  tcp::socket client = Connect();
+  tcp::socket other = Connect();
+  Send(client, Frame("a"));
+  const std::string content(30'000'000, 'r');  // More than sockets take.
+  AnswerSlice(calls_.Next(), InFile(content));
+  Send(client, Frame("b"));
+  EXPECT_EQ(calls_.Next().text, "b") << "it was awaited already";
+  Send(client, Frame("c"));
+  Send(other, Frame("x"));
+  EXPECT_EQ(calls_.Next().text, "x") << "of the first, nothing more is read";
+  EXPECT_EQ(server_->counters().held_bytes, 30'000'000 + 5) << "records, frame, three requests";
+  EXPECT_EQ(Read(client, content.size() + 2).size(), content.size() + 2);
+  EXPECT_EQ(calls_.Next().text, "c");
+  EXPECT_EQ(server_->counters().held_bytes, 3) << "the requests";
 }
 
 TEST_F(ClientServerTest, APortInUseIsNamedWithTheRemedy) {

@@ -329,7 +329,7 @@ TEST_F(ClientServiceTest, AFetchWaitsAndCarriesTheRecordsBack) {
   EXPECT_EQ(partition.high_watermark, Offset(10));
   EXPECT_EQ(partition.last_stable_offset, Offset(10));
   EXPECT_EQ(partition.log_start_offset, Offset(2));
-  EXPECT_EQ(partition.records.value().bytes(), first + second);
+  EXPECT_EQ(partition.records, Records(Slice(first + second)));
 }
 
 TEST_F(ClientServiceTest, AFetchOfAnUnknownPartitionDoesNotWait) {

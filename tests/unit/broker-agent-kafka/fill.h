@@ -25,7 +25,7 @@ T Filled(Rng& rng, int16_t version) {
       c = static_cast<char>(rng.Next());
     }
     return text;
-  } else if constexpr (std::same_as<T, Slice>) {
+  } else if constexpr (Bytes<T>) {
     return Slice(Filled<std::string>(rng, version));
   } else if constexpr (Array<T>) {
     T elements;

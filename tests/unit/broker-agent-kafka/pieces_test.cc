@@ -10,6 +10,7 @@
 #include <gtest/gtest.h>
 
 #include "broker-agent/kafka/request.h"
+#include "broker-agent/log/memory_file_system.h"
 
 namespace regent::kafka {
 namespace {
@@ -59,8 +60,29 @@ TEST(Pieces, RecordsOfAFetchAreSentFromWhereTheyLie) {
   const auto decoded =
       DecodeResponse<FetchResponse>(request, Slice(pieces.Flatten().substr(kFrameLengthBytes)));
   ASSERT_TRUE(decoded) << decoded.error();
-  EXPECT_EQ(decoded->topics[0].partitions[0].records, log.Part(100, 5'000));
-  EXPECT_EQ(decoded->topics[0].partitions[1].records, log.Part(0, 70));
+  EXPECT_EQ(decoded->topics[0].partitions[0].records, Records(log.Part(100, 5'000)));
+  EXPECT_EQ(decoded->topics[0].partitions[1].records, Records(log.Part(0, 70)));
+}
+
+TEST(Pieces, AFetchIsTheSameBytesWhereverItsRecordsLie) {
+  storage::MemoryFileSystem files;
+  ASSERT_TRUE(files.Create("/f", "..the records..").ok());
+  const FileSlice in_file{.file = files.OpenRead("/f").value(), .position = 2, .length = 11};
+  const auto encode = [](int16_t version, const Records& records) {
+    return EncodeResponse(
+        {.api = ApiKey::kFetch, .version = version, .correlation_id = 3},
+        FetchResponse{
+            .topics = {{.name = "t",
+                        .partitions = {{.index = 0, .records = records},
+                                       {.index = 1, .records = Slice(std::string("more"))}}}}});
+  };
+  for (const int16_t version : {int16_t{4}, int16_t{12}}) {
+    const Pieces pieces = encode(version, in_file);
+    EXPECT_THAT(pieces.InOrder(), testing::Contains(Pieces::Piece(in_file)));
+    const Pieces same = encode(version, Slice(std::string("the records")));
+    EXPECT_EQ(pieces.Flatten(), same.Flatten()) << "version " << version;
+    EXPECT_EQ(pieces.size(), same.size());
+  }
 }
 
 TEST(Pieces, RecordsOfAProduceRemainSlicesOfTheFrameAndHoldIt) {
