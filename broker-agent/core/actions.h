@@ -9,6 +9,7 @@
 
 #include "broker-agent/core/epoch_history.h"
 #include "broker-agent/core/events.h"
+#include "broker-agent/core/file_slice.h"
 #include "broker-agent/core/metadata_view.h"
 #include "broker-agent/core/stream.h"
 #include "common/base/result.h"
@@ -63,6 +64,7 @@ struct FetchedPartition {
   Offset high_watermark = kNoOffset;
   Offset log_start = kNoOffset;
   std::vector<RecordBatch> batches = {};
+  std::optional<FileSlice> slice = {};  ///< Where the batches lie, in place of them.
 };
 struct AnswerFetch {
   FetchTicket ticket{0};
@@ -159,11 +161,12 @@ struct RestartLog {
   OpId op{0};
   Offset at{0};
 };
-/// Answered by LogRead.
+/// Answered by LogRead, or by LogSliced.
 struct ReadFromLog {
   enum class Alignment {
-    kExact,       ///< The first batch begins at `from`: a follower appends it there.
-    kContaining,  ///< It contains `from`: a client skips what it has.
+    kExact,  ///< The first batch begins at `from`: a follower appends it there.
+    /// It contains `from`: a client skips what it has, and is content with a LogSliced.
+    kContaining,
   };
   TopicPartition partition;
   OpId op{0};

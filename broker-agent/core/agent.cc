@@ -130,6 +130,7 @@ struct Agent::Parts {
       leaders.Read(event);
     }
   }
+  void On(const LogSliced& event) { consumers.Sliced(event); }
   void On(const OffsetFound& event) { consumers.Found(event); }
   void On(const LogFailed& event);
   void On(const LeaderMessageReceived& event) { followers.Received(event); }

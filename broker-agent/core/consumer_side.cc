@@ -61,6 +61,7 @@ void ConsumerSide::Begin(FetchTicket ticket, Pending& pending) {
   pending.next = 0;
   pending.bytes = 0;
   pending.failed = false;
+  pending.let_go = false;
   for (const FetchRequested::Partition& each : pending.ask.partitions) {
     pending.answer.push_back(HeadOf(each));
     pending.failed |= pending.answer.back().problem != ReadProblem::kNone;
@@ -112,8 +113,8 @@ bool ConsumerSide::MoreToRead(const Pending& pending) const {
   return false;
 }
 
-bool ConsumerSide::Read(const LogRead& read) {
-  const auto reading = reads_.find(read.op);
+bool ConsumerSide::TakeRead(OpId op, const std::function<void(Pending&, FetchedPartition&)>& take) {
+  const auto reading = reads_.find(op);
   if (reading == reads_.end()) {
     return false;
   }
@@ -126,26 +127,43 @@ bool ConsumerSide::Read(const LogRead& read) {
   Pending& pending = found->second;
   pending.reading.reset();
   FetchedPartition& answer = pending.answer[pending.next];
-  const FetchRequested::Partition& ask = pending.ask.partitions[pending.next];
   // The log may have been cut, or lost its leader, since.
-  const FetchedPartition now = HeadOf(ask);
+  const FetchedPartition now = HeadOf(pending.ask.partitions[pending.next]);
   if (now.problem != ReadProblem::kNone) {
     answer = now;
-    pending.failed = true;
-  } else if (!read.batches.ok()) {
-    answer.problem = ReadProblem::kStorage;
-    pending.failed = true;
   } else {
-    answer.batches = *read.batches;
-    pending.bytes += BytesOf(answer.batches);
+    take(pending, answer);
   }
+  pending.failed |= answer.problem != ReadProblem::kNone;
   ++pending.next;
   Continue(ticket, pending);
   return true;
 }
 
+bool ConsumerSide::Read(const LogRead& read) {
+  return TakeRead(read.op, [&](Pending& pending, FetchedPartition& answer) {
+    if (!read.batches.ok()) {
+      answer.problem = ReadProblem::kStorage;
+      return;
+    }
+    answer.batches = *read.batches;
+    pending.bytes += BytesOf(answer.batches);
+  });
+}
+
+void ConsumerSide::Sliced(const LogSliced& sliced) {
+  TakeRead(sliced.op, [&](Pending& pending, FetchedPartition& answer) {
+    answer.slice = sliced.slice;
+    pending.bytes += static_cast<int64_t>(sliced.slice.length);
+  });
+}
+
 void ConsumerSide::Park(FetchTicket ticket, Pending& pending) {
   pending.parked = true;
+  for (FetchedPartition& each : pending.answer) {
+    pending.let_go |= each.slice.has_value();
+    each.slice.reset();
+  }
   for (const FetchRequested::Partition& each : pending.ask.partitions) {
     parked_[each.partition].insert(ticket);
   }
@@ -179,7 +197,13 @@ void ConsumerSide::Wake(const PartitionKey& partition) {
 
 void ConsumerSide::TimeOut(FetchTicket ticket) {
   const auto found = fetches_.find(ticket);
-  if (found != fetches_.end() && found->second.parked) {
+  if (found == fetches_.end() || !found->second.parked) {
+    return;
+  }
+  if (found->second.let_go) {
+    Unpark(ticket, found->second);
+    Begin(ticket, found->second);  // Now it is late: what there is goes out.
+  } else {
     Answer(ticket);
   }
 }

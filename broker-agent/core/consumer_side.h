@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <optional>
 #include <set>
@@ -35,6 +36,7 @@ class ConsumerSide {
   void Abandon(FetchTicket ticket);
   /// Takes the result of a read; false: it was not one for a consumer.
   bool Read(const LogRead& read);
+  void Sliced(const LogSliced& sliced);
   void TimeOut(FetchTicket ticket);
   /// The high watermark, the role or the epoch of a replica has changed.
   void Wake(const PartitionKey& partition);
@@ -56,6 +58,7 @@ class ConsumerSide {
     bool failed = false;  ///< A partition of it has an error: the client is to know at once.
     std::optional<OpId> reading;
     bool parked = false;
+    bool let_go = false;  ///< When it was parked, of slices: they keep files open.
   };
   struct Seeking {
     OffsetTicket ticket{0};
@@ -67,6 +70,9 @@ class ConsumerSide {
   ReadProblem Check(const Replica* replica, LeaderEpoch known) const;
   FetchedPartition HeadOf(const FetchRequested::Partition& ask) const;
   void Begin(FetchTicket ticket, Pending& pending);
+  /// A read has returned: `take` puts its result into the answer, unless nobody waits for it any
+  /// more or the partition may not be read any more. False: it was not one for a consumer.
+  bool TakeRead(OpId op, const std::function<void(Pending&, FetchedPartition&)>& take);
   void Continue(FetchTicket ticket, Pending& pending);
   void Park(FetchTicket ticket, Pending& pending);
   void Unpark(FetchTicket ticket, Pending& pending);

@@ -7,6 +7,7 @@
 #include <variant>
 #include <vector>
 
+#include "broker-agent/core/file_slice.h"
 #include "broker-agent/core/log_view.h"
 #include "broker-agent/core/partition_key.h"
 #include "broker-agent/core/slice.h"
@@ -138,6 +139,11 @@ struct LogRead {
   /// it is larger than asked for.
   Result<std::vector<RecordBatch>> batches = std::vector<RecordBatch>{};
 };
+/// Answers a ReadFromLog in place of LogRead: the same batches, at least one, where they lie.
+struct LogSliced {
+  OpId op{0};
+  FileSlice slice;
+};
 /// A record, found by its time; −1, −1: there is none.
 struct OffsetAndTime {
   Offset offset = kNoOffset;
@@ -250,6 +256,7 @@ using AgentEvent = std::variant<Registered,
                                 LogTruncated,
                                 LogsTrimmed,
                                 LogRead,
+                                LogSliced,
                                 OffsetFound,
                                 LogFailed,
                                 LeaderMessageReceived,

@@ -13,6 +13,7 @@
 #include "broker-agent/log/log_sync.h"
 #include "broker-agent/log/offset_checkpoint.h"
 #include "broker-agent/log/record_batch_view.h"
+#include "broker-agent/log/slice_to_send.h"
 #include "common/base/overloaded.h"
 
 namespace regent {
@@ -482,10 +483,17 @@ void DiskReplicaStore::Disk::Do(const ReadFromLog& read) const {
     sink(std::move(result));
     return;
   }
-  Result<storage::ReadBatches> found =
-      (*log)->Read({.from = read.from,
-                    .below = read.below,
-                    .bytes_max = static_cast<uint64_t>(std::max<int64_t>(read.max_bytes, 0))});
+  const storage::ReadRequest request{
+      .from = read.from,
+      .below = read.below,
+      .bytes_max = static_cast<uint64_t>(std::max<int64_t>(read.max_bytes, 0))};
+  if (read.alignment == ReadFromLog::Alignment::kContaining) {
+    if (std::optional<FileSlice> slice = storage::SliceToSend(**log, request)) {
+      sink(LogSliced{.op = read.op, .slice = *std::move(slice)});
+      return;
+    }
+  }
+  Result<storage::ReadBatches> found = (*log)->Read(request);
   if (!found.ok()) {
     result.batches = found.error();
   } else if (read.alignment == ReadFromLog::Alignment::kExact && !found->heads.empty() &&

@@ -43,7 +43,9 @@ void Fill(FetchResponse::Partition& answer, const FetchedPartition& fetched) {
   // Without transactions everything committed is stable.
   answer.last_stable_offset = fetched.high_watermark;
   answer.log_start_offset = fetched.log_start;
-  if (!fetched.batches.empty()) {
+  if (fetched.slice) {
+    answer.records = *fetched.slice;
+  } else if (!fetched.batches.empty()) {
     answer.records = RecordsOf(fetched.batches);
   }
 }

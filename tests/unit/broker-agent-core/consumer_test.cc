@@ -129,6 +129,51 @@ TEST_F(Consumer, OneFetchReadsSeveralPartitionsWithinItsBytes) {
   EXPECT_THAT(one->partitions[1].batches, IsEmpty());
 }
 
+TEST_F(Consumer, RecordsThatLieInAFileCountLikeOthers) {
+  net[0].slices = true;
+  net[0].Produce(K(0), 2);
+  net[0].Produce(K(1), 2);
+  net.Run();
+  const auto bytes = static_cast<uint64_t>(BytesOf(net[0].Bytes(K(0))));
+  Fetch({From(0), From(0, 1)}, 1, static_cast<int64_t>(bytes));
+  const std::optional<AnswerFetch> answer = Answered();
+  ASSERT_TRUE(answer);
+  EXPECT_EQ(answer->partitions[0].slice,
+            (FileSlice{.file = nullptr, .position = 0, .length = bytes}));
+  EXPECT_THAT(answer->partitions[0].batches, IsEmpty());
+  EXPECT_EQ(answer->partitions[1].slice, std::nullopt) << "the answer is full";
+}
+
+TEST_F(Consumer, WhoWaitsForMoreHoldsNoFile) {
+  net[0].slices = true;
+  net[0].Produce(K(0), 1);
+  net.Run();
+  const uint64_t before = net[0].reads;
+  Fetch({From(0)}, /*min_bytes=*/1000);
+  EXPECT_FALSE(Answered());
+  EXPECT_EQ(net[0].reads, before + 1);
+  net[0].Advance(seconds(5));
+  const std::optional<AnswerFetch> answer = Answered();
+  ASSERT_TRUE(answer);
+  EXPECT_EQ(net[0].reads, before + 2) << "what it let go of";
+  EXPECT_TRUE(answer->partitions[0].slice);
+}
+
+TEST_F(Consumer, ASliceThatOutlivesTheLeadershipShowsNothing) {
+  net[0].slices = true;
+  net[0].Produce(K(0), 1);
+  net.Run();
+  net[0].HoldDisk();
+  Fetch({From(0)});
+  net[0].Send(net[0].Request({StateOf{.leader = 1, .epoch = 1, .version = 1}.Build()}));
+  net[0].ReleaseDisk();
+  const std::optional<AnswerFetch> answer = Answered();
+  ASSERT_TRUE(answer);
+  EXPECT_EQ(answer->partitions[0].problem == ReadProblem::kNone,
+            answer->partitions[0].slice.has_value())
+      << "records or a problem, never both";
+}
+
 TEST_F(Consumer, IsToldAtOnceWhatIsWrong) {
   net[0].Produce(K(0), 2);
   net.Run();

@@ -361,6 +361,12 @@ std::optional<AgentEvent> TestBroker::Work(const AgentAction& action) {
       result.batches->push_back(batch);
     }
   }
+  if (containing && slices) {
+    return LogSliced{.op = read.op,
+                     .slice = {.file = nullptr,
+                               .position = static_cast<uint64_t>(read.from.value()),
+                               .length = static_cast<uint64_t>(bytes)}};
+  }
   return result;
 }
 

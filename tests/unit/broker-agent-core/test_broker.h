@@ -135,6 +135,7 @@ class TestBroker {
   std::map<PartitionKey, Offset> too_old;  ///< Below it a log's records may go.
   uint64_t syncs = 0;                      ///< That were asked for.
   uint64_t reads = 0;                      ///< Likewise.
+  bool slices = false;                     ///< Whether consumers' reads return slices.
   bool tells_stored = false;               ///< Whether appends return with the stored bytes.
   int64_t append_time_ms = -1;             ///< What the disk stamps on a producer's batch.
   Agent agent;

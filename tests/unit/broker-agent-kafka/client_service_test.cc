@@ -10,6 +10,7 @@
 #include <gtest/gtest.h>
 
 #include "broker-agent/kafka/frame.h"
+#include "broker-agent/log/memory_file_system.h"
 #include "tests/unit/broker-agent-kafka/fake_backend.h"
 #include "tests/unit/broker-agent-log/test_batches.h"
 
@@ -330,6 +331,20 @@ TEST_F(ClientServiceTest, AFetchWaitsAndCarriesTheRecordsBack) {
   EXPECT_EQ(partition.last_stable_offset, Offset(10));
   EXPECT_EQ(partition.log_start_offset, Offset(2));
   EXPECT_EQ(partition.records, Records(Slice(first + second)));
+}
+
+TEST_F(ClientServiceTest, AFetchCarriesRecordsThatLieInAFile) {
+  const auto call = Send(Fetch(), 11);
+  const std::string batch = storage::Encode({.base = 8});
+  storage::MemoryFileSystem files;
+  ASSERT_TRUE(files.Create("/f", "before" + batch + "behind").ok());
+  AnswerFetch answer;
+  answer.partitions.push_back(
+      {.slice =
+           FileSlice{.file = files.OpenRead("/f").value(), .position = 6, .length = batch.size()}});
+  backend_.fetches[0].second(answer);
+  const auto response = AnswerOf<FetchResponse>(*call);
+  EXPECT_EQ(response.topics[0].partitions[0].records, Records(Slice(batch)));
 }
 
 TEST_F(ClientServiceTest, AFetchOfAnUnknownPartitionDoesNotWait) {
