@@ -55,6 +55,11 @@ class Load(ClusterTest):
                 self.topic(codec), f"--codec={codec}", "--idempotence", "--partitions=3",
                 "--sizes=900000,0,-1,900000", "--records=24", "--verify"), 24)
 
+    def test_more_than_a_broker_keeps_in_memory_comes_back_from_its_files(self):
+        self.judge(regent_load.run(
+            self.topic("files"), "--idempotence", "--partitions=3", "--sizes=1000,3000",
+            "--records=45000", "--linger-ms=5", "--verify"), 45000)
+
     def lead_through_a_kill(self, *flags):
         topic = self.topic("t")
         load = regent_load.Running(topic, "--partitions=3", "--per-second=2000", "--sizes=300",
