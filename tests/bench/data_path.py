@@ -5,16 +5,20 @@ Three brokers, a ZooKeeper and the load (tests/bench/load) on this machine.
 
 import shutil
 import signal
+import statistics
 import time
 
+import fetch
 import judges
 import regent_load
 from harness import eventually
-from systems import BROKERS, Kafka, KafkaRaft, Regent
+from systems import BROKERS, PORT, Kafka, KafkaRaft, Regent
 
 RECORD = 1024
 SCALE = 600_000, 5_000  # Records of a run as fast as it goes; replicas that change their leader.
 BACKLOG = 2 << 30  # Bytes that a follower lacks.
+KEPT_IN_MEMORY = 64 << 20  # At the end of the backlog; more than a broker keeps of what it appended.
+READS = 5  # Of the backlog; the median counts.
 RUNS = 2  # Of as many records as it goes; the last one counts.
 RUNS_TO_WARM_UP = 4  # For a machine that compiles while it runs.
 STEADY_SECONDS = 10
@@ -36,6 +40,7 @@ class DataPath:
         self.emit("resident memory of the largest broker after this",
                   max(map(self.system.resident_mib, BROKERS)), "MiB")
         self.catch_up()
+        self.read_files()
         self.new_leader()
 
     def load(self, topic, *flags):
@@ -89,6 +94,21 @@ class DataPath:
         self.emit(f"{what}: the same", BACKLOG / 1e6 / seconds, "MB/s")
         self.emit(f"{what}: p99 of another partition, 500 records/s, linger 0 ms, meanwhile",
                   produced["latencyMs"]["p99"], "ms")
+
+    def read_files(self):
+        """A consumer reads that backlog from its beginning, which no broker has in its own memory any
+        more."""
+        what = f"a consumer reads {BACKLOG >> 30} GiB from files"
+        leader, wanted = 0, BACKLOG - KEPT_IN_MEMORY
+        figures = []
+        for _ in range(READS):
+            before, began = self.system.cpu_seconds(leader), time.monotonic()
+            taken = fetch.read(PORT + leader, "backlog", wanted)
+            seconds, cpu = time.monotonic() - began, self.system.cpu_seconds(leader) - before
+            figures.append((taken / 1e6 / seconds, 1000 * cpu * 1e6 / taken))
+        rates, costs = zip(*figures)
+        self.emit(what, statistics.median(rates), "MB/s")
+        self.emit(f"{what}: processor time of the broker", statistics.median(costs), "ms/MB")
 
     def first_bytes(self, follower):
         """When the first bytes of the backlog were seen on the follower's disk."""

@@ -349,8 +349,11 @@ std::optional<AgentEvent> TestBroker::Work(const AgentAction& action) {
                      ? OffsetAndTime{.offset = offset, .timestamp_ms = find->timestamp_ms}
                      : OffsetAndTime{}};
   }
+  return Read(std::get<ReadFromLog>(action));
+}
+
+AgentEvent TestBroker::Read(const ReadFromLog& read) {
   ++reads;
-  const auto& read = std::get<ReadFromLog>(action);
   const bool containing = read.alignment == ReadFromLog::Alignment::kContaining;
   LogRead result{.partition = KeyOf(read.partition), .op = read.op};
   int64_t bytes = 0;

@@ -148,6 +148,7 @@ class TestBroker {
 
  private:
   LogsTrimmed Trim(const TrimLogs& trim);
+  AgentEvent Read(const ReadFromLog& read);
   LogSynced Sync(const SyncLog& sync);
 
   std::vector<AgentAction> actions_;

@@ -267,7 +267,8 @@ TEST_F(ClientServerFilesTest, AreSentBetweenOtherAnswersHoweverLarge) {
   Start();
   tcp::socket client = Connect();
   Send(client, Frame("a") + Frame("b") + Frame("c"));
-  const std::string content(10'000'000, 'r');
+  std::string content;
+  content.resize(10'000'000, 'r');
   const FileSlice slice = InFile(content);
   Answer(calls_.Next(), "1");
   AnswerSlice(calls_.Next(), slice);
@@ -297,7 +298,8 @@ TEST_F(ClientServerFilesTest, CountAsHeldUntilTheyAreSent) {
   tcp::socket client = Connect();
   tcp::socket other = Connect();
   Send(client, Frame("a"));
-  const std::string content(30'000'000, 'r');  // More than sockets take.
+  std::string content;
+  content.resize(30'000'000, 'r');  // More than sockets take.
   AnswerSlice(calls_.Next(), InFile(content));
   Send(client, Frame("b"));
   EXPECT_EQ(calls_.Next().text, "b") << "it was awaited already";
