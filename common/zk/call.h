@@ -34,7 +34,7 @@ struct MultiArgs {
 struct SyncArgs {
   std::string path;
 };
-/// Asks nothing: its answer shows that the session lives.
+/// Asks nothing, of the ensemble's leader: its answer shows that the session lives.
 struct ProbeArgs {};
 /// Paths are the server's.
 using CallArgs = std::variant<GetArgs,

@@ -237,7 +237,7 @@ struct Completions {
 
   static void OnSync(int rc, const char* /*path*/, const void* data) { OnDelete(rc, data); }
 
-  static void OnProbe(int rc, const ::Stat* /*stat*/, const void* data) { Done(Take(rc, data)); }
+  static void OnProbe(int rc, const char* /*path*/, const void* data) { Done(Take(rc, data)); }
 
   static void OnMulti(int rc, const void* data) {
     std::unique_ptr<Call> call = Take(rc, data);
@@ -377,7 +377,7 @@ int Handle::Send(Call& call) {
           [&](const SyncArgs& a) {
             return zoo_async(zh_, a.path.c_str(), Completions::OnSync, &call);
           },
-          [&](const ProbeArgs&) { return zoo_aexists(zh_, "/", 0, Completions::OnProbe, &call); }},
+          [&](const ProbeArgs&) { return zoo_async(zh_, "/", Completions::OnProbe, &call); }},
       call.args);
 }
 

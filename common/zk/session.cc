@@ -25,6 +25,13 @@ int Milliseconds(Duration d) {
   return static_cast<int>(std::chrono::duration_cast<std::chrono::milliseconds>(d).count());
 }
 
+/// Whether the ensemble's leader has a part in the answer. What is only read, and the library's own
+/// pings, any server answers by itself, also one that the leader has lost.
+bool AsksLeader(const CallArgs& args) {
+  return !std::holds_alternative<GetArgs>(args) && !std::holds_alternative<ExistsArgs>(args) &&
+         !std::holds_alternative<ChildrenArgs>(args);
+}
+
 }  // namespace
 
 Session::Session(Options options, std::shared_ptr<Mailbox> mailbox)
@@ -229,7 +236,9 @@ void Session::Pump(Instant now) {
     waiting_.pop_front();
     call->sent = now;
     call->root_bytes = root_.prefix().size();
-    last_sent_ = now;
+    if (AsksLeader(call->args)) {
+      last_asked_leader_ = now;
+    }
     handle_->Submit(std::move(call));
   }
   handle_->EndBatch();
@@ -238,23 +247,24 @@ void Session::Pump(Instant now) {
 void Session::Probe(Instant now) {
   auto probe = std::make_unique<TypedCall<std::monostate>>(ProbeArgs{}, nullptr);
   probe->sent = now;
-  last_sent_ = now;
+  last_asked_leader_ = now;
   handle_->Submit(std::move(probe));
 }
 
 Instant Session::KeepTime(Instant now) {
   // With nothing heard for a third of the timeout there is still time to find another server before
-  // the lease ends, and the idle session's last contact is an eighth old at most.
+  // the lease ends, and the last question to the ensemble's leader is an eighth old at most.
   const Duration patience = timeout_ / 3;
   const Duration probe_every = timeout_ / 8;
   const Handle::State state = handle_->state();
   if (state == Handle::State::kConnected && seen_ == state) {
     const auto& outstanding = handle_->outstanding();
-    if (outstanding.empty() && now >= last_sent_ + probe_every) {
+    if (now >= last_asked_leader_ + probe_every) {
       Probe(now);
     }
+    const Instant probe_at = last_asked_leader_ + probe_every;
     if (outstanding.empty()) {
-      return last_sent_ + probe_every;
+      return probe_at;
     }
     const Instant silent_at = std::max(last_heard_, outstanding.front()->sent) + patience;
     if (now >= silent_at) {
@@ -263,7 +273,7 @@ Instant Session::KeepTime(Instant now) {
       handle_->CutConnection();
       return now + std::chrono::milliseconds(5);
     }
-    return silent_at;
+    return std::min(silent_at, probe_at);
   }
   ReportAway(now);
   if (!options_.hosts.numeric() && now - away_since_ > timeout_ / 8) {
@@ -347,7 +357,8 @@ void Session::Collect(Instant now) {
   if (handle_ == nullptr) {
     return;
   }
-  Instant newest;
+  bool heard = false;
+  Instant newest;  // Of what the leader has answered.
   for (Handle::Done& done : handle_->TakeDone()) {
     std::unique_ptr<Call>& call = done.call;
     if (call == nullptr) {
@@ -356,7 +367,10 @@ void Session::Collect(Instant now) {
       continue;
     }
     if (call->answered) {
-      newest = std::max(newest, call->sent);
+      heard = true;
+      if (AsksLeader(call->args)) {
+        newest = std::max(newest, call->sent);
+      }
       ++stats_.answered;
       stats_.latency_last = now - call->sent;
       stats_.latency_total += stats_.latency_last;
@@ -368,10 +382,12 @@ void Session::Collect(Instant now) {
       outbox_.emplace_back(std::move(call));
     }
   }
+  if (heard) {
+    last_heard_ = now;
+  }
   if (newest == Instant()) {
     return;
   }
-  last_heard_ = now;
   const bool lifted = mailbox_->lease().Extend(newest, timeout_, now);
   if (seen_ == Handle::State::kConnected && (lifted || !announced_) &&
       mailbox_->lease().Holds(now)) {

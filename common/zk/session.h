@@ -83,7 +83,7 @@ class Session final : public ZooKeeperThread::Driven {
   std::string addresses_;
   Instant open_not_before_;
   Instant look_up_not_before_;
-  Instant last_sent_;
+  Instant last_asked_leader_;
   Instant last_heard_;
   bool neglected_ = false;
   Instant away_since_;
