@@ -138,10 +138,12 @@ function(regent_test name)
     add_dependencies(asan_tests ${name})
   endif()
   if(REGENT_SANITIZE STREQUAL "thread")
-    # Debian's gRPC is not instrumented: where it runs it raises false alarms. Scenarios and
-    # simulations have one thread.
+    # Debian's gRPC is not instrumented: where it runs it raises false alarms. What does not link the
+    # runtime has one thread, as have scenarios and simulations.
     regent_links(${name} gRPC::grpc++ links_grpc)
-    if((links_grpc AND NOT ARG_RUNS_NO_GRPC) OR NOT ARG_LABEL MATCHES "^(unit|integration)$")
+    regent_links(${name} regent::runtime links_runtime)
+    if((links_grpc AND NOT ARG_RUNS_NO_GRPC) OR NOT links_runtime OR
+        NOT ARG_LABEL MATCHES "^(unit|integration)$")
       set_target_properties(${name} PROPERTIES EXCLUDE_FROM_ALL ON)
       return()
     endif()

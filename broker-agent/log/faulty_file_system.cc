@@ -64,7 +64,7 @@ class FaultyFileSystem::FaultyReadFile final : public ReadFile {
   const std::string& path() const override { return path_; }
   int descriptor() const override { return inner_->descriptor(); }
   bool InMemory(uint64_t offset, size_t length) const override {
-    return inner_->InMemory(offset, length);
+    return !system_.cold_ && inner_->InMemory(offset, length);
   }
 
  private:

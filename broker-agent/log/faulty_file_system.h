@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -40,6 +41,8 @@ class FaultyFileSystem final : public FileSystem {
   void Set(std::optional<Plan> plan) EXCLUDES(mutex_);
   /// Whether the operation of the plan has come.
   bool struck() EXCLUDES(mutex_);
+  /// From now on no file lies in memory.
+  void ForgetCached() { cold_ = true; }
 
   Result<std::vector<DirectoryEntry>> List(const std::string& directory) override;
   Result<bool> Exists(const std::string& path) override;
@@ -65,6 +68,7 @@ class FaultyFileSystem final : public FileSystem {
   auto Do(DiskOperation operation, const std::string& path, Run run) -> decltype(run());
 
   FileSystem& inner_;
+  std::atomic<bool> cold_ = false;
   Mutex mutex_;
   std::optional<Plan> plan_ GUARDED_BY(mutex_);
   uint64_t counted_ GUARDED_BY(mutex_) = 0;

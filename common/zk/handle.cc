@@ -26,7 +26,7 @@ namespace {
 constexpr int kFlags = ZOO_NO_LOG_CLIENTENV;
 /// The library sends all watched paths in one packet after a reconnect, and a packet that the
 /// server refuses would end every later connection, too (engineering reference 1.4).
-constexpr size_t kWatchedBytesAlert = 512 * 1024;
+constexpr size_t kWatchedBytesAlert = size_t{512} << 10U;
 constexpr int kRepliesPerTurn = 512;
 constexpr int kSequenceDigits = 10;
 
@@ -413,11 +413,13 @@ int Handle::SendMulti(Call& call, const MultiArgs& args) {
                     Completions::OnMulti, &call);
 }
 
+// NOLINTNEXTLINE(readability-make-member-function-const): it changes the connection.
 void Handle::BeginBatch() {
   const int on = 1;
   setsockopt(fd_, IPPROTO_TCP, TCP_CORK, &on, sizeof on);
 }
 
+// NOLINTNEXTLINE(readability-make-member-function-const): it changes the connection.
 void Handle::EndBatch() {
   const int off = 0;
   setsockopt(fd_, IPPROTO_TCP, TCP_CORK, &off, sizeof off);
@@ -472,6 +474,7 @@ bool Handle::AwaitOutstanding(Duration patience) {
   return true;
 }
 
+// NOLINTNEXTLINE(readability-make-member-function-const): it changes the connection.
 void Handle::CutConnection() {
   if (fd_ >= 0) {
     shutdown(fd_, SHUT_RDWR);  // The library finds the end of the stream and takes it from there.

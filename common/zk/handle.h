@@ -11,7 +11,7 @@
 #include "common/zk/call.h"
 #include "common/zk/zookeeper_thread.h"
 
-struct _zhandle;
+struct _zhandle;  // NOLINT(bugprone-reserved-identifier): the C library calls it that.
 
 namespace regent::zk {
 

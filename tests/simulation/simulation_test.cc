@@ -13,29 +13,15 @@
 #include <gtest/gtest.h>
 
 #include "tests/simulation/report.h"
+#include "tests/support/build_kind.h"
 
 namespace regent::simulation {
 namespace {
 
-#if defined(__has_feature)
-#if __has_feature(address_sanitizer)
-constexpr bool kSanitized = true;
-#else
-constexpr bool kSanitized = false;
-#endif
-#else
-constexpr bool kSanitized = false;
-#endif
-#if defined(__OPTIMIZE__)
-constexpr bool kOptimized = true;
-#else
-constexpr bool kOptimized = false;
-#endif
-
-constexpr uint64_t kSeeds = kSanitized || !kOptimized ? 500 : 4000;
+constexpr uint64_t kSeeds = kSlowBuild ? 500 : 4000;
 constexpr uint64_t kSeedsLong = 100'000;
 /// Within so many seeds a planted bug has to be caught.
-constexpr uint64_t kSeedsForMutant = kSanitized || !kOptimized ? 300 : 2000;
+constexpr uint64_t kSeedsForMutant = kSlowBuild ? 300 : 2000;
 
 class Quiet : public testing::Environment {
  public:

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include "tests/support/build_kind.h"
 #include "tests/unit/broker-agent-core/test_network.h"
 
 // The limits here are several times what a quiet machine needs: they find quadratic work, not
@@ -31,17 +32,7 @@ std::chrono::milliseconds Took(F&& work) {
   return std::chrono::milliseconds((std::clock() - begin) * 1000 / CLOCKS_PER_SEC);
 }
 
-#if defined(__SANITIZE_ADDRESS__) || !defined(__OPTIMIZE__)
-constexpr std::chrono::milliseconds kLimit{20'000};
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-constexpr std::chrono::milliseconds kLimit{20'000};
-#else
-constexpr std::chrono::milliseconds kLimit{1'000};
-#endif
-#else
-constexpr std::chrono::milliseconds kLimit{1'000};
-#endif
+constexpr std::chrono::milliseconds kLimit{kSlowBuild ? 20'000 : 1'000};
 
 TEST(Scale, TwentyThousandPartitionsAreOneSmallStep) {
   TestBroker broker(0);

@@ -14,6 +14,7 @@
 #include "broker-agent/log/memory_file_system.h"
 #include "broker-agent/log/record_batch_view.h"
 #include "broker-agent/log/replica_logs.h"
+#include "tests/support/build_kind.h"
 #include "tests/unit/broker-agent-log/log_checks.h"
 #include "tests/unit/broker-agent-log/test_batches.h"
 #include "tests/unit/zk/manual_executor.h"
@@ -417,7 +418,7 @@ TEST_P(DiskReplicaStoreCrashTest, KeepsItsPromisesWhenTheProcessEnds) {
 
 /// The story ends at every so many operations, and the start after it at each of its own.
 void CrashDuringTheNextStart(Story::End end) {
-  constexpr uint64_t kEvery = 11;
+  constexpr uint64_t kEvery = kSlowBuild ? 43 : 11;
   constexpr uint64_t kDuringMax = 500;
   bool told = false;
   for (uint64_t at = 0; !told; at += kEvery) {
