@@ -13,7 +13,7 @@ using ::testing::IsEmpty;
 std::unique_ptr<TestBroker> Holding(int32_t id,
                                     std::initializer_list<int32_t> epochs,
                                     int64_t high_watermark = 0,
-                                    AgentOptions options = {}) {
+                                    const AgentOptions& options = {}) {
   const std::vector<RecordBatch> batches = Records(0, epochs);
   const int32_t last = epochs.size() == 0 ? -1 : *(epochs.end() - 1);
   auto broker = std::make_unique<TestBroker>(
@@ -176,6 +176,7 @@ TEST(Replication, ManyPartitionsShareOneStreamAndTheCredit) {
   options.subscribes_per_message_max = 7;
   TestNetwork net(2, options);
   std::vector<LeaderAndIsrPartition> states;
+  states.reserve(50);
   for (int32_t index = 0; index < 50; ++index) {
     states.push_back(
         StateOf{.index = index, .leader = 0, .isr = {0, 1}, .replicas = {0, 1}}.Build());

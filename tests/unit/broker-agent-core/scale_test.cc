@@ -16,6 +16,7 @@ constexpr int32_t kPartitions = 20'000;
 
 std::vector<LeaderAndIsrPartition> Many(int32_t epoch) {
   std::vector<LeaderAndIsrPartition> states;
+  states.reserve(kPartitions);
   for (int32_t index = 0; index < kPartitions; ++index) {
     states.push_back(
         StateOf{.index = index, .leader = (index + epoch) % 2, .epoch = epoch, .version = epoch}
@@ -55,6 +56,7 @@ TEST(Scale, TwentyThousandPartitionsAreOneSmallStep) {
 TEST(Scale, IdlePartitionsCostNothingPerTick) {
   TestNetwork net(2);
   std::vector<LeaderAndIsrPartition> states;
+  states.reserve(kPartitions);
   for (int32_t index = 0; index < kPartitions; ++index) {
     states.push_back(
         StateOf{.index = index, .leader = 0, .isr = {0, 1}, .replicas = {0, 1}}.Build());
