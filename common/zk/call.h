@@ -34,18 +34,9 @@ struct MultiArgs {
 struct SyncArgs {
   std::string path;
 };
-/// Asks nothing, of the ensemble's leader: its answer shows that the session lives.
-struct ProbeArgs {};
 /// Paths are the server's.
-using CallArgs = std::variant<GetArgs,
-                              ExistsArgs,
-                              ChildrenArgs,
-                              CreateOp,
-                              SetOp,
-                              DeleteOp,
-                              MultiArgs,
-                              SyncArgs,
-                              ProbeArgs>;
+using CallArgs =
+    std::variant<GetArgs, ExistsArgs, ChildrenArgs, CreateOp, SetOp, DeleteOp, MultiArgs, SyncArgs>;
 
 /// Moves between threads by ownership; never shared.
 class Call {
@@ -66,6 +57,7 @@ class Call {
   Instant sent;
   size_t root_bytes = 0;  ///< Length of the root in front of every path: not for others to see.
   Handle* handle = nullptr;
+  bool probe = false;     ///< Of the session's own: its answer shows that the session lives.
   bool answered = false;  ///< The server said something: the session lived when this was sent.
   /// Where the C library writes the results of a multi.
   std::shared_ptr<void> buffers;

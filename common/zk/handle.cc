@@ -77,7 +77,6 @@ ErrorKind KindOf(int rc) {
 std::string_view ServerPathOf(const CallArgs& args) {
   return std::visit(
       Overloaded{[](const MultiArgs& a) -> std::string_view { return PathOf(a.ops.front()); },
-                 [](const ProbeArgs&) -> std::string_view { return "/"; },
                  [](const auto& a) -> std::string_view { return a.path; }},
       args);
 }
@@ -237,8 +236,6 @@ struct Completions {
 
   static void OnSync(int rc, const char* /*path*/, const void* data) { OnDelete(rc, data); }
 
-  static void OnProbe(int rc, const char* /*path*/, const void* data) { Done(Take(rc, data)); }
-
   static void OnMulti(int rc, const void* data) {
     std::unique_ptr<Call> call = Take(rc, data);
     const auto& ops = std::get<MultiArgs>(call->args).ops;
@@ -376,8 +373,7 @@ int Handle::Send(Call& call) {
           [&](const MultiArgs& a) { return SendMulti(call, a); },
           [&](const SyncArgs& a) {
             return zoo_async(zh_, a.path.c_str(), Completions::OnSync, &call);
-          },
-          [&](const ProbeArgs&) { return zoo_async(zh_, "/", Completions::OnProbe, &call); }},
+          }},
       call.args);
 }
 

@@ -245,7 +245,8 @@ void Session::Pump(Instant now) {
 }
 
 void Session::Probe(Instant now) {
-  auto probe = std::make_unique<TypedCall<std::monostate>>(ProbeArgs{}, nullptr);
+  auto probe = std::make_unique<TypedCall<std::monostate>>(SyncArgs{"/"}, nullptr);
+  probe->probe = true;
   probe->sent = now;
   last_asked_leader_ = now;
   handle_->Submit(std::move(probe));
@@ -378,7 +379,7 @@ void Session::Collect(Instant now) {
     } else {
       ++stats_.unknown;
     }
-    if (!std::holds_alternative<ProbeArgs>(call->args)) {
+    if (!call->probe) {
       outbox_.emplace_back(std::move(call));
     }
   }

@@ -98,6 +98,10 @@ class ControllerWorld {
   const ElectLeadersResult* ElectPreferred();
   RequestId AskShutdown(int32_t broker);
   RequestId AskAlter(AlterPartitionRequest ask);
+  /// The same, of a request that is answered at once.
+  const AlterPartitionResponse& Altered(AlterPartitionRequest ask) {
+    return alters.at(AskAlter(std::move(ask)));
+  }
   /// The leader proposes an ISR, out of what it knows of the partition.
   AlterPartitionRequest AlterFrom(int32_t leader,
                                   const PartitionName& partition,

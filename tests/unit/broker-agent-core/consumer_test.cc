@@ -53,6 +53,16 @@ class Consumer : public ::testing::Test {
     EXPECT_TRUE(answer) << "a problem is answered at once";
     return answer ? answer->partitions[0].problem : ReadProblem::kNone;
   }
+  /// A read that is on its way while another becomes the leader.
+  std::optional<AnswerFetch> ReadAcrossTheEndOfTheLeadership() {
+    net[0].Produce(K(0), 1);
+    net.Run();
+    net[0].HoldDisk();
+    Fetch({From(0)});
+    net[0].Send(net[0].Request({StateOf{.leader = 1, .epoch = 1, .version = 1}.Build()}));
+    net[0].ReleaseDisk();
+    return Answered();
+  }
   std::vector<AnswerOffset> Ask(decltype(OffsetRequested::which) which) {
     net[0].Do(OffsetRequested{.ticket = OffsetTicket(1),
                               .partition = K(0),
@@ -161,13 +171,7 @@ TEST_F(Consumer, WhoWaitsForMoreHoldsNoFile) {
 
 TEST_F(Consumer, ASliceThatOutlivesTheLeadershipShowsNothing) {
   net[0].slices = true;
-  net[0].Produce(K(0), 1);
-  net.Run();
-  net[0].HoldDisk();
-  Fetch({From(0)});
-  net[0].Send(net[0].Request({StateOf{.leader = 1, .epoch = 1, .version = 1}.Build()}));
-  net[0].ReleaseDisk();
-  const std::optional<AnswerFetch> answer = Answered();
+  const std::optional<AnswerFetch> answer = ReadAcrossTheEndOfTheLeadership();
   ASSERT_TRUE(answer);
   EXPECT_EQ(answer->partitions[0].problem == ReadProblem::kNone,
             answer->partitions[0].slice.has_value())
@@ -197,13 +201,7 @@ TEST_F(Consumer, AnEndOfTheLeadershipWakesWhoWaits) {
 }
 
 TEST_F(Consumer, AReadThatOutlivesTheLeadershipShowsNothing) {
-  net[0].Produce(K(0), 1);
-  net.Run();
-  net[0].HoldDisk();
-  Fetch({From(0)});
-  net[0].Send(net[0].Request({StateOf{.leader = 1, .epoch = 1, .version = 1}.Build()}));
-  net[0].ReleaseDisk();
-  const std::optional<AnswerFetch> answer = Answered();
+  const std::optional<AnswerFetch> answer = ReadAcrossTheEndOfTheLeadership();
   ASSERT_TRUE(answer);
   EXPECT_EQ(answer->partitions[0].problem == ReadProblem::kNone,
             answer->partitions[0].batches.size() == 1)

@@ -19,16 +19,20 @@ class Credit : public ::testing::Test {
 
   void SetUp() override {
     broker.Start(100);
+    broker.Tell(States());
+    for (int32_t index = 0; index < kPartitions; ++index) {
+      broker.Produce(K(index), 3);
+    }
+  }
+  static std::vector<LeaderAndIsrPartition> States() {
     std::vector<LeaderAndIsrPartition> states;
+    states.reserve(kPartitions);
     for (int32_t index = 0; index < kPartitions; ++index) {
       StateOf state = Two(0, 3, 3);
       state.index = index;
       states.push_back(state.Build());
     }
-    broker.Tell(states);
-    for (int32_t index = 0; index < kPartitions; ++index) {
-      broker.Produce(K(index), 3);
-    }
+    return states;
   }
   static AgentOptions Options() {
     AgentOptions options;
@@ -60,11 +64,7 @@ class Credit : public ::testing::Test {
   /// Opens the stream with that credit and subscribes the first partitions.
   void Open(int32_t partitions, int64_t credit) {
     FollowerMessage first;
-    first.hello = regent::Hello{.broker = BrokerId(1),
-                                .broker_epoch = BrokerEpoch(101),
-                                .life = LifeOf(7),
-                                .leader = BrokerId(0),
-                                .cluster_id = kCluster};
+    first.hello = HelloOf(1, 101);
     first.credit_bytes = static_cast<uint64_t>(credit);
     for (int32_t index = 0; index < partitions; ++index) {
       first.subscribe.push_back(Ask(index));
@@ -200,22 +200,12 @@ TEST_F(Credit, IsNotTakenByAPartitionThatIsAcknowledgedAllTheTime) {
 TEST_F(Credit, ThatIsClaimedAgainAndAgainIsCut) {
   TestBroker greedy(0);
   greedy.Start(100);
-  std::vector<LeaderAndIsrPartition> states;
+  greedy.Tell(States());
   FollowerMessage first;
-  first.hello = regent::Hello{.broker = BrokerId(1),
-                              .broker_epoch = BrokerEpoch(101),
-                              .life = LifeOf(7),
-                              .leader = BrokerId(0),
-                              .cluster_id = kCluster};
+  first.hello = HelloOf(1, 101);
   first.credit_bytes = uint64_t{1} << 62U;
   for (int32_t index = 0; index < kPartitions; ++index) {
-    StateOf state = Two(0, 3, 3);
-    state.index = index;
-    states.push_back(state.Build());
     first.subscribe.push_back(Ask(index));
-  }
-  greedy.Tell(states);
-  for (int32_t index = 0; index < kPartitions; ++index) {
     greedy.Produce(K(index), 1);
   }
   std::vector<ReadFromLog> asked;

@@ -22,17 +22,12 @@ class Leader : public ::testing::Test {
     Hello(InboundId(1), 1, 101, 1000);
   }
   void Hello(InboundId stream, int32_t follower, int64_t epoch, uint64_t credit) {
-    broker.Do(FollowerMessageReceived{
-        .stream = stream,
-        .message = {.hello = regent::Hello{.broker = BrokerId(follower),
-                                           .broker_epoch = BrokerEpoch(epoch),
-                                           .life = LifeOf(7),
-                                           .leader = BrokerId(0),
-                                           .cluster_id = kCluster},
-                    .subscribe = {},
-                    .unsubscribe = {},
-                    .acks = {},
-                    .credit_bytes = credit}});
+    broker.Do(FollowerMessageReceived{.stream = stream,
+                                      .message = {.hello = HelloOf(follower, epoch),
+                                                  .subscribe = {},
+                                                  .unsubscribe = {},
+                                                  .acks = {},
+                                                  .credit_bytes = credit}});
   }
   static Subscribe Ask(uint64_t attempt, int64_t end = 0, int32_t epoch = 3, int32_t last = -1) {
     return {.partition = K(0),

@@ -108,22 +108,25 @@ class World {
   void AnswerIsrChanges(AlwaysAnswer always = AlwaysAnswer::kNo) {
     for (int32_t id = 0; id < kBrokers; ++id) {
       for (const SendAlterPartition& send : net_[id].Take<SendAlterPartition>()) {
-        const bool all = always == AlwaysAnswer::kYes;
-        AlterPartitionResponse response;
-        if (all || rng_.Percent(80)) {
-          for (const AlterPartitionItem& item : send.request.items) {
-            response.results.push_back(Decide(id, item));
-          }
-          if (all || rng_.Percent(70)) {
-            net_[id].Do(
-                AlterPartitionAnswered{.number = send.request.number, .response = response});
-            continue;
-          }
-        }
-        net_[id].Do(AlterPartitionLost{.number = send.request.number});
+        AnswerIsrChange(id, send.request, always == AlwaysAnswer::kYes);
       }
     }
     net_.Run();
+  }
+
+  void AnswerIsrChange(int32_t from, const AlterPartitionRequest& ask, bool certainly) {
+    if (certainly || rng_.Percent(80)) {
+      AlterPartitionResponse response;
+      response.results.reserve(ask.items.size());
+      for (const AlterPartitionItem& item : ask.items) {
+        response.results.push_back(Decide(from, item));
+      }
+      if (certainly || rng_.Percent(70)) {
+        net_[from].Do(AlterPartitionAnswered{.number = ask.number, .response = response});
+        return;
+      }
+    }
+    net_[from].Do(AlterPartitionLost{.number = ask.number});
   }
 
   AlterPartitionResult Decide(int32_t from, const AlterPartitionItem& item) {
@@ -178,12 +181,16 @@ class World {
       Offset& committed = committed_[status.leader_epoch];
       ASSERT_GE(status.log.high_watermark, committed) << "S27";
       committed = status.log.high_watermark;
-      for (const int32_t member : states_.back().isr) {
-        const std::vector<RecordBatch> theirs = net_[member].Bytes(K(0));
-        for (const RecordBatch& batch : mine) {
-          if (batch.next <= status.log.high_watermark) {
-            ASSERT_THAT(theirs, ::testing::Contains(batch)) << "S4: missing on " << member;
-          }
+      ASSERT_NO_FATAL_FAILURE(CheckIsrHolds(mine, committed));
+    }
+  }
+
+  void CheckIsrHolds(const std::vector<RecordBatch>& batches, Offset committed) {
+    for (const int32_t member : states_.back().isr) {
+      const std::vector<RecordBatch> theirs = net_[member].Bytes(K(0));
+      for (const RecordBatch& batch : batches) {
+        if (batch.next <= committed) {
+          ASSERT_THAT(theirs, ::testing::Contains(batch)) << "S4: missing on " << member;
         }
       }
     }

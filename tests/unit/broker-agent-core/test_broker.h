@@ -44,6 +44,15 @@ struct StateOf {
   LeaderAndIsrPartition Build() const;
 };
 
+/// What a follower says first on a stream to broker 0.
+inline Hello HelloOf(int32_t follower, int64_t epoch) {
+  return {.broker = BrokerId(follower),
+          .broker_epoch = BrokerEpoch(epoch),
+          .life = LifeOf(7),
+          .leader = BrokerId(0),
+          .cluster_id = kCluster};
+}
+
 /// A partition of brokers 0 and 1, both in sync.
 inline StateOf Two(int32_t leader, int32_t epoch, int32_t version) {
   return {.leader = leader, .epoch = epoch, .version = version, .isr = {0, 1}, .replicas = {0, 1}};

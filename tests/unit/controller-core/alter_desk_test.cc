@@ -25,11 +25,9 @@ class Alters : public ::testing::Test {
     world.CreateTopic("t", {{1, 2, 3}});
   }
 
-  AlterAnswer Whole(AlterPartitionRequest ask) {
-    return world.alters.at(world.AskAlter(std::move(ask))).answer;
-  }
+  AlterAnswer Whole(AlterPartitionRequest ask) { return world.Altered(std::move(ask)).answer; }
   AlterAnswer First(AlterPartitionRequest ask) {
-    return world.alters.at(world.AskAlter(std::move(ask))).results.front().answer;
+    return world.Altered(std::move(ask)).results.front().answer;
   }
 
   ControllerWorld world;

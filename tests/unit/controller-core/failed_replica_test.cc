@@ -29,9 +29,6 @@ class FailedReplicas : public ::testing::Test {
   ReplicaStanding Standing(int32_t broker) {
     return world.term().cluster().Standing({0, 0}, B(broker));
   }
-  AlterAnswer Whole(AlterPartitionRequest ask) {
-    return world.alters.at(world.AskAlter(std::move(ask))).answer;
-  }
   PartitionDescription Described() {
     return world.term().Describe({}, world.now())->front().partitions.front();
   }
@@ -88,7 +85,7 @@ TEST_F(FailedReplicas, OfAnEarlierLeaderEpochAreAskedHowTheyStand) {
   world.BounceBroker(1);
   ASSERT_EQ(world.Partition("t", 0), "2/[2,3]/1");
   const int64_t told = world.CountOf(toy::To<SendLeaderAndIsr>(2));
-  EXPECT_EQ(Whole(std::move(ask)), AlterAnswer::kDone);
+  EXPECT_EQ(world.Altered(std::move(ask)).answer, AlterAnswer::kDone);
   EXPECT_EQ(world.Partition("t", 0), "2/[2,3]/1") << "it serves in the present epoch, and says so";
   EXPECT_EQ(world.CountOf(toy::To<SendLeaderAndIsr>(2)), told + 1);
 }
@@ -97,7 +94,7 @@ TEST_F(FailedReplicas, OfALaterLeaderEpochThanMemoryKnowsMakeItReadAgain) {
   world.store.WriteState("t", 0, toy::State(2, {2, 3}, 6));  // By somebody else.
   AlterPartitionRequest ask = world.FailureOf(3, {"t", 0});
   ask.failed.front().leader_epoch = LeaderEpoch(6);
-  EXPECT_EQ(Whole(std::move(ask)), AlterAnswer::kDone);
+  EXPECT_EQ(world.Altered(std::move(ask)).answer, AlterAnswer::kDone);
   EXPECT_EQ(world.agent(2).roles.at({"t", 0}).leader_epoch, LeaderEpoch(6));
 }
 
@@ -105,13 +102,13 @@ TEST_F(FailedReplicas, ThatNobodyKnowsChangeNothing) {
   world.StartBroker(4);
   AlterPartitionRequest other_topic = world.FailureOf(1, {"t", 0});
   other_topic.failed.front().topic = toy::Id(4711);
-  EXPECT_EQ(Whole(std::move(other_topic)), AlterAnswer::kDone);
+  EXPECT_EQ(world.Altered(std::move(other_topic)).answer, AlterAnswer::kDone);
   AlterPartitionRequest other_index = world.FailureOf(1, {"t", 0});
   other_index.failed.front().index = 9;
-  EXPECT_EQ(Whole(std::move(other_index)), AlterAnswer::kDone);
+  EXPECT_EQ(world.Altered(std::move(other_index)).answer, AlterAnswer::kDone);
   AlterPartitionRequest no_replica = world.FailureOf(4, {"t", 0});
   no_replica.failed.front().leader_epoch = LeaderEpoch(0);
-  EXPECT_EQ(Whole(std::move(no_replica)), AlterAnswer::kDone);
+  EXPECT_EQ(world.Altered(std::move(no_replica)).answer, AlterAnswer::kDone);
   EXPECT_FALSE(world.agent(4).roles.contains({"t", 0}));
   EXPECT_EQ(world.Partition("t", 0), "1/[1,2,3]/0");
   EXPECT_TRUE(world.term().Status().problems.empty());
@@ -121,19 +118,19 @@ TEST_F(FailedReplicas, InARequestThatIsRefusedAsAWholeChangeNothing) {
   const AlterPartitionRequest ask = world.FailureOf(1, {"t", 0});
   AlterPartitionRequest other_term = ask;
   other_term.controller_epoch = ControllerEpoch(0);
-  EXPECT_EQ(Whole(std::move(other_term)), AlterAnswer::kNotController);
+  EXPECT_EQ(world.Altered(std::move(other_term)).answer, AlterAnswer::kNotController);
   AlterPartitionRequest other_epoch = ask;
   other_epoch.broker_epoch = ask.broker_epoch.Next();
-  EXPECT_EQ(Whole(std::move(other_epoch)), AlterAnswer::kStaleBrokerEpoch);
+  EXPECT_EQ(world.Altered(std::move(other_epoch)).answer, AlterAnswer::kStaleBrokerEpoch);
   AlterPartitionRequest later = ask;
   later.number += 1;
   later.failed.clear();
-  EXPECT_EQ(Whole(std::move(later)), AlterAnswer::kDone);
-  EXPECT_EQ(Whole(ask), AlterAnswer::kStaleNumber);
+  EXPECT_EQ(world.Altered(std::move(later)).answer, AlterAnswer::kDone);
+  EXPECT_EQ(world.Altered(ask).answer, AlterAnswer::kStaleNumber);
   world.BounceBroker(3);
   AlterPartitionRequest other_life = world.FailureOf(3, {"t", 0});
   other_life.life = toy::Id(4712);
-  EXPECT_EQ(Whole(std::move(other_life)), AlterAnswer::kNotRegistered);
+  EXPECT_EQ(world.Altered(std::move(other_life)).answer, AlterAnswer::kNotRegistered);
   EXPECT_EQ(Standing(1), ReplicaStanding::kLive);
   EXPECT_EQ(world.Partition("t", 0), "1/[1,2]/0") << "3 has to catch up";
 }
@@ -141,14 +138,14 @@ TEST_F(FailedReplicas, InARequestThatIsRefusedAsAWholeChangeNothing) {
 TEST_F(FailedReplicas, AreNotSoundAgainByWhatTheyAnsweredBefore) {
   world.Always(toy::To<SendLeaderAndIsr>(3), Fate::kHold);
   world.Alter(1, {"t", 0}, {1, 3});
-  ASSERT_EQ(Whole(world.FailureOf(3, {"t", 0})), AlterAnswer::kDone);
+  ASSERT_EQ(world.Altered(world.FailureOf(3, {"t", 0})).answer, AlterAnswer::kDone);
   ASSERT_EQ(world.Partition("t", 0), "1/[1]/0");
   world.Release();  // The role that 3 took before it failed; what it is told next waits.
   EXPECT_EQ(Standing(3), ReplicaStanding::kDead);
 }
 
 TEST_F(FailedReplicas, AreSoundAgainOnceTheyTakeTheirRole) {
-  EXPECT_EQ(Whole(world.FailureOf(3, {"t", 0})), AlterAnswer::kDone);
+  EXPECT_EQ(world.Altered(world.FailureOf(3, {"t", 0})).answer, AlterAnswer::kDone);
   EXPECT_EQ(world.Partition("t", 0), "1/[1,2]/0");
   EXPECT_EQ(Standing(3), ReplicaStanding::kLive) << "its agent serves as told";
   world.CatchUp(3);
