@@ -25,7 +25,7 @@ def say(text):
 
 def parse_arguments(arguments):
     parser = argparse.ArgumentParser(
-        prog="deploy/quickstart",
+        prog="deploy/quickstart", allow_abbrev=False,
         description="Builds Regent, runs ZooKeeper and three brokers on this machine, and walks "
         "them through the eight rows of deploy/quickstart.rows.",
     )

@@ -153,6 +153,12 @@ class Quickstart(unittest.TestCase):
         self.succeed("start")
         self.assertEqual(self.live(), {0, 1, 2})
 
+    def test_an_option_that_is_none_is_refused_before_anything_is_done(self):
+        code, text = self.quickstart("--kil")
+        self.assertEqual(code, 2, text)
+        self.assertIn("--kil", text)
+        self.assertNotIn("Step", text)
+
     def test_a_stale_pid_file_kills_nobody(self):
         child = self.bystander()
         pid_file = self.home / "run" / "broker-0.pid"
