@@ -81,7 +81,6 @@ class ReplicationClient::Stream final
     bool deliver = false;
     {
       const MutexLock lock(mutex_);
-      reading_ = false;
       over_ = over_ || !ok || !message.ok();
       deliver = !over_;
       if (deliver) {
@@ -92,6 +91,11 @@ class ReplicationClient::Stream final
       sink_(LeaderMessageReceived{.stream = id_, .message = std::move(message).value()});
       // Runs after the agent has handled the message: that is the brake on the reader.
       executor_.Post([self = shared_from_this(), bytes]() { self->Handled(bytes); });
+    }
+    {
+      // Only now may the next read begin, on whatever thread: it might overtake this message.
+      const MutexLock lock(mutex_);
+      reading_ = false;
     }
     Continue();
   }

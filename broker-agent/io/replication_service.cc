@@ -112,7 +112,6 @@ class ReplicationService::Stream final : public Reactor,
     bool deliver = false;
     {
       const MutexLock lock(mutex_);
-      steps_.ReadDone();
       if (!ok && !status_) {
         status_ = grpc::Status::OK;  // The follower has ended its side, or is gone.
       }
@@ -130,6 +129,11 @@ class ReplicationService::Stream final : public Reactor,
       sink_(FollowerMessageReceived{.stream = id_, .message = std::move(message).value()});
       // Runs after the agent has handled the message: that is the brake on the reader.
       service_.executor_.Post([self = shared_from_this(), bytes]() { self->Handled(bytes); });
+    }
+    {
+      // Only now may the next read begin, on whatever thread: it might overtake this message.
+      const MutexLock lock(mutex_);
+      steps_.ReadDone();
     }
     Continue();
   }
