@@ -36,7 +36,7 @@ void FullState::Reset() {
 }
 
 void FullState::EndIfArrived() {
-  if (collecting_ && Arrived()) {
+  if (Complete()) {
     collecting_ = false;
     seen_.clear();
   }

@@ -26,8 +26,10 @@ class FullState {
 
   /// What to stamp with; 0: nothing is being collected.
   uint64_t stamp() const { return collecting_ ? stamp_ : 0; }
-  /// Whether every part has arrived and absence means something.
-  bool AbsenceCounts() const { return collecting_ && Arrived() && !incomplete_; }
+  /// Whether every part of what is being collected has arrived.
+  bool Complete() const { return collecting_ && Arrived(); }
+  /// Whether absence means something, too.
+  bool AbsenceCounts() const { return Complete() && !incomplete_; }
   /// Ends the collection if every part has arrived.
   void EndIfArrived();
 

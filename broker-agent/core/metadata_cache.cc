@@ -95,6 +95,10 @@ bool MetadataCache::Apply(ControllerEpoch epoch, const MetadataUpdate& update) {
     if (full_.AbsenceCounts()) {
       RemoveAbsent();
     }
+    const bool whole = next_ == nullptr ? published_->whole() : next_->whole();
+    if (full_.Complete() && !whole) {
+      Next().whole_ = true;
+    }
     full_.EndIfArrived();
   }
   return true;

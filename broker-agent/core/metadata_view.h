@@ -40,6 +40,9 @@ class MetadataView {
   static constexpr size_t kBuckets = 64;
   using Bucket = std::map<std::string, std::shared_ptr<const TopicView>, std::less<>>;
 
+  /// Whether everything has been told once in this life of the broker: what is missing before may
+  /// be there.
+  bool whole() const { return whole_; }
   const KnownController& controller() const { return controller_; }
   const std::map<BrokerId, BrokerEndpoint>& brokers() const { return *brokers_; }
   /// Returns the topic of that name, or null.
@@ -51,6 +54,7 @@ class MetadataView {
  private:
   friend class MetadataCache;
 
+  bool whole_ = false;
   KnownController controller_;
   std::shared_ptr<const std::map<BrokerId, BrokerEndpoint>> brokers_ =
       std::make_shared<const std::map<BrokerId, BrokerEndpoint>>();

@@ -28,7 +28,10 @@ class ClientBackend final : public kafka::Backend {
 
   BrokerId self() const override { return parts_.self; }
   std::string cluster_id() const override { return parts_.cluster_id(); }
-  std::shared_ptr<const MetadataView> metadata() const override { return parts_.runner.metadata(); }
+  std::shared_ptr<const MetadataView> metadata() const override {
+    std::shared_ptr<const MetadataView> view = parts_.runner.metadata();
+    return view != nullptr && view->whole() ? view : nullptr;
+  }
   Instant Now() const override { return parts_.executor.Now(); }
   kafka::ClusterAdmin& admin() override { return parts_.admin; }
 

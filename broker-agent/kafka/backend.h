@@ -23,7 +23,8 @@ class Backend {
   virtual BrokerId self() const = 0;
   /// Empty before the broker is registered.
   virtual std::string cluster_id() const = 0;
-  /// Null before the controller has told anything.
+  /// Null before the controller has told everything once: a topic that is missing before may be
+  /// there, and no client may be told that it is not.
   virtual std::shared_ptr<const MetadataView> metadata() const = 0;
   virtual Instant Now() const = 0;
   virtual ClusterAdmin& admin() = 0;

@@ -101,7 +101,10 @@ void ClientService::Do(const RequestHeader& header,
 }
 
 NamedPartition FindPartition(const MetadataView* view, std::string_view topic, int32_t index) {
-  const std::shared_ptr<const TopicView> found = view == nullptr ? nullptr : view->Find(topic);
+  if (view == nullptr) {
+    return {.error = KafkaError::kNotLeaderOrFollower};  // As yet.
+  }
+  const std::shared_ptr<const TopicView> found = view->Find(topic);
   if (found == nullptr) {
     return {.error = KafkaError::kUnknownTopicOrPartition};
   }

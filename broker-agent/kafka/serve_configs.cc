@@ -80,7 +80,13 @@ Described Describe(const DescribeConfigsRequest::Resource& asked,
          described);
     return described;
   }
-  const auto topic = view == nullptr ? nullptr : view->Find(asked.name);
+  if (view == nullptr) {
+    Take({KafkaError::kLeaderNotAvailable,
+          "this broker has yet to be told of the topics: ask again"},
+         described);
+    return described;
+  }
+  const auto topic = view->Find(asked.name);
   if (topic == nullptr) {
     Take({KafkaError::kUnknownTopicOrPartition, "there is no topic '" + asked.name + "'"},
          described);

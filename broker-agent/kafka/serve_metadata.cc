@@ -102,7 +102,8 @@ void ClientService::Do(const RequestHeader& header,
     response.cluster_id = cluster;
   }
   if (view == nullptr) {
-    // Nothing has been heard of the cluster yet: an answer without brokers makes a client retry.
+    // Not everything has been heard of the cluster yet: an answer without brokers makes a client
+    // ask again, one that a topic is unknown has it give the topic's records up.
     for (const MetadataRequest::Topic& topic :
          ask.topics.value_or(std::vector<MetadataRequest::Topic>{})) {
       response.topics.push_back(

@@ -63,6 +63,18 @@ TEST_F(Metadata, TakesNewerEntriesAndKeepsNewerOnes) {
   EXPECT_EQ(cache.stale_entries(), 2U);
 }
 
+TEST_F(Metadata, AreWholeOnceAFullStateHasArrivedAndStaySo) {
+  cache.SetController({.id = BrokerId(9), .epoch = kTerm, .endpoint = {}});
+  Apply(Update({Told(a, {Entry(0, 1, 3, 5)})}));
+  EXPECT_FALSE(cache.Publish()->whole()) << "there may be more than that";
+  Apply(Update({Told(a, {Entry(0, 1, 3, 5)})}, Part(1, 0, 2)));
+  EXPECT_FALSE(cache.Publish()->whole());
+  Apply(Update({}, Part(1, 1, 2)));
+  EXPECT_TRUE(cache.Publish()->whole());
+  Apply(Update({Told(b, {Entry(0, 1, 3, 5)})}, Part(2, 0, 2)));
+  EXPECT_TRUE(cache.Publish()->whole()) << "of the next one less than all is there";
+}
+
 TEST_F(Metadata, AnUnconfirmedEntryChangesNothingForWhoKnowsThePartition) {
   Apply(Update({Told(a, {Entry(0, 1, 3, 5)})}));
   Apply(Update({Told(a, {Unconfirmed(Entry(0, 2, 4, 6))})}));

@@ -191,7 +191,7 @@ TEST_F(ClientServiceTest, BeforeAnythingIsKnownAClientIsToAskAgain) {
   request.topics = std::vector<MetadataRequest::Topic>{{.id = {}, .name = "orders"}};
   EXPECT_EQ(Ask<MetadataResponse>(request, 8).topics[0].error, KafkaError::kLeaderNotAvailable);
   EXPECT_EQ(Ask<ProduceResponse>(Produce(-1, "x"), 7).topics[0].partitions[0].error,
-            KafkaError::kUnknownTopicOrPartition);
+            KafkaError::kNotLeaderOrFollower);
 }
 
 // --- Produce ---
