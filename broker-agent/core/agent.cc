@@ -107,7 +107,7 @@ struct Agent::Parts {
   void On(const SessionLost&) { registered = false; }
   void On(const ControllerSeen& event);
   void On(const TimePassed&);
-  void On(const StopRequested&) { departure.Request(); }
+  void On(const StopRequested&);
   void On(const LeaderAndIsrReceived& event);
   void On(const StopReplicaReceived& event);
   void On(const UpdateMetadataReceived& event);
@@ -139,6 +139,7 @@ struct Agent::Parts {
   void On(const InboundLost& event) { leaders.Lost(event.stream); }
   void On(const AppendRequested& event) { leaders.Append(event); }
   void On(const FetchRequested& event) { consumers.Fetch(event); }
+  void On(const FetchHurried& event) { consumers.Hurry(event.ticket); }
   void On(const FetchAbandoned& event) { consumers.Abandon(event.ticket); }
   void On(const OffsetRequested& event) { consumers.FindOffset(event); }
   void On(const EpochEndRequested& event) { consumers.FindEpochEnd(event); }
@@ -199,6 +200,7 @@ void Agent::Parts::Finish() {
   followers.Flush();
   if (std::optional<SendAlterPartition> send = sender.Next({.broker = context.self(),
                                                             .life = context.options.life,
+                                                            .shard = context.options.shard.index,
                                                             .broker_epoch = context.broker_epoch,
                                                             .controller = context.controller},
                                                            context.now)) {
@@ -287,6 +289,16 @@ void Agent::Parts::TakePeer(const BrokerEndpoint& peer) {
   known = {.epoch = peer.epoch, .endpoint = endpoint};
   if (changed) {
     followers.PeerChanged(peer.id);
+  }
+}
+
+/// The first shard asks the controller to move what the broker leads; by the time that the others
+/// are told to stop, that has been done.
+void Agent::Parts::On(const StopRequested&) {
+  if (context.options.shard.first()) {
+    departure.Request();
+  } else {
+    Stop(std::nullopt);
   }
 }
 

@@ -9,6 +9,7 @@
 
 #include "broker-agent/core/log_view.h"
 #include "broker-agent/core/recent_batches.h"
+#include "broker-agent/core/shard.h"
 #include "common/base/instant.h"
 #include "common/base/result.h"
 #include "common/model/ids.h"
@@ -31,6 +32,7 @@ struct AgentOptions {
   BrokerId broker = kNoBroker;
   LifeId life;             ///< Drawn by the shell when the process starts (R4).
   std::string cluster_id;  ///< That the data directories are bound to; empty: not bound yet.
+  Shard shard = {};        ///< Whose partitions this agent has: not all are, if there are several.
 
   TopicSettings topic_defaults = {};  ///< Of topics that do not say.
 

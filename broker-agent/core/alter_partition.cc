@@ -46,6 +46,7 @@ std::optional<SendAlterPartition> AlterPartitionSender::Next(const Sender& sende
                           .request = {.broker = sender.broker,
                                       .broker_epoch = sender.broker_epoch,
                                       .life = sender.life,
+                                      .shard = sender.shard,
                                       .controller_epoch = sender.controller.epoch,
                                       .number = number_,
                                       .items = {},

@@ -16,11 +16,11 @@
 
 namespace regent {
 
-/// The broker's one line to the controller for ISR changes and failed replicas: at most one change
-/// per partition, one request in flight, a number that rises within the life (§8). An item stays
-/// until the answer to its latest attempt settles it, or until its partition withdraws it. A failed
-/// replica is reported until a controller has taken the report; a later one hears of it in answer
-/// to the full state with which its term begins (R9).
+/// A shard's one line to the controller for ISR changes and failed replicas: at most one change per
+/// partition, one request in flight, a number that rises within the shard's life (§8). An item
+/// stays until the answer to its latest attempt settles it, or until its partition withdraws it. A
+/// failed replica is reported until a controller has taken the report; a later one hears of it in
+/// answer to the full state with which its term begins (R9).
 ///
 ///   proposed ─► waiting ─► in flight ─► settled (kDone or refused: handed to the partition)
 ///                 ▲             │
@@ -31,6 +31,7 @@ class AlterPartitionSender {
   struct Sender {
     BrokerId broker = kNoBroker;
     LifeId life;
+    int32_t shard = 0;
     BrokerEpoch broker_epoch = kNoBrokerEpoch;
     KnownController controller;
   };

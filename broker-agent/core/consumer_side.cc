@@ -208,6 +208,14 @@ void ConsumerSide::TimeOut(FetchTicket ticket) {
   }
 }
 
+void ConsumerSide::Hurry(FetchTicket ticket) {
+  const auto found = fetches_.find(ticket);
+  if (found != fetches_.end()) {
+    found->second.ask.deadline = context_.now;
+    TimeOut(ticket);
+  }
+}
+
 void ConsumerSide::Answer(FetchTicket ticket) {
   const auto found = fetches_.find(ticket);
   Unpark(ticket, found->second);

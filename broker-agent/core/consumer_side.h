@@ -38,6 +38,8 @@ class ConsumerSide {
   bool Read(const LogRead& read);
   void Sliced(const LogSliced& sliced);
   void TimeOut(FetchTicket ticket);
+  /// Answers with what there is, as soon as it is read.
+  void Hurry(FetchTicket ticket);
   /// The high watermark, the role or the epoch of a replica has changed.
   void Wake(const PartitionKey& partition);
 

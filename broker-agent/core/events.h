@@ -214,6 +214,10 @@ struct FetchRequested {
   int64_t max_bytes = 0;
   Instant deadline = Instant::Max();
 };
+/// The reader has enough from elsewhere: what there is goes out now.
+struct FetchHurried {
+  FetchTicket ticket{0};
+};
 /// The reader has gone: no answer is wanted.
 struct FetchAbandoned {
   FetchTicket ticket{0};
@@ -265,6 +269,7 @@ using AgentEvent = std::variant<Registered,
                                 InboundLost,
                                 AppendRequested,
                                 FetchRequested,
+                                FetchHurried,
                                 FetchAbandoned,
                                 OffsetRequested,
                                 EpochEndRequested>;

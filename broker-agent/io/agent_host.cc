@@ -8,19 +8,21 @@
 
 namespace regent {
 
-AgentHost::AgentHost(AgentHostOptions options, AgentState recovered, AgentRunner::Parts parts)
+AgentHost::AgentHost(AgentHostOptions options,
+                     AgentState recovered,
+                     std::vector<AgentRunner::Parts> parts)
     : options_(std::move(options)),
-      parts_(parts),
-      runner_(options_.agent,
+      parts_(std::move(parts)),
+      executor_(parts_.front().executor),
+      shards_(options_.agent,
               std::move(recovered),
-              parts,
+              parts_,
               [this](const Stopped& stopped) { OnAgentStopped(stopped); }),
-      to_agent_(runner_.sink()),
       registration_(
           options_.registration,
-          parts.executor,
-          parts.store,
-          {.events = [this](AgentEvent event) { TakeEvent(std::move(event)); },
+          executor_,
+          parts_.front().store,
+          {.events = [this](const AgentEvent& event) { TakeEvent(event); },
            .give_up =
                [this](Error error) { OnAgentStopped({.clean = false, .error = std::move(error)}); },
            .status = options_.status}) {}
@@ -33,16 +35,16 @@ AgentHost::~AgentHost() {
   }
 }
 
-void AgentHost::TakeEvent(AgentEvent event) {
+void AgentHost::TakeEvent(const AgentEvent& event) {
   if (const auto* const seen = std::get_if<ControllerSeen>(&event);
       seen != nullptr && options_.on_controller) {
     options_.on_controller(*seen);
   }
-  to_agent_(std::move(event));
+  shards_.Tell(event);
 }
 
 void AgentHost::Start(std::optional<BrokerRegistration> self) {
-  parts_.executor.Post([this, alive = alive_, self = std::move(self)]() {
+  executor_.Post([this, alive = alive_, self = std::move(self)]() {
     if (*alive) {
       if (self) {
         registration_.set_self(*self);
@@ -53,13 +55,13 @@ void AgentHost::Start(std::optional<BrokerRegistration> self) {
 }
 
 void AgentHost::Open() {
-  Result<std::unique_ptr<zk::Client>> client = options_.make_client(parts_.executor, registration_);
+  Result<std::unique_ptr<zk::Client>> client = options_.make_client(executor_, registration_);
   if (!client.ok()) {
     Finish({.clean = false, .error = client.error()});
     return;
   }
   client_ = std::move(client).value();
-  producer_ids_ = std::make_unique<ProducerIds>(options_.agent.broker, *client_, parts_.executor);
+  producer_ids_ = std::make_unique<ProducerIds>(options_.agent.broker, *client_, executor_);
   registration_.Start(*client_);
   Tick();
 }
@@ -68,10 +70,12 @@ void AgentHost::Tick() {
   if (finished_) {
     return;
   }
-  const Instant now = parts_.executor.Now();
-  client_->Heartbeat(now);
+  const Instant now = executor_.Now();
+  if (shards_.AllLive()) {
+    client_->Heartbeat(now);
+  }
   PublishMetrics(now);
-  parts_.executor.PostAt(now + options_.tick, [this, alive = alive_]() {
+  executor_.PostAt(now + options_.tick, [this, alive = alive_]() {
     if (*alive) {
       Tick();
     }
@@ -79,7 +83,7 @@ void AgentHost::Tick() {
 }
 
 void AgentHost::PublishMetrics(Instant now) {
-  const Agent& agent = runner_.agent();
+  const Agent& agent = shards_.first_agent();
   AgentMetrics metrics{.counters = {},
                        .registered = registration_.waiting_for().empty(),
                        .waiting_for = registration_.waiting_for(),
@@ -93,7 +97,7 @@ void AgentHost::PublishMetrics(Instant now) {
   std::optional<AgentCounters> counters;
   if (!counted_ || now - *counted_ >= options_.count_interval) {
     counted_ = now;
-    counters = agent.counters();
+    counters = shards_.Count();
   }
   const MutexLock lock(mutex_);
   metrics.counters = counters ? *counters : metrics_.counters;
@@ -107,7 +111,7 @@ AgentMetrics AgentHost::metrics() const {
 
 void AgentHost::DrawProducerId(const ProducerIds::Done& done) {
   const Error closed{ErrorCode::kUnavailable, "the broker has no session yet, or stops"};
-  const bool posted = parts_.executor.Post([this, alive = alive_, done, closed]() {
+  const bool posted = executor_.Post([this, alive = alive_, done, closed]() {
     if (*alive && producer_ids_ != nullptr) {
       producer_ids_->Draw(done);
     } else {
@@ -120,7 +124,7 @@ void AgentHost::DrawProducerId(const ProducerIds::Done& done) {
 }
 
 void AgentHost::RequestStop() {
-  runner_.sink()(StopRequested{});
+  shards_.RequestStop();
 }
 
 void AgentHost::OnAgentStopped(const Stopped& stopped) {
@@ -129,42 +133,50 @@ void AgentHost::OnAgentStopped(const Stopped& stopped) {
   }
   LOG(INFO) << "agent stopped clean=" << stopped.clean << " error=\""
             << (stopped.error ? stopped.error->message : "") << '"';
-  parts_.controller.Shutdown();
-  parts_.transport.Shutdown();
-  parts_.store.Close(
-      [this, alive = alive_, &executor = parts_.executor, stopped](const Status& closed) {
-        LOG_IF(ERROR, !closed.ok()) << "logs not closed error=\"" << closed.error() << '"';
-        executor.Post([this, alive, stopped]() {
-          if (*alive) {
-            OnStoreClosed(stopped);
-          }
-        });
-      });
+  for (const AgentRunner::Parts& parts : parts_) {
+    parts.controller.Shutdown();
+    parts.transport.Shutdown();
+  }
+  CloseStores(stopped);
 }
 
-void AgentHost::OnStoreClosed(const Stopped& stopped) {
+void AgentHost::CloseStores(const Stopped& stopped) {
+  const auto open = std::make_shared<size_t>(parts_.size());
+  for (const AgentRunner::Parts& parts : parts_) {
+    parts.store.Close(
+        [this, alive = alive_, &executor = executor_, open, stopped](const Status& closed) {
+          LOG_IF(ERROR, !closed.ok()) << "logs not closed error=\"" << closed.error() << '"';
+          executor.Post([this, alive, open, stopped]() {
+            if (*alive && --*open == 0) {
+              OnStoresClosed(stopped);
+            }
+          });
+        });
+  }
+}
+
+void AgentHost::OnStoresClosed(const Stopped& stopped) {
   registration_.Stop([this, alive = alive_, stopped]() {
     if (*alive) {
       Finish(stopped);
     }
   });
   // The session's end unregisters as well: nobody waits long for an answer.
-  parts_.executor.PostAt(parts_.executor.Now() + options_.unregister_max,
-                         [this, alive = alive_, stopped]() {
-                           if (*alive) {
-                             Finish(stopped);
-                           }
-                         });
+  executor_.PostAt(executor_.Now() + options_.unregister_max, [this, alive = alive_, stopped]() {
+    if (*alive) {
+      Finish(stopped);
+    }
+  });
 }
 
 void AgentHost::Finish(const Stopped& stopped) {
   if (std::exchange(finished_, true)) {
     return;
   }
-  runner_.Close();
+  shards_.Close();
   if (client_ != nullptr) {
     // Not from inside one of its callbacks.
-    parts_.executor.Post([this, alive = alive_, stopped]() {
+    executor_.Post([this, alive = alive_, stopped]() {
       if (*alive) {
         producer_ids_.reset();
         client_->Close();

@@ -5,9 +5,11 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "broker-agent/core/agent.h"
 #include "broker-agent/io/agent_runner.h"
+#include "broker-agent/io/agent_shards.h"
 #include "broker-agent/io/producer_ids.h"
 #include "broker-agent/io/registration.h"
 #include "common/base/instant.h"
@@ -51,19 +53,19 @@ struct AgentHostOptions {
   std::function<void(const ControllerSeen&)> on_controller;
 };
 
-/// A broker agent with its registration on one executor: in production a loop's thread, in a
-/// simulation the world's. What it talks through is given to it.
+/// A broker's agents with its registration, on the first one's executor: in production a loop's
+/// thread, in a simulation the world's. What they talk through is given to it.
 ///
-///     AgentHost host(options, recovered, {loop, store, transport, controller});
+///     AgentHost host(options, recovered, {{loop, store, transport, controller}});
 ///     host.Start();
 ///     …
 ///     host.RequestStop();       // controlled shutdown; `finished` tells when
 ///     loop.Close();             // then it may be destroyed
 class AgentHost {
  public:
-  /// The parts outlive the host.
-  AgentHost(AgentHostOptions options, AgentState recovered, AgentRunner::Parts parts);
-  /// On the executor's thread, or once that has been closed.
+  /// `parts`: one for each shard. They outlive the host.
+  AgentHost(AgentHostOptions options, AgentState recovered, std::vector<AgentRunner::Parts> parts);
+  /// On the executor's thread, or once all have been closed.
   ~AgentHost();
   AgentHost(const AgentHost&) = delete;
   AgentHost& operator=(const AgentHost&) = delete;
@@ -79,7 +81,7 @@ class AgentHost {
   /// call.
   void DrawProducerId(const ProducerIds::Done& done);
 
-  AgentRunner& runner() { return runner_; }
+  AgentShards& shards() { return shards_; }
   /// The executor's thread.
   const Registration& registration() const { return registration_; }
   /// As of the last tick. Any thread.
@@ -88,16 +90,17 @@ class AgentHost {
  private:
   void Open();
   void Tick();
-  void TakeEvent(AgentEvent event);
+  void TakeEvent(const AgentEvent& event);
   void PublishMetrics(Instant now) EXCLUDES(mutex_);
   void OnAgentStopped(const Stopped& stopped);
-  void OnStoreClosed(const Stopped& stopped);
+  void CloseStores(const Stopped& stopped);
+  void OnStoresClosed(const Stopped& stopped);
   void Finish(const Stopped& stopped);
 
   AgentHostOptions options_;
-  AgentRunner::Parts parts_;
-  AgentRunner runner_;
-  AgentEventSink to_agent_;
+  std::vector<AgentRunner::Parts> parts_;
+  Executor& executor_;  ///< The first shard's.
+  AgentShards shards_;
   Registration registration_;
   std::unique_ptr<zk::Client> client_;
   std::unique_ptr<ProducerIds> producer_ids_;  ///< As long as there is a client.

@@ -91,6 +91,22 @@ void AgentRunner::Close() {
   }
 }
 
+void AgentRunner::PostClose() {
+  parts_.executor.Post([link = link_]() {
+    if (link->runner != nullptr) {
+      link->runner->Close();
+    }
+  });
+}
+
+void AgentRunner::Inspect(std::function<void(const Agent&)> look) {
+  parts_.executor.Post([link = link_, look = std::move(look)]() {
+    if (link->runner != nullptr) {
+      look(link->runner->agent_);
+    }
+  });
+}
+
 AgentEventSink AgentRunner::SinkOf(const std::shared_ptr<Link>& link) {
   return [link](AgentEvent event) {
     const bool urgent = IsUrgent(event);

@@ -46,6 +46,8 @@ class AgentRunner {
 
   /// Answers every open call and every later one "stopping"; events do nothing any more.
   void Close();
+  /// Closes on the executor's thread. Any thread.
+  void PostClose();
 
   /// Takes events, from any thread, also after the runner has gone.
   AgentEventSink sink() const;
@@ -70,6 +72,9 @@ class AgentRunner {
   void Abandon(FetchTicket ticket);
   void FindOffset(OffsetRequested request, OffsetDone done);
   void FindEpochEnd(EpochEndRequested request, EpochEndDone done);
+
+  /// Shows `look` the agent, on the executor's thread, unless it has gone. Any thread.
+  void Inspect(std::function<void(const Agent&)> look);
 
   /// What clients are told; null before the first news. Any thread.
   std::shared_ptr<const MetadataView> metadata() const EXCLUDES(mutex_);

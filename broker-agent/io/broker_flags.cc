@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <string_view>
+#include <thread>
 #include <utility>
 
 #include "common/model/broker_names.h"
@@ -89,6 +90,12 @@ Result<std::vector<Listener>> ParseListeners(const std::string& flag, const std:
   }
 }
 
+int32_t ShardsFor(int32_t processors) {
+  constexpr int32_t kProcessorsEach = 4;  // Its agent, its disk, and its share of the clients.
+  constexpr int32_t kMost = 8;
+  return std::clamp(processors / kProcessorsEach, 1, kMost);
+}
+
 Result<BrokerSettings> Understand(const BrokerFlags& flags) {
   BrokerSettings settings;
   // Not left to the parser, which would complain of them before it names an unknown flag.
@@ -144,6 +151,9 @@ Result<BrokerSettings> Understand(const BrokerFlags& flags) {
   }
   settings.retention_check_interval = std::chrono::milliseconds(flags.retention_check_interval_ms);
   settings.catch_up_bytes_per_second = flags.replication_throttle_bytes_per_second;
+  settings.shards = flags.shards == 0
+                        ? ShardsFor(static_cast<int32_t>(std::thread::hardware_concurrency()))
+                        : flags.shards;
   return settings;
 }
 

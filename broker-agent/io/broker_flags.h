@@ -31,6 +31,7 @@ struct BrokerFlags {
   std::string flush = "system";
   int64_t retention_check_interval_ms = 300'000;
   int64_t replication_throttle_bytes_per_second = 0;
+  int32_t shards = 0;
   int32_t default_min_insync_replicas = 1;
   bool auto_create_topics = false;
   int32_t num_partitions = 1;
@@ -59,7 +60,11 @@ struct BrokerSettings {
   TopicSettings default_topic_settings;  ///< Of topics that do not say.
   Duration retention_check_interval = std::chrono::minutes(5);
   int64_t catch_up_bytes_per_second = 0;  ///< 0: no limit.
+  int32_t shards = 1;                     ///< 1 to kShardsMax.
 };
+
+/// How many shards a broker has that is not told, on a machine with so many processors.
+int32_t ShardsFor(int32_t processors);
 
 /// kInvalidArgument names the flag, the value and the rule.
 Result<BrokerSettings> Understand(const BrokerFlags& flags);

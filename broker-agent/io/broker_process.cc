@@ -9,6 +9,8 @@
 
 #include <glog/logging.h>
 
+#include "broker-agent/core/shard.h"
+#include "broker-agent/io/behind_all.h"
 #include "broker-agent/io/client_backend.h"
 #include "broker-agent/io/client_server.h"
 #include "broker-agent/io/control_service.h"
@@ -17,6 +19,7 @@
 #include "broker-agent/io/grpc_controller_client.h"
 #include "broker-agent/io/grpc_replication_transport.h"
 #include "broker-agent/io/metrics.h"
+#include "broker-agent/io/sharded_transport.h"
 #include "broker-agent/kafka/client_service.h"
 #include "broker-agent/log/data_directory.h"
 #include "broker-agent/log/posix_file_system.h"
@@ -76,6 +79,44 @@ AgentOptions AgentOptionsOf(const BrokerSettings& settings,
   return options;
 }
 
+/// What a shard has to itself. The first one's threads have the plain names.
+struct ShardParts {
+  ShardParts(int32_t index, std::unique_ptr<storage::ReplicaLogs> logs)
+      : suffix(index == 0 ? "" : "-" + std::to_string(index)),
+        store(std::move(logs), disk, {.wall_clock_ms = WallClockMs, .sync = &sync}) {}
+
+  const std::string suffix;
+  Loop sync{"sync" + suffix};
+  Loop disk{"disk" + suffix};
+  Loop loop{"agent" + suffix};
+  DiskReplicaStore store;
+  GrpcControllerClient controller;
+};
+using Shards = std::vector<std::unique_ptr<ShardParts>>;
+
+Shards MakeShards(std::unique_ptr<storage::ReplicaLogs> logs, int32_t count) {
+  auto shares =
+      storage::ReplicaLogs::Deal(std::move(logs), count, [count](const storage::ReplicaKey& key) {
+        return ShardOf({.topic = key.topic, .index = key.index}, count);
+      });
+  Shards shards;
+  shards.reserve(shares.size());
+  for (auto& share : shares) {
+    shards.push_back(
+        std::make_unique<ShardParts>(static_cast<int32_t>(shards.size()), std::move(share)));
+  }
+  return shards;
+}
+
+std::vector<Executor*> LoopsOf(const Shards& shards) {
+  std::vector<Executor*> loops;
+  loops.reserve(shards.size());
+  for (const auto& shard : shards) {
+    loops.push_back(&shard->loop);
+  }
+  return loops;
+}
+
 }  // namespace
 
 class BrokerProcess::Impl {
@@ -91,25 +132,28 @@ class BrokerProcess::Impl {
         agent_options_(
             AgentOptionsOf(settings, beginning.life, opened.logs->directory().cluster_id())),
         registration_(RegistrationOf(settings, beginning, opened)),
-        sync_("sync"),
-        disk_("disk"),
-        loop_("agent"),
         service_options_{.topic_defaults = settings.topic_defaults,
                          .create_topics = settings.auto_create_topics},
-        store_(std::move(opened.logs), disk_, {.wall_clock_ms = WallClockMs, .sync = &sync_}),
-        transport_(loop_) {
+        shards_(MakeShards(std::move(opened.logs), settings.shards)),
+        behind_all_(LoopsOf(shards_)),
+        transport_(behind_all_),
+        sharded_(transport_, settings.shards) {
     SetPort(0, clients_->port());
   }
 
   ~Impl() {
     clients_->Stop();
-    loop_.Close();
+    for (const auto& shard : shards_) {
+      shard->loop.Close();
+    }
     admin_.Shutdown();
     host_ = nullptr;
     transport_.Shutdown();
-    controller_.Shutdown();
-    disk_.Close();
-    sync_.Close();
+    for (const auto& shard : shards_) {
+      shard->controller.Shutdown();
+      shard->disk.Close();
+      shard->sync.Close();
+    }
   }
   Impl(const Impl&) = delete;
   Impl& operator=(const Impl&) = delete;
@@ -138,16 +182,21 @@ class BrokerProcess::Impl {
         hooks_.on_stopped();
       }
     };
-    host_ = std::make_unique<AgentHost>(std::move(options), std::move(recovered_),
-                                        AgentRunner::Parts{.executor = loop_,
-                                                           .store = store_,
-                                                           .transport = transport_,
-                                                           .controller = controller_});
-    control_ = std::make_unique<ControlService>(host_->runner());
+    std::vector<AgentRunner::Parts> parts;
+    parts.reserve(shards_.size());
+    for (const auto& shard : shards_) {
+      parts.push_back({.executor = shard->loop,
+                       .store = shard->store,
+                       .transport = sharded_.shard(static_cast<int32_t>(parts.size())),
+                       .controller = shard->controller});
+    }
+    host_ =
+        std::make_unique<AgentHost>(std::move(options), std::move(recovered_), std::move(parts));
+    control_ = std::make_unique<ControlService>(host_->shards());
     backend_ = std::make_unique<ClientBackend>(ClientBackend::Parts{
         .self = agent_options_.broker,
-        .runner = host_->runner(),
-        .executor = loop_,
+        .agents = host_->shards(),
+        .executor = first().loop,
         .admin = admin_,
         .cluster_id = [this]() { return cluster_id().value_or(""); },
         .draw_producer_id =
@@ -165,19 +214,28 @@ class BrokerProcess::Impl {
   }
 
   void Bind(const std::string& cluster_id, std::function<void(const Status&)> done) {
-    store_.Bind(cluster_id, std::move(done));
+    first().store.Bind(cluster_id, std::move(done));
   }
 
   Stopped AwaitStopped() { return stopped_future_.get(); }
 
   std::vector<grpc::Service*> services() { return {control_.get(), &transport_.service()}; }
-  std::optional<std::string> cluster_id() const { return store_.cluster_id(); }
+  std::optional<std::string> cluster_id() const { return first().store.cluster_id(); }
   const BrokerRegistration& registration() const { return registration_; }
   AgentHost& host() { return *host_; }
-  Loop& loop() { return loop_; }
+  /// Of an event, on any shard.
+  Duration TakeLongestWait() {
+    Duration longest{0};
+    for (const auto& shard : shards_) {
+      longest = std::max(longest, shard->loop.TakeLongestWait());
+    }
+    return longest;
+  }
   const ClientServer& clients() const { return *clients_; }
 
  private:
+  ShardParts& first() const { return *shards_.front(); }
+
   void SetPort(size_t listener, int port) {
     Endpoint& endpoint = registration_.listeners[listener].endpoint;
     endpoint.port = endpoint.port == 0 ? port : endpoint.port;
@@ -191,15 +249,13 @@ class BrokerProcess::Impl {
   Hooks hooks_;
   std::promise<Stopped> stopped_;
   std::shared_future<Stopped> stopped_future_ = stopped_.get_future().share();
-  Loop sync_;
-  Loop disk_;
-  Loop loop_;
   kafka::ClientServiceOptions service_options_;
-  DiskReplicaStore store_;
+  Shards shards_;
+  BehindAll behind_all_;
   GrpcReplicationTransport transport_;
-  GrpcControllerClient controller_;
+  ShardedTransport sharded_;
   std::unique_ptr<AgentHost> host_;
-  GrpcClusterAdmin admin_{loop_, [this]() { return host_->metrics().controller.endpoint; }};
+  GrpcClusterAdmin admin_{first().loop, [this]() { return host_->metrics().controller.endpoint; }};
   std::unique_ptr<ControlService> control_;
   std::unique_ptr<ClientBackend> backend_;
   std::unique_ptr<kafka::ClientService> service_;
@@ -268,7 +324,7 @@ AgentHost& BrokerProcess::host() {
 void BrokerProcess::ShowMetrics(MetricsRegistry& registry) {
   regent::ShowMetrics(
       registry, [this]() { return impl_->host().metrics(); },
-      [this]() { return impl_->loop().TakeLongestWait(); });
+      [this]() { return impl_->TakeLongestWait(); });
   regent::ShowMetrics(registry, [this]() { return impl_->clients().counters(); });
 }
 

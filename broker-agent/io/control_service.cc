@@ -36,9 +36,9 @@ grpc::ServerUnaryReactor* ControlService::Serve(grpc::CallbackServerContext& con
   };
   using Value = std::decay_t<decltype(decoded.value())>;
   if constexpr (std::is_same_v<Value, UpdateMetadataRequest>) {
-    runner_.Control(std::move(decoded).value(), std::move(done));
+    agents_.Control(std::move(decoded).value(), std::move(done));
   } else {
-    runner_.Control(std::make_shared<const Value>(std::move(decoded).value()), std::move(done));
+    agents_.Control(std::make_shared<const Value>(std::move(decoded).value()), std::move(done));
   }
   return reactor;
 }

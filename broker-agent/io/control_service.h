@@ -6,7 +6,7 @@
 
 #include "regent/v1/broker_agent.grpc.pb.h"
 
-#include "broker-agent/io/agent_runner.h"
+#include "broker-agent/io/agent_shards.h"
 
 namespace regent {
 
@@ -17,8 +17,8 @@ class ControlService final : public v1::BrokerAgent::CallbackService {
   /// More calls at a time than this are RESOURCE_EXHAUSTED: a controller has two in flight (R5).
   static constexpr int kCallsMax = 64;
 
-  /// `runner` outlives the server that the service is registered with.
-  explicit ControlService(AgentRunner& runner) : runner_(runner) {}
+  /// `agents` outlives the server that the service is registered with.
+  explicit ControlService(AgentShards& agents) : agents_(agents) {}
 
   grpc::ServerUnaryReactor* LeaderAndIsr(grpc::CallbackServerContext* context,
                                          const v1::LeaderAndIsrRequest* request,
@@ -36,7 +36,7 @@ class ControlService final : public v1::BrokerAgent::CallbackService {
                                   const Request& request,
                                   v1::ControlResponse& response);
 
-  AgentRunner& runner_;
+  AgentShards& agents_;
   std::atomic<int> calls_ = 0;
 };
 

@@ -364,9 +364,9 @@ void DiskReplicaStore::Disk::Do(const WriteCheckpoints&) const {
                  << synced.error() << '"';
     return;
   }
-  sync.Post([&files = logs->files(), checkpoints = logs->Checkpoints()]() {
-    const Status written = storage::WriteCheckpoints(files, checkpoints);
-    LOG_IF(WARNING, !written.ok()) << "checkpoints not written directory=" << checkpoints.directory
+  sync.Post([write = logs->TakeCheckpoints(), directory = logs->directory().path()]() {
+    const Status written = write();
+    LOG_IF(WARNING, !written.ok()) << "checkpoints not written directory=" << directory
                                    << " error=\"" << written.error() << '"';
   });
 }
@@ -429,11 +429,10 @@ Result<Offset> DiskReplicaStore::Disk::Truncate(const TruncateLog& truncate) con
   }
   // A leader's epoch without records stands in the journal alone.
   std::vector<JournalRecord> records = {storage::CutEpochs{.replica = key, .end = *end}};
-  const auto& known = logs->directory().journal().entries();
-  if (const auto entry = known.find(key); entry != known.end()) {
+  if (const auto entry = logs->directory().EntryOf(key)) {
     records.emplace_back(MarksOf({.partition = truncate.partition,
-                                  .high_watermark = entry->second.high_watermark,
-                                  .log_start = entry->second.log_start}));
+                                  .high_watermark = entry->high_watermark,
+                                  .log_start = entry->log_start}));
   }
   Status noted = logs->directory().Note(records, storage::Durability::kSynced);
   return noted.ok() ? end : noted.error();
@@ -543,17 +542,15 @@ storage::NoteMarks DiskReplicaStore::Disk::MarksOf(const RecordMarks::Mark& mark
 }
 
 void DiskReplicaStore::Disk::Do(const RecordEpochs& record) const {
-  const auto& known = logs->directory().journal().entries();
-  const auto entry = known.find(DiskKey(record.partition));
-  if (entry != known.end() &&
-      std::pair(record.leader_epoch, record.partition_epoch) <
-          std::pair(entry->second.leader_epoch, entry->second.partition_epoch)) {
+  const auto entry = logs->directory().EntryOf(DiskKey(record.partition));
+  if (entry && std::pair(record.leader_epoch, record.partition_epoch) <
+                   std::pair(entry->leader_epoch, entry->partition_epoch)) {
     return;  // A change of role was asked for while this was on its way: epochs never go back.
   }
   Note({storage::NoteReplica{.partition = record.partition,
                              .leader_epoch = record.leader_epoch,
                              .partition_epoch = record.partition_epoch,
-                             .suspect = entry != known.end() && entry->second.suspect}});
+                             .suspect = entry && entry->suspect}});
 }
 
 void DiskReplicaStore::Disk::Do(const RecordFirstRegistration& record) const {

@@ -9,9 +9,10 @@
 namespace regent {
 
 /// Replication streams over gRPC, both ways. `service()` is registered with the broker's server.
+/// Any thread may call.
 class GrpcReplicationTransport final : public ReplicationTransport {
  public:
-  /// `executor` is the agent's.
+  /// `executor` runs what is posted once the agents have handled what they were told before.
   explicit GrpcReplicationTransport(Executor& executor) : client_(executor), service_(executor) {}
 
   void Start(AgentEventSink sink) override {

@@ -70,6 +70,10 @@ void Define(CLI::App& app, BrokerFlags& flags) {
                  flags.replication_throttle_bytes_per_second,
                  "Most that followers outside the ISR are sent, all together (0: no limit)")
       ->check(CLI::Range(int64_t{0}, int64_t{1} << 40U));
+  app.add_option("--shards", flags.shards,
+                 "Among how many agents, with threads of their own, the partitions are spread (0: "
+                 "one for every four processors, 8 at most)")
+      ->check(CLI::Range(0, kShardsMax));
   app.add_option(
       "--flush", flags.flush,
       "flush.messages of topics that do not say: batch is 1, each batch is on disk before "

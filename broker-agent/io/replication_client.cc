@@ -122,7 +122,7 @@ class ReplicationClient::Stream final
     }
     executor_.Post([streams = streams_, in_flight = in_flight_, id = id_]() {
       if (const auto known = streams.lock()) {
-        known->erase(id);
+        known->Take(id);
         in_flight->Sweep();
       }
     });
@@ -202,6 +202,29 @@ class ReplicationClient::Stream final
   bool released_ GUARDED_BY(mutex_) = false;
 };
 
+void ReplicationClient::Streams::Add(OutboundId id, std::shared_ptr<Stream> stream) {
+  const MutexLock lock(mutex);
+  open[id] = std::move(stream);
+}
+
+std::shared_ptr<ReplicationClient::Stream> ReplicationClient::Streams::Find(OutboundId id) {
+  const MutexLock lock(mutex);
+  const auto found = open.find(id);
+  return found == open.end() ? nullptr : found->second;
+}
+
+std::shared_ptr<ReplicationClient::Stream> ReplicationClient::Streams::Take(OutboundId id) {
+  const MutexLock lock(mutex);
+  auto found = open.extract(id);
+  return found.empty() ? nullptr : std::move(found.mapped());
+}
+
+std::map<OutboundId, std::shared_ptr<ReplicationClient::Stream>>
+ReplicationClient::Streams::TakeAll() {
+  const MutexLock lock(mutex);
+  return std::exchange(open, {});
+}
+
 ReplicationClient::ReplicationClient(Executor& executor)
     : executor_(executor),
       streams_(std::make_shared<Streams>()),
@@ -217,27 +240,26 @@ void ReplicationClient::Start(AgentEventSink sink) {
 
 void ReplicationClient::Open(const OpenStream& open) {
   auto stream = std::make_shared<Stream>(open, executor_, sink_, streams_, in_flight_);
-  (*streams_)[open.stream] = stream;
+  streams_->Add(open.stream, stream);
   stream->Begin();
 }
 
 void ReplicationClient::Send(const SendToLeader& send) {
-  if (const auto stream = streams_->find(send.stream); stream != streams_->end()) {
-    stream->second->Send(send.message);
+  if (const auto stream = streams_->Find(send.stream)) {
+    stream->Send(send.message);
   }
 }
 
 void ReplicationClient::Close(OutboundId id) {
-  if (auto stream = streams_->extract(id); !stream.empty()) {
-    stream.mapped()->Close();
+  if (const auto stream = streams_->Take(id)) {
+    stream->Close();
   }
 }
 
 void ReplicationClient::Shutdown() {
-  for (auto& [id, stream] : *streams_) {
+  for (const auto& [id, stream] : streams_->TakeAll()) {
     stream->Close();
   }
-  streams_->clear();
   in_flight_->AwaitAll();
 }
 

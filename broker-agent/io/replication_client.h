@@ -5,6 +5,7 @@
 
 #include "broker-agent/core/actions.h"
 #include "broker-agent/io/event_sink.h"
+#include "common/base/mutex.h"
 #include "common/runtime/calls_in_flight.h"
 #include "common/runtime/loop.h"
 
@@ -12,10 +13,10 @@ namespace regent {
 
 /// The streams that this broker opens to leaders, over gRPC, each on a connection of its own.
 ///
-/// Called on the agent's thread.
+/// Any thread may call; one stream's calls come one at a time.
 class ReplicationClient {
  public:
-  /// `executor` is the agent's.
+  /// `executor` runs what is posted once the agents have handled what they were told before.
   explicit ReplicationClient(Executor& executor);
   /// Shuts down.
   ~ReplicationClient();
@@ -32,7 +33,15 @@ class ReplicationClient {
  private:
   class Stream;
   using InFlight = CallsInFlight<Stream>;
-  using Streams = std::map<OutboundId, std::shared_ptr<Stream>>;
+  struct Streams {
+    Mutex mutex;
+    std::map<OutboundId, std::shared_ptr<Stream>> open GUARDED_BY(mutex);
+
+    void Add(OutboundId id, std::shared_ptr<Stream> stream) EXCLUDES(mutex);
+    std::shared_ptr<Stream> Find(OutboundId id) EXCLUDES(mutex);
+    std::shared_ptr<Stream> Take(OutboundId id) EXCLUDES(mutex);
+    std::map<OutboundId, std::shared_ptr<Stream>> TakeAll() EXCLUDES(mutex);
+  };
 
   Executor& executor_;
   AgentEventSink sink_;

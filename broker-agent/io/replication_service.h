@@ -24,7 +24,7 @@ class ReplicationService final
  public:
   static constexpr size_t kStreamsMax = 1'000;
 
-  /// `executor` is the agent's.
+  /// `executor` runs what is posted once the agents have handled what they were told before.
   explicit ReplicationService(Executor& executor);
   ~ReplicationService() override;
   ReplicationService(const ReplicationService&) = delete;

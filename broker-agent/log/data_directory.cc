@@ -42,6 +42,7 @@ Result<std::unique_ptr<DataDirectory>> DataDirectory::Open(FileSystem& files,
     return With(lock.error(), "is another broker running on " + path + "? If not, " + remedy);
   }
   directory->lock_ = std::move(lock).value();
+  const MutexLock hold(directory->mutex_);
   if (Status read = directory->ReadMetaProperties(); !read.ok()) {
     return read.error();
   }
@@ -271,10 +272,12 @@ std::optional<Error> DataDirectory::CheckLog(const std::string& name, const Repl
 // --- Whose it is ---------------------------------------------------------------------------------
 
 std::optional<std::string> DataDirectory::cluster_id() const {
+  const MutexLock lock(mutex_);
   return meta_ ? std::optional(meta_->cluster_id) : std::nullopt;
 }
 
 std::optional<Zxid> DataDirectory::first_registered() const {
+  const MutexLock lock(mutex_);
   return meta_ ? meta_->first_registered : std::nullopt;
 }
 
@@ -288,6 +291,7 @@ Status DataDirectory::WriteMetaProperties(const MetaProperties& properties) {
 }
 
 Status DataDirectory::Bind(const std::string& cluster_id) {
+  const MutexLock lock(mutex_);
   if (!meta_) {
     return WriteMetaProperties({.cluster_id = cluster_id,
                                 .broker = options_.broker,
@@ -307,6 +311,7 @@ Status DataDirectory::Bind(const std::string& cluster_id) {
 }
 
 Status DataDirectory::NoteFirstRegistration(Zxid registered) {
+  const MutexLock lock(mutex_);
   CHECK(meta_.has_value()) << "registered with a directory that is bound to no cluster";
   if (meta_->first_registered) {
     return Success{};
@@ -317,10 +322,12 @@ Status DataDirectory::NoteFirstRegistration(Zxid registered) {
 }
 
 bool DataDirectory::SameBoot() const {
+  const MutexLock lock(mutex_);
   return meta_ && !options_.boot_id.empty() && meta_->boot_id == options_.boot_id;
 }
 
 Status DataDirectory::NoteBoot() {
+  const MutexLock lock(mutex_);
   if (!meta_ || meta_->boot_id == options_.boot_id) {
     return Success{};  // A directory that is nobody's yet notes it when it is bound.
   }
@@ -330,16 +337,25 @@ Status DataDirectory::NoteBoot() {
 }
 
 std::optional<std::string> DataDirectory::PathOf(const ReplicaKey& replica) const {
+  const MutexLock lock(mutex_);
   const auto location = locations_.find(replica);
   return location == locations_.end() ? std::nullopt : std::optional(PathOf(location->second.name));
 }
 
 bool DataDirectory::IsLive(const ReplicaKey& replica) const {
+  const MutexLock lock(mutex_);
   const auto location = locations_.find(replica);
   return location != locations_.end() && !location->second.stray;
 }
 
+std::optional<JournalEntry> DataDirectory::EntryOf(const ReplicaKey& replica) const {
+  const MutexLock lock(mutex_);
+  const auto entry = journal_->entries().find(replica);
+  return entry == journal_->entries().end() ? std::nullopt : std::optional(entry->second);
+}
+
 std::vector<FoundReplica> DataDirectory::Replicas() const {
+  const MutexLock lock(mutex_);
   std::map<ReplicaKey, FoundReplica> found;
   for (const auto& [key, entry] : journal_->entries()) {
     found[key].entry = entry;
@@ -509,6 +525,7 @@ void DataDirectory::Revert(const Undo& undo) {
 
 std::vector<DataDirectory::Failure> DataDirectory::Change(
     const std::vector<ReplicaChange>& changes) {
+  const MutexLock lock(mutex_);
   std::vector<Failure> failures;
   std::vector<size_t> done;
   std::vector<Undo> undos;
@@ -543,17 +560,31 @@ std::vector<DataDirectory::Failure> DataDirectory::Change(
 }
 
 Status DataDirectory::Note(const std::vector<JournalRecord>& records, Durability durability) {
+  const MutexLock lock(mutex_);
   return journal_->Commit(records, durability);
 }
 
+Status DataDirectory::SyncJournal() {
+  const MutexLock lock(mutex_);
+  return journal_->Sync();
+}
+
 Status DataDirectory::RemoveDeleted() {
-  while (!to_remove_.empty()) {
-    if (Status removed = files_.RemoveTree(PathOf(to_remove_.back())); !removed.ok()) {
-      return removed;
-    }
-    to_remove_.pop_back();
+  std::vector<std::string> names;
+  {
+    const MutexLock lock(mutex_);
+    names = std::exchange(to_remove_, {});
   }
-  return Success{};
+  Status all = Success{};
+  while (!names.empty() && all.ok()) {
+    all = files_.RemoveTree(PathOf(names.back()));
+    if (all.ok()) {
+      names.pop_back();
+    }
+  }
+  const MutexLock lock(mutex_);
+  std::ranges::move(names, std::back_inserter(to_remove_));
+  return all;
 }
 
 }  // namespace regent::storage

@@ -11,6 +11,7 @@
 #include "broker-agent/log/file_system.h"
 #include "broker-agent/log/journal.h"
 #include "broker-agent/log/meta_properties.h"
+#include "common/base/mutex.h"
 #include "common/base/result.h"
 #include "common/model/ids.h"
 #include "common/model/topic.h"
@@ -57,7 +58,8 @@ struct DataDirectoryOptions {
 /// directory `<topic>-<p>` with `partition.metadata` and the files of its log, which it makes,
 /// moves and removes, and never looks into.
 ///
-/// Blocks; one thread at a time.
+/// Blocks. Any thread: the shards of a broker share the directory and its journal. What concerns a
+/// single replica comes from one thread at a time.
 class DataDirectory {
  public:
   /// Makes the directory if only its last part is missing, locks it and reads what is there.
@@ -67,15 +69,15 @@ class DataDirectory {
                                                      DataDirectoryOptions options);
 
   /// Makes the directory `cluster_id`'s, durably, if it is nobody's; refuses if it is another's.
-  Status Bind(const std::string& cluster_id);
+  Status Bind(const std::string& cluster_id) EXCLUDES(mutex_);
   /// Notes the czxid of the first registration, durably, if there is none yet. Bound only.
-  Status NoteFirstRegistration(Zxid registered);
+  Status NoteFirstRegistration(Zxid registered) EXCLUDES(mutex_);
 
   /// Whether the directory was last used in the boot that this machine runs in (R11). False if that
   /// cannot be told.
-  bool SameBoot() const;
+  bool SameBoot() const EXCLUDES(mutex_);
   /// Notes the present boot, durably. Whatever the last one may have lost is journalled.
-  Status NoteBoot();
+  Status NoteBoot() EXCLUDES(mutex_);
 
   struct Failure {
     size_t change = 0;  ///< Index into the batch.
@@ -83,26 +85,27 @@ class DataDirectory {
   };
   /// Carries a batch out with one sync of the directory and one of the journal. A change that fails
   /// leaves its replica as it was and does not stop the others.
-  std::vector<Failure> Change(const std::vector<ReplicaChange>& changes);
+  std::vector<Failure> Change(const std::vector<ReplicaChange>& changes) EXCLUDES(mutex_);
   /// Journals records that change no directory.
-  Status Note(const std::vector<JournalRecord>& records, Durability durability);
+  Status Note(const std::vector<JournalRecord>& records, Durability durability) EXCLUDES(mutex_);
   /// Makes durable what was only written so far.
-  Status SyncJournal() { return journal_->Sync(); }
-  /// Removes what kDelete and earlier lives have left as `…-delete`.
-  Status RemoveDeleted();
+  Status SyncJournal() EXCLUDES(mutex_);
+  /// Removes what kDelete and earlier lives have left as `…-delete`. Nobody waits for it meanwhile.
+  Status RemoveDeleted() EXCLUDES(mutex_);
 
-  std::optional<std::string> cluster_id() const;
-  std::optional<Zxid> first_registered() const;
+  std::optional<std::string> cluster_id() const EXCLUDES(mutex_);
+  std::optional<Zxid> first_registered() const EXCLUDES(mutex_);
   const std::string& path() const { return options_.path; }
   /// Returns the directory of a replica, live or stray; nothing if it has none.
-  std::optional<std::string> PathOf(const ReplicaKey& replica) const;
+  std::optional<std::string> PathOf(const ReplicaKey& replica) const EXCLUDES(mutex_);
   /// Whether a replica has a directory that is not set aside.
-  bool IsLive(const ReplicaKey& replica) const;
+  bool IsLive(const ReplicaKey& replica) const EXCLUDES(mutex_);
+  /// What the journal knows of a replica; nothing: it does not know it.
+  std::optional<JournalEntry> EntryOf(const ReplicaKey& replica) const EXCLUDES(mutex_);
   /// Every replica, ordered by key.
-  std::vector<FoundReplica> Replicas() const;
-  /// What was found and left alone, for people.
+  std::vector<FoundReplica> Replicas() const EXCLUDES(mutex_);
+  /// What was found when it was opened and left alone, for people.
   const std::vector<std::string>& problems() const { return problems_; }
-  const Journal& journal() const { return *journal_; }
 
  private:
   struct Location {
@@ -126,33 +129,36 @@ class DataDirectory {
   using NamesInJournal =
       std::map<std::pair<std::string, int32_t>, std::vector<const TopicPartition*>>;
 
-  Status ReadMetaProperties();
-  Status WriteMetaProperties(const MetaProperties& properties);
-  Status Scan();
-  void ScanReplica(const std::string& name, const NamesInJournal& names);
+  Status ReadMetaProperties() REQUIRES(mutex_);
+  Status WriteMetaProperties(const MetaProperties& properties) REQUIRES(mutex_);
+  Status Scan() REQUIRES(mutex_);
+  void ScanReplica(const std::string& name, const NamesInJournal& names) REQUIRES(mutex_);
   Result<bool> RemoveUnfinished(const std::string& name);
   /// Says why the log in a replica's directory cannot be opened: it has lost its files. An empty
   /// log that lacks its only file gets it.
-  std::optional<Error> CheckLog(const std::string& name, const ReplicaKey& key);
-  void ScanStray(const std::string& name);
+  std::optional<Error> CheckLog(const std::string& name, const ReplicaKey& key) REQUIRES(mutex_);
+  void ScanStray(const std::string& name) REQUIRES(mutex_);
   Result<TopicId> ReadTopicId(const std::string& name, const TopicPartition* hint);
 
-  Result<std::optional<Undo>> ChangeDirectory(const ReplicaChange& change);
-  Result<std::optional<Undo>> MakeReplica(const ReplicaChange& change);
-  Result<std::optional<Undo>> MoveReplica(const ReplicaChange& change, std::string to);
-  std::vector<JournalRecord> RecordsOf(const ReplicaChange& change) const;
-  void Revert(const Undo& undo);
+  Result<std::optional<Undo>> ChangeDirectory(const ReplicaChange& change) REQUIRES(mutex_);
+  Result<std::optional<Undo>> MakeReplica(const ReplicaChange& change) REQUIRES(mutex_);
+  Result<std::optional<Undo>> MoveReplica(const ReplicaChange& change, std::string to)
+      REQUIRES(mutex_);
+  std::vector<JournalRecord> RecordsOf(const ReplicaChange& change) const REQUIRES(mutex_);
+  void Revert(const Undo& undo) REQUIRES(mutex_);
 
   std::string PathOf(const std::string& name) const { return JoinPath(options_.path, name); }
 
   FileSystem& files_;
   DataDirectoryOptions options_;
   std::unique_ptr<FileLock> lock_;
-  std::optional<MetaProperties> meta_;  ///< Nothing: not bound.
-  std::unique_ptr<Journal> journal_;
-  std::map<ReplicaKey, Location> locations_;
-  std::vector<std::string> to_remove_;  ///< Names of `…-delete` directories.
   std::vector<std::string> problems_;
+
+  mutable Mutex mutex_;
+  std::optional<MetaProperties> meta_ GUARDED_BY(mutex_);  ///< Nothing: not bound.
+  std::unique_ptr<Journal> journal_ GUARDED_BY(mutex_);
+  std::map<ReplicaKey, Location> locations_ GUARDED_BY(mutex_);
+  std::vector<std::string> to_remove_ GUARDED_BY(mutex_);  ///< Names of `…-delete` directories.
 };
 
 }  // namespace regent::storage

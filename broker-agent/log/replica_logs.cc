@@ -9,6 +9,7 @@
 #include "broker-agent/core/log_view.h"
 #include "broker-agent/log/clean_mark.h"
 #include "broker-agent/log/replica_name.h"
+#include "common/base/mutex.h"
 
 namespace regent::storage {
 namespace {
@@ -27,6 +28,58 @@ OffsetsByName::key_type NameOf(const TopicPartition& partition) {
 
 }  // namespace
 
+/// What Kafka's checkpoint files say of all shares, and which of those are still open.
+class ReplicaLogs::Checkpoints {
+ public:
+  Checkpoints(FileSystem& files, std::string directory, size_t shares)
+      : files_(files), directory_(std::move(directory)), parts_(shares), open_(shares) {}
+
+  void Take(size_t share, OffsetCheckpoints part) EXCLUDES(mutex_) {
+    const MutexLock lock(mutex_);
+    parts_[share] = std::move(part);
+  }
+
+  Status Write() EXCLUDES(mutex_, writing_) {
+    const MutexLock hold(writing_);  // One at a time, and none puts an older state in place.
+    OffsetCheckpoints all{.directory = directory_};
+    {
+      const MutexLock lock(mutex_);
+      for (const OffsetCheckpoints& part : parts_) {
+        all.recovery_points.insert(part.recovery_points.begin(), part.recovery_points.end());
+        all.log_starts.insert(part.log_starts.begin(), part.log_starts.end());
+        all.high_watermarks.insert(part.high_watermarks.begin(), part.high_watermarks.end());
+      }
+    }
+    return WriteCheckpoints(files_, all);
+  }
+
+  /// A share is closed. The last one marks the stop, if it may.
+  Status Closed(Status how) EXCLUDES(mutex_, writing_) {
+    {
+      const MutexLock lock(mutex_);
+      clean_ = clean_ && how.ok();
+      if (--open_ > 0) {
+        return how;
+      }
+    }
+    Status written = Write();
+    if (!how.ok() || !written.ok()) {
+      return how.ok() ? written : how;
+    }
+    const MutexLock lock(mutex_);
+    return clean_ ? SetCleanMark(files_, directory_) : Status(Success{});
+  }
+
+ private:
+  FileSystem& files_;
+  const std::string directory_;
+  Mutex writing_;
+  Mutex mutex_;
+  std::vector<OffsetCheckpoints> parts_ GUARDED_BY(mutex_);  ///< As each share has last said.
+  size_t open_ GUARDED_BY(mutex_);
+  bool clean_ GUARDED_BY(mutex_) = true;
+};
+
 ProducerMark MarkOf(const BatchHeader& header) {
   if (header.producer_id < 0) {
     return {};
@@ -35,6 +88,43 @@ ProducerMark MarkOf(const BatchHeader& header) {
           .epoch = header.producer_epoch,
           .first = header.base_sequence,
           .last = LastSequence(header.base_sequence, header.count)};
+}
+
+ReplicaLogs::ReplicaLogs(FileSystem& files,
+                         std::shared_ptr<DataDirectory> directory,
+                         ReplicaLogsOptions options)
+    : files_(files),
+      directory_(std::move(directory)),
+      options_(options),
+      checkpoints_(std::make_shared<Checkpoints>(files, directory_->path(), 1)) {}
+
+std::vector<std::unique_ptr<ReplicaLogs>> ReplicaLogs::Deal(
+    std::unique_ptr<ReplicaLogs> logs,
+    int32_t shards,
+    const std::function<int32_t(const ReplicaKey&)>& shard_of) {
+  std::vector<std::unique_ptr<ReplicaLogs>> shares;
+  if (shards == 1) {
+    shares.push_back(std::move(logs));
+    return shares;
+  }
+  const auto count = static_cast<size_t>(shards);
+  const auto checkpoints =
+      std::make_shared<Checkpoints>(logs->files_, logs->directory_->path(), count);
+  ReplicaLogsOptions options = logs->options_;
+  options.open_logs_max = std::max<size_t>(options.open_logs_max / count, 1);
+  for (size_t share = 0; share < count; ++share) {
+    shares.emplace_back(new ReplicaLogs(logs->files_, logs->directory_, options));
+    shares.back()->share_ = share;
+    shares.back()->checkpoints_ = checkpoints;
+  }
+  // No log has been used since it was opened, so none of them has a turn.
+  for (auto& [key, entry] : logs->logs_) {
+    shares[static_cast<size_t>(shard_of(key))]->logs_[key].log = std::move(entry.log);
+  }
+  for (const auto& share : shares) {
+    share->checkpoints_->Take(share->share_, share->OwnCheckpoints());
+  }
+  return shares;
 }
 
 Result<ReplicaLogs::Opened> ReplicaLogs::Open(FileSystem& files,
@@ -170,7 +260,7 @@ OpenedReplica ReplicaLogs::OpenFound(FoundReplica found, Opening& known) {
 /// A replica that the journal does not know may have been Kafka's: its start is then in Kafka's
 /// file alone. One beyond the log's end is not believed.
 void ReplicaLogs::TakeStartFromFile(const ReplicaKey& key, PartitionLog& log, Opening& known) {
-  if (directory_->journal().entries().contains(key) || !known.log_starts) {
+  if (!known.log_starts || directory_->EntryOf(key)) {
     return;
   }
   const std::optional<std::string> path = directory_->PathOf(key);
@@ -228,9 +318,8 @@ const LogConfig& ReplicaLogs::ConfigOf(const ReplicaKey& key) const {
 }
 
 Offset ReplicaLogs::StartOf(const ReplicaKey& key) const {
-  const auto& entries = directory_->journal().entries();
-  const auto entry = entries.find(key);
-  return entry == entries.end() ? Offset(0) : entry->second.log_start;
+  const std::optional<JournalEntry> entry = directory_->EntryOf(key);
+  return entry ? entry->log_start : Offset(0);
 }
 
 void ReplicaLogs::Touch(const ReplicaKey& key, Entry& entry) {
@@ -287,10 +376,8 @@ std::vector<DataDirectory::Failure> ReplicaLogs::Change(const std::vector<Replic
 
 Status ReplicaLogs::RaiseRecoveryPoint(const ReplicaKey& key) {
   const PartitionLog* const log = Loaded(key);
-  const auto& entries = directory_->journal().entries();
-  const auto entry = entries.find(key);
-  if (log == nullptr || entry == entries.end() ||
-      log->recovery_point() <= entry->second.recovery_point) {
+  const std::optional<JournalEntry> entry = directory_->EntryOf(key);
+  if (log == nullptr || !entry || log->recovery_point() <= entry->recovery_point) {
     return Success{};
   }
   return directory_->Note(
@@ -299,29 +386,32 @@ Status ReplicaLogs::RaiseRecoveryPoint(const ReplicaKey& key) {
 }
 
 Status ReplicaLogs::LowerRecoveryPoint(const ReplicaKey& key, Offset to) {
-  const auto& entries = directory_->journal().entries();
-  const auto entry = entries.find(key);
-  if (entry == entries.end() || entry->second.recovery_point <= to) {
+  const std::optional<JournalEntry> entry = directory_->EntryOf(key);
+  if (!entry || entry->recovery_point <= to) {
     return Success{};
   }
   return directory_->Note({NoteRecoveryPoint{.replica = key, .recovery_point = to}},
                           Durability::kSynced);
 }
 
-OffsetCheckpoints ReplicaLogs::Checkpoints() const {
+OffsetCheckpoints ReplicaLogs::OwnCheckpoints() const {
   OffsetCheckpoints checkpoints{.directory = directory_->path()};
-  const auto& entries = directory_->journal().entries();
   for (const auto& [key, open] : logs_) {
-    const auto entry = entries.find(key);
-    if (open.log == nullptr || entry == entries.end() || !directory_->IsLive(key)) {
+    const std::optional<JournalEntry> entry = directory_->EntryOf(key);
+    if (open.log == nullptr || !entry || !directory_->IsLive(key)) {
       continue;
     }
-    const auto name = NameOf(entry->second.partition);
-    checkpoints.recovery_points[name] = entry->second.recovery_point;
+    const auto name = NameOf(entry->partition);
+    checkpoints.recovery_points[name] = entry->recovery_point;
     checkpoints.log_starts[name] = open.log->start();
-    checkpoints.high_watermarks[name] = entry->second.high_watermark;
+    checkpoints.high_watermarks[name] = entry->high_watermark;
   }
   return checkpoints;
+}
+
+std::function<Status()> ReplicaLogs::TakeCheckpoints() {
+  checkpoints_->Take(share_, OwnCheckpoints());
+  return [checkpoints = checkpoints_]() { return checkpoints->Write(); };
 }
 
 Status ReplicaLogs::Close() {
@@ -339,15 +429,10 @@ Status ReplicaLogs::Close() {
   if (Status noted = directory_->Note(points, Durability::kSynced); !noted.ok() && all.ok()) {
     all = std::move(noted);
   }
-  if (Status written = WriteCheckpoints(files_, Checkpoints()); !written.ok() && all.ok()) {
-    all = std::move(written);
-  }
+  checkpoints_->Take(share_, OwnCheckpoints());
   logs_.clear();
   open_.clear();
-  if (!all.ok()) {
-    return all;
-  }
-  return SetCleanMark(files_, directory_->path());
+  return checkpoints_->Closed(std::move(all));
 }
 
 }  // namespace regent::storage

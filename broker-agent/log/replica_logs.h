@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <list>
 #include <map>
@@ -41,9 +42,10 @@ struct ReplicaLogsOptions {
   size_t open_logs_max = 500;
 };
 
-/// A data directory with the logs in it: one for each replica, live or stray.
+/// A data directory with the logs in it: one for each replica, live or stray. Dealt out to shards,
+/// each has the logs of its replicas, and the directory together with the others.
 ///
-/// Blocks; one thread at a time.
+/// Blocks; one thread at a time, each share on its own.
 class ReplicaLogs {
  public:
   struct Opened {
@@ -58,6 +60,12 @@ class ReplicaLogs {
   static Result<Opened> Open(FileSystem& files,
                              std::unique_ptr<DataDirectory> directory,
                              ReplicaLogsOptions options);
+
+  /// Deals the logs out, by the shard of each replica. What is closed last closes the directory.
+  static std::vector<std::unique_ptr<ReplicaLogs>> Deal(
+      std::unique_ptr<ReplicaLogs> logs,
+      int32_t shards,
+      const std::function<int32_t(const ReplicaKey&)>& shard_of);
 
   DataDirectory& directory() { return *directory_; }
   FileSystem& files() { return files_; }
@@ -75,10 +83,11 @@ class ReplicaLogs {
   Status RaiseRecoveryPoint(const ReplicaKey& key);
   /// Before a log is cut at `to`: nothing above it counts as durable any more, durably.
   Status LowerRecoveryPoint(const ReplicaKey& key, Offset to);
-  /// What Kafka's checkpoint files would say now.
-  OffsetCheckpoints Checkpoints() const;
-  /// Syncs and closes every log, writes the checkpoint files, and marks the stop as clean if all
-  /// went well.
+  /// Takes down what Kafka's checkpoint files say of these logs; what is returned writes them, with
+  /// what the other shares have last taken down, and may be called on any thread.
+  std::function<Status()> TakeCheckpoints();
+  /// Syncs and closes every log. The last share to be closed writes the checkpoint files, and marks
+  /// the stop as clean if all went well with every one of them.
   Status Close();
 
  private:
@@ -88,10 +97,12 @@ class ReplicaLogs {
     std::optional<std::list<ReplicaKey>::iterator> turn;
   };
 
+  class Checkpoints;
+
   ReplicaLogs(FileSystem& files,
-              std::unique_ptr<DataDirectory> directory,
-              ReplicaLogsOptions options)
-      : files_(files), directory_(std::move(directory)), options_(options) {}
+              std::shared_ptr<DataDirectory> directory,
+              ReplicaLogsOptions options);
+  OffsetCheckpoints OwnCheckpoints() const;
 
   /// What is known before the logs are opened, and what is learned while they are.
   struct Opening {
@@ -116,8 +127,10 @@ class ReplicaLogs {
   void Release(const ReplicaKey& key);
 
   FileSystem& files_;
-  std::unique_ptr<DataDirectory> directory_;
+  std::shared_ptr<DataDirectory> directory_;
   ReplicaLogsOptions options_;
+  size_t share_ = 0;
+  std::shared_ptr<Checkpoints> checkpoints_;  ///< Of all shares.
   std::map<ReplicaKey, Entry> logs_;
   std::map<ReplicaKey, LogConfig> configs_;
   std::list<ReplicaKey> open_;  ///< Those that may hold descriptors, the longest idle first.

@@ -215,12 +215,17 @@ struct FailedReplica {
   friend bool operator==(const FailedReplica&, const FailedReplica&) = default;
 };
 
+inline constexpr int32_t kAlterPartitionShardsMax = 64;
+
 struct AlterPartitionRequest {
   BrokerId broker = kNoBroker;
   BrokerEpoch broker_epoch = kNoBrokerEpoch;
   LifeId life;
+  /// Of the sender, 0 … kAlterPartitionShardsMax − 1: each numbers its own requests, and no two of
+  /// them speak of the same partition in one life.
+  int32_t shard = 0;
   ControllerEpoch controller_epoch{0};  ///< The term it is meant for.
-  uint64_t number = 0;                  ///< Rises within the sender's life (architecture §8).
+  uint64_t number = 0;                  ///< Rises within the shard's life (architecture §8).
   std::vector<AlterPartitionItem> items;
   /// They have no results: kDone of the whole request says that the controller has taken note.
   std::vector<FailedReplica> failed;

@@ -74,6 +74,7 @@ v1::AlterPartitionRequest ToProto(const AlterPartitionRequest& request) {
   proto.set_life(request.life.ToBytes());
   proto.set_controller_epoch(request.controller_epoch.value());
   proto.set_number(request.number);
+  proto.set_shard(request.shard);
   proto.mutable_items()->Reserve(static_cast<int>(request.items.size()));
   for (const AlterPartitionItem& item : request.items) {
     v1::AlterPartitionItem* added = proto.add_items();
@@ -108,6 +109,7 @@ Result<AlterPartitionRequest> FromProto(const v1::AlterPartitionRequest& request
   result.controller_epoch =
       ControllerEpoch(check.AtLeast(0, request.controller_epoch(), "controller_epoch"));
   result.number = request.number();
+  result.shard = check.Between(0, kAlterPartitionShardsMax - 1, request.shard(), "shard");
   result.items.reserve(static_cast<size_t>(request.items_size()));
   for (const v1::AlterPartitionItem& item : request.items()) {
     result.items.push_back({.topic = check.Id(item.topic_id(), "topic_id"),

@@ -41,6 +41,15 @@ class FieldCheck {
     }
     return value;
   }
+  /// Returns `value`, which must be `min` to `max`.
+  int32_t Between(int32_t min, int32_t max, int32_t value, const char* field) {
+    if (value < min || value > max) {
+      Fault(field, std::to_string(value),
+            "must be " + std::to_string(min) + " to " + std::to_string(max));
+      return min;
+    }
+    return value;
+  }
   BrokerId Broker(int32_t id, const char* field) { return BrokerId(AtLeast(0, id, field)); }
   /// A broker or none.
   BrokerId Leader(int32_t id) { return BrokerId(AtLeast(-1, id, "leader")); }
@@ -57,11 +66,7 @@ class FieldCheck {
   /// How many partitions a topic has: memory is set aside for them, so not anything.
   int32_t PartitionCount(int32_t count) {
     constexpr int32_t kMost = 1'000'000;
-    if (count < 0 || count > kMost) {
-      Fault("partition_count", std::to_string(count), "must be 0 to " + std::to_string(kMost));
-      return 0;
-    }
-    return count;
+    return Between(0, kMost, count, "partition_count");
   }
   /// Broker ids, none twice.
   BrokerList Brokers(const google::protobuf::RepeatedField<int32_t>& ids, const char* field);

@@ -21,7 +21,7 @@ AlterAnswer AlterDesk::Admit(const AlterPartitionRequest& ask) {
     term_.Emit(ReadBrokers{term_.epoch()});
     return AlterAnswer::kStaleBrokerEpoch;
   }
-  uint64_t& begun = begun_[ask.life];
+  uint64_t& begun = begun_[{ask.life, ask.shard}];
   if (ask.number <= begun) {
     return AlterAnswer::kStaleNumber;
   }

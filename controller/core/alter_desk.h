@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <map>
+#include <utility>
 #include <vector>
 
 #include "controller/core/partition_writer.h"
@@ -10,7 +11,8 @@
 namespace regent::controller {
 
 /// Takes AlterPartition requests in, sees that each is answered once, and that a number is begun
-/// only once per life of a sender (architecture §8). Failed replicas are taken note of at once.
+/// only once per life of a sender's shard (architecture §8). Failed replicas are taken note of at
+/// once.
 class AlterDesk {
  public:
   AlterDesk(Term& term, Announcer& announcer, PartitionWriter& writer)
@@ -23,7 +25,10 @@ class AlterDesk {
   /// Answers what is open: not begun, or of unknown outcome (R8).
   void Abandon(const std::vector<std::pair<WaitingAlter, bool>>& left);
   /// The life is over: its numbers are forgotten.
-  void Forget(LifeId life) { begun_.erase(life); }
+  void Forget(LifeId life) {
+    begun_.erase(begun_.lower_bound({life, 0}),
+                 begun_.upper_bound({life, kAlterPartitionShardsMax}));
+  }
   size_t open() const { return open_.size(); }
 
  private:
@@ -45,7 +50,7 @@ class AlterDesk {
   Announcer& announcer_;
   PartitionWriter& writer_;
   std::map<RequestId, Open> open_;
-  std::map<LifeId, uint64_t> begun_;
+  std::map<std::pair<LifeId, int32_t>, uint64_t> begun_;  ///< By life and shard.
 };
 
 }  // namespace regent::controller

@@ -62,19 +62,20 @@ class Load:
         self.thread.join()
 
 
-def read_all(topic, partition):
-    """Everything that a consumer finds in a partition, in order."""
+def read_all(topic, partitions):
+    """Everything that one consumer finds in so many partitions, of each in order."""
     consumer = confluent_kafka.Consumer({
         "bootstrap.servers": BROKERS, "group.id": "unused", "enable.auto.commit": False,
         "enable.partition.eof": True, "log_level": 0})
-    consumer.assign([confluent_kafka.TopicPartition(topic, partition, 0)])
-    found = []
-    while True:
+    consumer.assign([confluent_kafka.TopicPartition(topic, p, 0) for p in range(partitions)])
+    found = {p: [] for p in range(partitions)}
+    unread = set(found)
+    while unread:
         message = consumer.poll(20)
-        assert message is not None, f"nothing came of partition {partition}"
+        assert message is not None, f"nothing came of partitions {sorted(unread)}"
         if message.error() is None:
-            found.append(int(message.value()))
+            found[message.partition()].append(int(message.value()))
         elif message.error().code() == confluent_kafka.KafkaError._PARTITION_EOF:
-            break
+            unread.discard(message.partition())
     consumer.close()
     return found

@@ -121,7 +121,7 @@ Disagreement Roles(const Scene& scene,
   const PartitionState& state = partition.records.back().state;
   std::optional<LogView> log;
   for (const BrokerProcess* broker : scene.brokers) {
-    const std::optional<ReplicaStatus> replica = broker->agent()->Find(key);
+    const std::optional<ReplicaStatus> replica = broker->Find(key);
     if (!Contains(partition.replicas, broker->id())) {
       if (replica) {
         return {Text(partition.name), broker->name() + " holds it and is no replica"};

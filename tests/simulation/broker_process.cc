@@ -1,8 +1,12 @@
 #include "tests/simulation/broker_process.h"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
+#include "broker-agent/core/deal.h"
+#include "broker-agent/core/shard.h"
+#include "broker-agent/io/sharded_transport.h"
 #include "tests/simulation/candidate_process.h"
 
 namespace regent::simulation {
@@ -75,24 +79,61 @@ class SimControllerClient final : public ControllerClient {
 
 /// Everything that a life of the process has made, in the order in which it goes.
 struct BrokerProcess::Life {
-  Life(BrokerProcess& self, SimExecutor& executor, storage::ReplicaLogs::Opened opened)
+  struct Shard {
+    Shard(BrokerProcess& self, std::unique_ptr<storage::ReplicaLogs> logs)
+        : store(self.world_,
+                self.around_.disk_witness,
+                std::move(logs),
+                {.broker = self.id(),
+                 .delay_max = self.around_.faults.disk_max,
+                 .mutant = self.around_.mutant}),
+          controller(self.around_.network, self, self.around_.mutant) {}
+
+    SimReplicaStore store;
+    SimControllerClient controller;
+  };
+  using Shards = std::vector<std::unique_ptr<Shard>>;
+
+  Life(BrokerProcess& self,
+       SimExecutor& executor,
+       storage::ReplicaLogs::Opened opened,
+       int32_t count)
       : recovered(self.Recover(opened)),
         options(self.Options(opened)),
-        store(self.world_,
-              self.around_.disk_witness,
-              std::move(opened.logs),
-              {.broker = self.id(),
-               .delay_max = self.around_.faults.disk_max,
-               .mutant = self.around_.mutant}),
         streams(self.around_.network, self, self.around_.mutant),
-        controller(self.around_.network, self, self.around_.mutant),
-        host(std::move(options), std::move(recovered), {executor, store, streams, controller}) {}
+        sharded(streams, count),
+        shards(MakeShards(self, std::move(opened.logs), count)),
+        host(std::move(options), std::move(recovered), PartsOf(executor)) {}
+
+  static Shards MakeShards(BrokerProcess& self,
+                           std::unique_ptr<storage::ReplicaLogs> logs,
+                           int32_t count) {
+    const auto shard_of = [count](const storage::ReplicaKey& key) {
+      return ShardOf({.topic = key.topic, .index = key.index}, count);
+    };
+    Shards shards;
+    for (auto& share : storage::ReplicaLogs::Deal(std::move(logs), count, shard_of)) {
+      shards.push_back(std::make_unique<Shard>(self, std::move(share)));
+    }
+    return shards;
+  }
+
+  std::vector<AgentRunner::Parts> PartsOf(SimExecutor& executor) {
+    std::vector<AgentRunner::Parts> parts;
+    for (const auto& shard : shards) {
+      parts.push_back({.executor = executor,
+                       .store = shard->store,
+                       .transport = sharded.shard(static_cast<int32_t>(parts.size())),
+                       .controller = shard->controller});
+    }
+    return parts;
+  }
 
   AgentState recovered;
   AgentHostOptions options;
-  SimReplicaStore store;
   SimStreams streams;
-  SimControllerClient controller;
+  ShardedTransport sharded;
+  Shards shards;
   AgentHost host;
 };
 
@@ -162,7 +203,9 @@ void BrokerProcess::StartLife() {
   life_id_ = Uuid::Random(around_.world.rng());
   stopping_ = false;
   Note("starts, life " + life_id_.ToText());
-  parts_ = std::make_unique<Life>(*this, *executor(), disk_.Open());
+  const auto shards = static_cast<int32_t>(world_.rng().Between(1, around_.faults.shards_max));
+  around_.probes.Hit("broker with several shards", shards > 1 ? 1 : 0);
+  parts_ = std::make_unique<Life>(*this, *executor(), disk_.Open(), shards);
   parts_->host.Start();
 }
 
@@ -184,7 +227,8 @@ void BrokerProcess::Kill(Death death) {
 }
 
 bool BrokerProcess::HasFailedReplicas() const {
-  return parts_ != nullptr && agent()->counters().offline > 0;
+  return std::ranges::any_of(
+      Replicas(), [](const ReplicaStatus& replica) { return replica.role == Role::kOffline; });
 }
 
 void BrokerProcess::Restart() {
@@ -214,7 +258,10 @@ void BrokerProcess::Bury() {
   if (!up()) {
     return;
   }
-  const AgentCounters counters = agent()->counters();
+  AgentCounters counters;
+  for (const Agent* each : agents()->agents()) {
+    counters = Sum({counters, each->counters()});
+  }
   around_.probes.Hit("truncation", counters.truncations);
   around_.probes.Hit("truncation below the high watermark",
                      counters.truncations_below_high_watermark);
@@ -241,8 +288,11 @@ void BrokerProcess::Resume() {
 }
 
 void BrokerProcess::SetDiskDelay(Duration delay_max) {
-  if (parts_ != nullptr) {
-    parts_->store.SetDelay(delay_max);
+  if (parts_ == nullptr) {
+    return;
+  }
+  for (const auto& shard : parts_->shards) {
+    shard->store.SetDelay(delay_max);
   }
 }
 
@@ -254,12 +304,27 @@ AgentHost* BrokerProcess::host() {
   return parts_ == nullptr ? nullptr : &parts_->host;
 }
 
-AgentRunner* BrokerProcess::runner() {
-  return parts_ == nullptr ? nullptr : &parts_->host.runner();
+AgentShards* BrokerProcess::agents() {
+  return parts_ == nullptr ? nullptr : &parts_->host.shards();
 }
 
 const Agent* BrokerProcess::agent() const {
-  return parts_ == nullptr ? nullptr : &parts_->host.runner().agent();
+  return parts_ == nullptr ? nullptr : &parts_->host.shards().first_agent();
+}
+
+std::optional<ReplicaStatus> BrokerProcess::Find(const PartitionKey& partition) const {
+  return parts_ == nullptr ? std::nullopt
+                           : parts_->host.shards().AgentOf(partition).Find(partition);
+}
+
+std::vector<ReplicaStatus> BrokerProcess::Replicas() const {
+  std::vector<ReplicaStatus> all;
+  if (parts_ != nullptr) {
+    for (const Agent* each : parts_->host.shards().agents()) {
+      std::ranges::move(each->Replicas(), std::back_inserter(all));
+    }
+  }
+  return all;
 }
 
 }  // namespace regent::simulation

@@ -6,6 +6,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <vector>
 
 #include "broker-agent/io/agent_host.h"
 #include "broker-agent/io/controller_client.h"
@@ -54,8 +55,13 @@ class BrokerProcess final : public Process, public StreamHost {
   LifeId life_id() const { return life_id_; }
   /// Null while the process is down.
   AgentHost* host();
-  AgentRunner* runner();
+  AgentShards* agents();
+  /// The first shard's, which speaks for the broker.
   const Agent* agent() const;
+  /// Nothing if there is no such replica, or while the process is down.
+  std::optional<ReplicaStatus> Find(const PartitionKey& partition) const;
+  /// Of all shards; none while the process is down.
+  std::vector<ReplicaStatus> Replicas() const;
   bool stopping() const { return stopping_; }
 
  private:

@@ -167,7 +167,7 @@ void Checkers::LookAtAgent(BrokerProcess& broker) {
       probes_.Hit("renewed session, same life");
     }
   }
-  for (const ReplicaStatus& replica : agent.Replicas()) {
+  for (const ReplicaStatus& replica : broker.Replicas()) {
     OneLeaderAmongAgents(broker, replica);
     if (replica.role == Role::kLeader) {
       const Held& held = held_[{broker.id(), KeyOf(replica.partition)}];

@@ -40,8 +40,7 @@ struct ToAppend {
 };
 
 Offset HighWatermarkAt(BrokerProcess& broker, const PartitionKey& key) {
-  const Agent* const agent = broker.agent();
-  const auto replica = agent == nullptr ? std::nullopt : agent->Find(key);
+  const auto replica = broker.Find(key);
   return replica ? replica->log.high_watermark : Offset(0);
 }
 
@@ -74,7 +73,7 @@ void Append(Cast& cast,
                                 .producer = batch.producer,
                                 .acks = batch.acks,
                                 .deadline = cast.around.world.now() + kAppendMax};
-  broker.runner()->Append(request, [&cast, &broker, batch, answer](const Result<Offset>& base) {
+  broker.agents()->Append(request, [&cast, &broker, batch, answer](const Result<Offset>& base) {
     cast.checkers.records().OnProduced(
         {.broker = broker.id(),
          .partition = batch.partition,
@@ -109,8 +108,7 @@ std::optional<TopicPartition> ClientProcess::PickPartition() {
 BrokerProcess* ClientProcess::PickLeader(const PartitionKey& partition) {
   std::vector<BrokerProcess*> leaders;
   for (BrokerProcess* broker : cast_.brokers) {
-    const Agent* const agent = broker->agent();
-    const auto replica = agent == nullptr ? std::nullopt : agent->Find(partition);
+    const auto replica = broker->Find(partition);
     if (replica && replica->role == Role::kLeader) {
       leaders.push_back(broker);
     }
@@ -295,7 +293,7 @@ void Consumer::Consume() {
   const auto serve = [this, request, asked = *partition](
                          Process& target, const std::function<void(FetchAnswer)>& answer) {
     auto& broker = dynamic_cast<BrokerProcess&>(target);
-    broker.runner()->Fetch(request,
+    broker.agents()->Fetch(request,
                            [this, &broker, request, asked, answer](const AnswerFetch& fetched) {
                              if (fetched.partitions.empty()) {
                                return;  // The process ends.

@@ -75,16 +75,16 @@ std::string Text(const ControlResponse& response) {
   return out.str();
 }
 
-void Deliver(AgentRunner& runner, const LeaderAndIsrRequest& request, AgentRunner::ControlDone d) {
-  runner.Control(std::make_shared<const LeaderAndIsrRequest>(request), std::move(d));
+void Deliver(AgentShards& agents, const LeaderAndIsrRequest& request, AgentRunner::ControlDone d) {
+  agents.Control(std::make_shared<const LeaderAndIsrRequest>(request), std::move(d));
 }
-void Deliver(AgentRunner& runner, const StopReplicaRequest& request, AgentRunner::ControlDone d) {
-  runner.Control(std::make_shared<const StopReplicaRequest>(request), std::move(d));
+void Deliver(AgentShards& agents, const StopReplicaRequest& request, AgentRunner::ControlDone d) {
+  agents.Control(std::make_shared<const StopReplicaRequest>(request), std::move(d));
 }
-void Deliver(AgentRunner& runner,
+void Deliver(AgentShards& agents,
              const UpdateMetadataRequest& request,
              AgentRunner::ControlDone d) {
-  runner.Control(request, std::move(d));
+  agents.Control(request, std::move(d));
 }
 
 /// What an agent that takes everybody for the current controller makes of a request.
@@ -115,7 +115,7 @@ void SimChannels::Send(BrokerId broker, Request request, Done done) {
       [&around = around_, &witness = witness_, request = std::move(request)](Process& target,
                                                                              const auto& answer) {
         auto& agent = dynamic_cast<BrokerProcess&>(target);
-        if (agent.runner() == nullptr) {
+        if (agent.agents() == nullptr) {
           return;
         }
         const ControllerEpoch known = agent.agent()->controller().epoch;
@@ -124,7 +124,7 @@ void SimChannels::Send(BrokerId broker, Request request, Done done) {
         if (around.mutant == Mutant::kStaleControllerObeyed) {
           Rejuvenate(heard.header, *agent.agent());
         }
-        Deliver(*agent.runner(), heard,
+        Deliver(*agent.agents(), heard,
                 [&witness, &agent, asked, known, answer](const ControlResponse& response) {
                   if (agent.keeps_text()) {
                     agent.Note("answers revision " + std::to_string(asked.revision.value()) +

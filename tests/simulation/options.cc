@@ -93,6 +93,7 @@ FaultOptions FaultOptions::Draw(Rng& rng) {
   o.outage = DrawRecurring(rng, seconds(10), seconds(40), seconds(12));
   o.office_deleted = DrawRecurring(rng, seconds(3), seconds(12), Duration(0));
   o.failed_disk = DrawRecurring(rng, seconds(4), seconds(20), seconds(10));
+  o.shards_max = rng.Percent(50) ? 3 : 1;
   return o;
 }
 
@@ -118,6 +119,7 @@ std::string FaultOptions::ToText() const {
   Write(out, "lag", lag);
   Write(out, "outage", outage);
   Write(out, "office_deleted", office_deleted);
+  Write(out, "shards_max", shards_max);
   return out.str();
 }
 

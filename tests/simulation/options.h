@@ -43,6 +43,8 @@ struct FaultOptions {
   /// Of the kills of brokers: the machine goes, and with it what was not synced.
   uint64_t machine_crash_percent = 0;
   Duration disk_max = milliseconds(2);
+  /// Among how many shards a life of a broker spreads its partitions, at most.
+  uint64_t shards_max = 1;
   Recurring slow_disk;  ///< One broker's disk takes up to a second for everything.
   /// One write or sync of one broker's disk fails, and what it was for with it.
   Recurring failed_disk;

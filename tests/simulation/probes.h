@@ -42,6 +42,7 @@ inline constexpr const char* kRequiredProbes[] = {
     "failover",
     "other life refused",
     "broker in another life",
+    "broker with several shards",
     "renewed session, same life",
     "truncation",
     "preferred election",

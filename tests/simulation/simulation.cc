@@ -24,7 +24,7 @@ constexpr size_t kEntriesAboutFailure = 60;
 
 /// Whether the controller knows of every replica that the broker cannot use any more.
 bool KnowsFailures(const controller::Controller& term, const BrokerProcess& broker) {
-  return std::ranges::all_of(broker.agent()->Replicas(), [&](const ReplicaStatus& replica) {
+  return std::ranges::all_of(broker.Replicas(), [&](const ReplicaStatus& replica) {
     const controller::Cluster& cluster = term.cluster();
     const auto ref = cluster.Find(replica.partition.topic->id, replica.partition.index);
     const auto* problem = ref ? cluster.FindReplicaProblem(*ref, broker.id()) : nullptr;

@@ -49,11 +49,12 @@ class AgentHostTest : public ::testing::Test {
           std::make_unique<zk::InMemoryClient>(server_, owner, listener));
     };
     options.finished = [this](const Stopped& stopped) { finished_.push_back(stopped); };
-    host_ = std::make_unique<AgentHost>(options, AgentState{.directories = {{}}},
-                                        AgentRunner::Parts{.executor = executor_,
-                                                           .store = store_,
-                                                           .transport = transport_,
-                                                           .controller = controller_});
+    host_ =
+        std::make_unique<AgentHost>(options, AgentState{.directories = {{}}},
+                                    std::vector<AgentRunner::Parts>{{.executor = executor_,
+                                                                     .store = store_,
+                                                                     .transport = transport_,
+                                                                     .controller = controller_}});
   }
 
   void Pass(Duration time) {
@@ -100,10 +101,10 @@ TEST_F(AgentHostTest, CountsItsReplicasOnceASecondAndNotWithEveryTick) {
   Pass(milliseconds(1500));
   ASSERT_EQ(host_->metrics().counters.refused_cluster, 0U);
   // A request of another cluster; the agent counts it at once.
-  host_->runner().Control(std::make_shared<const StopReplicaRequest>(),
+  host_->shards().Control(std::make_shared<const StopReplicaRequest>(),
                           [](const ControlResponse&) {});
   Pass(milliseconds(100));
-  ASSERT_EQ(host_->runner().agent().counters().refused_cluster, 1U);
+  ASSERT_EQ(host_->shards().first_agent().counters().refused_cluster, 1U);
   EXPECT_EQ(host_->metrics().counters.refused_cluster, 0U);
   Pass(seconds(1));
   EXPECT_EQ(host_->metrics().counters.refused_cluster, 1U);
@@ -124,9 +125,9 @@ TEST_F(AgentHostTest, ShowsNewMetadataBeforeItConfirmsThem) {
                      .topics = {{.topic = topic, .config = {}, .partitions = {{.leader = kSelf}}}},
                      .brokers = {}});
   bool shown = false;
-  host_->runner().Control(request, [&](const ControlResponse& response) {
+  host_->shards().Control(request, [&](const ControlResponse& response) {
     ASSERT_EQ(response.answer, ControlAnswer::kDone);
-    const auto view = host_->runner().metadata();
+    const auto view = host_->shards().metadata();
     shown = view != nullptr && view->Find("t") != nullptr;
   });
   Pass(milliseconds(100));
@@ -137,7 +138,7 @@ TEST_F(AgentHostTest, LeavesInOrder) {
   host_->Start();
   Pass(seconds(1));
   executor_.Post([this]() {
-    host_->runner().sink()(ControllerSeen{
+    host_->shards().Tell(ControllerSeen{
         .id = BrokerId(2), .epoch = ControllerEpoch(1), .endpoint = {.host = "h", .port = 1}});
   });
   Pass(milliseconds(100));
@@ -163,7 +164,7 @@ TEST_F(AgentHostTest, AnswersCallsThatComeAfterItsEnd) {
   Pass(seconds(40));
   ASSERT_THAT(finished_, SizeIs(1));
   std::optional<ControlResponse> answer;
-  host_->runner().Control(std::make_shared<const StopReplicaRequest>(),
+  host_->shards().Control(std::make_shared<const StopReplicaRequest>(),
                           [&](const ControlResponse& response) { answer = response; });
   Pass(milliseconds(100));
   ASSERT_TRUE(answer);

@@ -99,22 +99,31 @@ void InProcessTransport::Open(OpenStream open) {
     sink(LeaderMessageReceived{.stream = id, .message = FromProto(message).value()});
   };
   const auto lost = [sink = sink_, id = open.stream]() { sink(OutboundLost{.stream = id}); };
-  outbound_[open.stream] =
+  StreamRef stream =
       network_.Connect(open.endpoint.port, {.executor = executor_, .take = take, .lost = lost});
+  const MutexLock lock(mutex_);
+  outbound_[open.stream] = std::move(stream);
 }
 
 void InProcessTransport::Send(SendToLeader send) {
-  const auto found = outbound_.find(send.stream);
-  if (found != outbound_.end() && !found->second->to_leader->Send(ToProto(send.message))) {
-    found->second->Cut();
+  if (const StreamRef stream = Find(send.stream)) {
+    if (!stream->to_leader->Send(ToProto(send.message))) {
+      stream->Cut();
+    }
   }
 }
 
 void InProcessTransport::Close(CloseStream close) {
-  if (const auto found = outbound_.find(close.stream); found != outbound_.end()) {
-    found->second->to_follower->Silence();
-    found->second->to_leader->End();
+  if (const StreamRef stream = Find(close.stream)) {
+    stream->to_follower->Silence();
+    stream->to_leader->End();
   }
+}
+
+InProcessTransport::StreamRef InProcessTransport::Find(OutboundId id) const {
+  const MutexLock lock(mutex_);
+  const auto found = outbound_.find(id);
+  return found == outbound_.end() ? nullptr : found->second;
 }
 
 InProcessTransport::StreamRef InProcessTransport::Find(InboundId id) const {
@@ -154,7 +163,12 @@ void InProcessTransport::Shutdown() {
     stream->to_follower->End();
     stream->to_leader->AwaitSilence();
   }
-  for (const auto& [id, stream] : std::exchange(outbound_, {})) {
+  std::map<OutboundId, StreamRef> outbound;
+  {
+    const MutexLock lock(mutex_);
+    outbound.swap(outbound_);
+  }
+  for (const auto& [id, stream] : outbound) {
     stream->to_follower->Silence();
     stream->to_leader->End();
     stream->to_follower->AwaitSilence();

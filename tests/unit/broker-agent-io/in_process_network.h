@@ -219,10 +219,10 @@ class InProcessNetwork {
   std::vector<StreamRef> streams_ GUARDED_BY(mutex_);  ///< Ended ones too.
 };
 
-/// One broker's end of the network.
+/// One broker's end of the network. Any thread.
 class InProcessTransport final : public ReplicationTransport {
  public:
-  /// Listens at `port`, which no other broker has. `executor` is the agent's.
+  /// Listens at `port`, which no other broker has. `executor` is the agents'.
   InProcessTransport(InProcessNetwork& network, int32_t port, Executor& executor);
 
   void Start(AgentEventSink sink) override;
@@ -238,13 +238,15 @@ class InProcessTransport final : public ReplicationTransport {
 
   /// Returns null if there is no such stream.
   StreamRef Find(InboundId id) const;
+  StreamRef Find(OutboundId id) const EXCLUDES(mutex_);
 
   InProcessNetwork& network_;
   const int32_t number_;
   Executor& executor_;
   std::shared_ptr<InProcessNetwork::Port> port_;
   AgentEventSink sink_;
-  std::map<OutboundId, StreamRef> outbound_;  ///< Ended ones too.
+  mutable Mutex mutex_;
+  std::map<OutboundId, StreamRef> outbound_ GUARDED_BY(mutex_);  ///< Ended ones too.
 };
 
 }  // namespace regent::testing

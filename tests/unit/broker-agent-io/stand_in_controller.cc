@@ -26,9 +26,9 @@ struct Ear {
 
 /// Sends a request and waits for the answer, which must be that everything asked is in force.
 template <class Request>
-void Tell(AgentRunner& runner, Request request) {
+void Tell(AgentShards& agents, Request request) {
   std::promise<ControlResponse> promise;
-  runner.Control(std::move(request),
+  agents.Control(std::move(request),
                  [&](const ControlResponse& given) { promise.set_value(given); });
   const ControlResponse response = promise.get_future().get();
   CHECK_EQ(response.answer, ControlAnswer::kDone);
@@ -125,11 +125,11 @@ void StandInController::TellAll(Full full) {
     brokers = brokers_;
   }
   for (const Broker& broker : brokers) {
-    Tell(*broker.runner, std::make_shared<const LeaderAndIsrRequest>(StateFor(broker, full)));
+    Tell(*broker.agents, std::make_shared<const LeaderAndIsrRequest>(StateFor(broker, full)));
   }
   // Nobody hears of a leader who has not answered (R1).
   for (const Broker& broker : brokers) {
-    Tell(*broker.runner, MetadataFor(broker, full));
+    Tell(*broker.agents, MetadataFor(broker, full));
   }
 }
 

@@ -9,7 +9,7 @@
 #include <utility>
 #include <vector>
 
-#include "broker-agent/io/agent_runner.h"
+#include "broker-agent/io/agent_shards.h"
 #include "broker-agent/io/controller_client.h"
 #include "common/base/mutex.h"
 #include "common/model/broker.h"
@@ -30,7 +30,7 @@ class StandInController {
   struct Broker {
     BrokerRegistration registration;
     BrokerEpoch epoch = kNoBrokerEpoch;
-    AgentRunner* runner = nullptr;
+    AgentShards* agents = nullptr;
   };
   struct Options {
     BrokerId id = kNoBroker;

@@ -11,6 +11,7 @@
 #include <glog/logging.h>
 #include <gtest/gtest.h>
 
+#include "broker-agent/core/shard.h"
 #include "broker-agent/log/data_directory.h"
 #include "broker-agent/log/posix_file_system.h"
 #include "broker-agent/log/replica_logs.h"
@@ -75,39 +76,76 @@ storage::ReplicaLogs::Opened OpenLogs(storage::FileSystem& files,
 
 // --- One broker ----------------------------------------------------------------------------------
 
-ThreadedBroker::ThreadedBroker(int32_t id, const std::string& directory, const World& world)
+ThreadedBroker::ShardParts::ShardParts(std::unique_ptr<storage::ReplicaLogs> logs,
+                                       std::unique_ptr<ControllerClient> to_controller)
+    : store(std::move(logs), disk, {.wall_clock_ms = []() { return kNow; }, .sync = &sync}),
+      controller(std::move(to_controller)) {}
+
+ThreadedBroker::Shards ThreadedBroker::MakeShards(std::unique_ptr<storage::ReplicaLogs> logs,
+                                                  int32_t count,
+                                                  StandInController& controller) {
+  const auto shard_of = [count](const storage::ReplicaKey& key) {
+    return ShardOf({.topic = key.topic, .index = key.index}, count);
+  };
+  Shards shards;
+  for (auto& share : storage::ReplicaLogs::Deal(std::move(logs), count, shard_of)) {
+    shards.push_back(std::make_unique<ShardParts>(std::move(share), controller.MakeClient()));
+  }
+  return shards;
+}
+
+std::vector<Executor*> ThreadedBroker::LoopsOfShards() const {
+  std::vector<Executor*> loops;
+  for (const auto& shard : shards_) {
+    loops.push_back(&shard->loop);
+  }
+  return loops;
+}
+
+ThreadedBroker::ThreadedBroker(const Options& options, const World& world)
     : zookeeper_(world.zookeeper),
-      registration_(RegistrationOf(id)),
+      registration_(RegistrationOf(options.id)),
       files_(storage::MakePosixFileSystem()),
-      transport_(world.network, PortOf(id), loop_),
-      controller_(world.controller.MakeClient()) {
-  storage::ReplicaLogs::Opened opened = OpenLogs(*files_, BrokerId(id), directory);
-  recovered_ = RecoverState(opened.logs->directory(), opened.replicas);
-  store_ = std::make_unique<DiskReplicaStore>(
-      std::move(opened.logs), disk_,
-      DiskReplicaStore::Options{.wall_clock_ms = []() { return kNow; }, .sync = &sync_});
+      opened_(OpenLogs(*files_, BrokerId(options.id), options.directory)),
+      recovered_(RecoverState(opened_.logs->directory(), opened_.replicas)),
+      shards_(MakeShards(std::move(opened_.logs), options.shards, world.controller)),
+      behind_all_(LoopsOfShards()),
+      transport_(world.network, PortOf(options.id), behind_all_),
+      sharded_(transport_, options.shards) {
+  std::vector<AgentRunner::Parts> parts;
+  for (const auto& shard : shards_) {
+    parts.push_back({.executor = shard->loop,
+                     .store = shard->store,
+                     .transport = sharded_.shard(static_cast<int32_t>(parts.size())),
+                     .controller = *shard->controller});
+  }
   host_ = std::make_unique<AgentHost>(OptionsFor(world.zookeeper), std::move(recovered_),
-                                      AgentRunner::Parts{.executor = loop_,
-                                                         .store = *store_,
-                                                         .transport = transport_,
-                                                         .controller = *controller_});
+                                      std::move(parts));
   backend_ = std::make_unique<ClientBackend>(ClientBackend::Parts{
       .self = registration_.id,
-      .runner = host_->runner(),
-      .executor = loop_,
+      .agents = host_->shards(),
+      .executor = shards_.front()->loop,
       .admin = admin_,
-      .cluster_id = [this]() { return store_->cluster_id().value_or(""); },
+      .cluster_id = [this]() { return shards_.front()->store.cluster_id().value_or(""); },
       .draw_producer_id = [this](const ProducerIds::Done& done) { host_->DrawProducerId(done); }});
   host_->Start(registration_);
 }
 
 ThreadedBroker::~ThreadedBroker() {
-  loop_.Close();
+  CloseLoops();
   host_ = nullptr;
   transport_.Shutdown();
-  controller_->Shutdown();
-  disk_.Close();
-  sync_.Close();
+  for (const auto& shard : shards_) {
+    shard->controller->Shutdown();
+    shard->disk.Close();
+    shard->sync.Close();
+  }
+}
+
+void ThreadedBroker::CloseLoops() {
+  for (const auto& shard : shards_) {
+    shard->loop.Close();
+  }
 }
 
 AgentHostOptions ThreadedBroker::OptionsFor(zk::InMemoryZooKeeper& zookeeper) {
@@ -139,7 +177,7 @@ StandInController::Broker ThreadedBroker::AwaitRegistered() {
   const auto node = zookeeper_.Find(zk::BrokerIdPath(registration_.id.value()));
   return {.registration = registration_,
           .epoch = BrokerEpoch(node.value().stat.czxid),
-          .runner = &host_->runner()};
+          .agents = &host_->shards()};
 }
 
 // --- Two brokers ---------------------------------------------------------------------------------
@@ -179,14 +217,15 @@ std::vector<zk::Op> FirstNodes() {
 
 }  // namespace
 
-BrokerCluster::BrokerCluster(int32_t partitions)
+BrokerCluster::BrokerCluster(int32_t partitions, std::array<int32_t, 2> shards)
     : topic_(MakeTopic()), controller_(ControllerOptionsOf(topic_, partitions)) {
   path_ = ::testing::TempDir() + "regent-threads-XXXXXX";
   CHECK(::mkdtemp(path_.data()) != nullptr);
   CHECK(zookeeper_.Apply(FirstNodes()).ok());
   for (int32_t id = 0; id < 2; ++id) {
     brokers_.push_back(std::make_unique<ThreadedBroker>(
-        id, DirectoryOf(id),
+        ThreadedBroker::Options{
+            .id = id, .directory = DirectoryOf(id), .shards = shards.at(static_cast<size_t>(id))},
         ThreadedBroker::World{
             .zookeeper = zookeeper_, .network = network_, .controller = controller_}));
   }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <future>
 #include <memory>
@@ -7,9 +8,12 @@
 #include <vector>
 
 #include "broker-agent/io/agent_host.h"
+#include "broker-agent/io/behind_all.h"
 #include "broker-agent/io/client_backend.h"
 #include "broker-agent/io/disk_replica_store.h"
+#include "broker-agent/io/sharded_transport.h"
 #include "broker-agent/log/file_system.h"
+#include "broker-agent/log/replica_logs.h"
 #include "common/base/instant.h"
 #include "common/zk/in_memory.h"
 #include "tests/unit/broker-agent-io/in_process_network.h"
@@ -33,8 +37,14 @@ class ThreadedBroker {
     StandInController& controller;
   };
 
+  struct Options {
+    int32_t id = 0;
+    std::string directory;
+    int32_t shards = 1;
+  };
+
   /// Begins to register.
-  ThreadedBroker(int32_t id, const std::string& directory, const World& world);
+  ThreadedBroker(const Options& options, const World& world);
   ~ThreadedBroker();
   ThreadedBroker(const ThreadedBroker&) = delete;
   ThreadedBroker& operator=(const ThreadedBroker&) = delete;
@@ -42,13 +52,30 @@ class ThreadedBroker {
   StandInController::Broker AwaitRegistered();
   void RequestStop() { host_->RequestStop(); }
   Stopped AwaitStopped() { return stopped_.get_future().get(); }
-  /// Ends its thread: what is asked from now on is refused at once.
-  void CloseLoop() { loop_.Close(); }
+  /// Ends its threads: what is asked from now on is refused at once.
+  void CloseLoops();
 
   kafka::Backend& backend() { return *backend_; }
   AgentMetrics metrics() const { return host_->metrics(); }
 
  private:
+  /// What a shard has to itself.
+  struct ShardParts {
+    ShardParts(std::unique_ptr<storage::ReplicaLogs> logs,
+               std::unique_ptr<ControllerClient> to_controller);
+
+    Loop sync{"sync"};
+    Loop disk{"disk"};
+    Loop loop{"agent"};
+    DiskReplicaStore store;
+    std::unique_ptr<ControllerClient> controller;
+  };
+  using Shards = std::vector<std::unique_ptr<ShardParts>>;
+
+  static Shards MakeShards(std::unique_ptr<storage::ReplicaLogs> logs,
+                           int32_t count,
+                           StandInController& controller);
+  std::vector<Executor*> LoopsOfShards() const;
   AgentHostOptions OptionsFor(zk::InMemoryZooKeeper& zookeeper);
 
   zk::InMemoryZooKeeper& zookeeper_;
@@ -56,14 +83,13 @@ class ThreadedBroker {
   std::promise<void> registered_;
   std::promise<Stopped> stopped_;
   std::unique_ptr<storage::FileSystem> files_;
-  AgentState recovered_;
   kafka::FakeClusterAdmin admin_;  // Nobody asks it.
-  Loop sync_{"sync"};
-  Loop disk_{"disk"};
-  Loop loop_{"agent"};
-  std::unique_ptr<DiskReplicaStore> store_;
+  storage::ReplicaLogs::Opened opened_;
+  AgentState recovered_;
+  Shards shards_;
+  BehindAll behind_all_;
   InProcessTransport transport_;
-  std::unique_ptr<ControllerClient> controller_;
+  ShardedTransport sharded_;
   std::unique_ptr<AgentHost> host_;
   std::unique_ptr<ClientBackend> backend_;
 };
@@ -71,7 +97,8 @@ class ThreadedBroker {
 /// Two brokers, told by a controller of one topic, in a temporary directory.
 class BrokerCluster {
  public:
-  explicit BrokerCluster(int32_t partitions);
+  /// `shards`: of each broker.
+  explicit BrokerCluster(int32_t partitions, std::array<int32_t, 2> shards = {1, 1});
   /// Stops what still runs.
   ~BrokerCluster();
   BrokerCluster(const BrokerCluster&) = delete;

@@ -230,7 +230,8 @@ struct Seen {
   std::vector<Stored> read;  ///< Meanwhile.
 };
 
-class BrokerThreads : public ::testing::Test {
+/// By how many shards each of the two brokers has.
+class BrokerThreads : public ::testing::TestWithParam<std::array<int32_t, 2>> {
  protected:
   BrokerThreads() { cluster_.controller().AwaitFullIsrs(); }
 
@@ -256,7 +257,7 @@ class BrokerThreads : public ::testing::Test {
     return Reader(cluster_, index).ReadUpTo(kBatchesPerPartition);
   }
 
-  BrokerCluster cluster_{kPartitions};
+  BrokerCluster cluster_{kPartitions, GetParam()};
 
  private:
   std::vector<Stored> Produce(int32_t index, Pace& pace) {
@@ -291,7 +292,7 @@ class BrokerThreads : public ::testing::Test {
   }
 };
 
-TEST_F(BrokerThreads, LoseNoAcknowledgedBatchAndRepeatNone) {
+TEST_P(BrokerThreads, LoseNoAcknowledgedBatchAndRepeatNone) {
   const std::vector<Seen> seen = Work();
   for (int32_t index = 0; index < kPartitions; ++index) {
     ASSERT_EQ(cluster_.Newest(index).leader, BrokerId(1 - index));
@@ -305,14 +306,14 @@ TEST_F(BrokerThreads, LoseNoAcknowledgedBatchAndRepeatNone) {
   }
 }
 
-TEST_F(BrokerThreads, ShowReadersOnlyWhatStays) {
+TEST_P(BrokerThreads, ShowReadersOnlyWhatStays) {
   const std::vector<Seen> seen = Work();
   for (int32_t index = 0; index < kPartitions; ++index) {
     EXPECT_EQ(seen[static_cast<size_t>(index)].read, ReadAll(index));
   }
 }
 
-TEST_F(BrokerThreads, LeaveReplicasThatAreEqualByteForByte) {
+TEST_P(BrokerThreads, LeaveReplicasThatAreEqualByteForByte) {
   Work();
   EXPECT_THAT(cluster_.Stop(), Each(Field(&Stopped::clean, true)));
   for (int32_t index = 0; index < kPartitions; ++index) {
@@ -322,7 +323,7 @@ TEST_F(BrokerThreads, LeaveReplicasThatAreEqualByteForByte) {
   }
 }
 
-TEST_F(BrokerThreads, OpenNewStreamsForThoseThatAreCut) {
+TEST_P(BrokerThreads, OpenNewStreamsForThoseThatAreCut) {
   const size_t before = cluster_.network().opened();
   Work();
   EXPECT_GT(cluster_.network().opened(), before);
@@ -362,7 +363,7 @@ class Asker {
   kafka::Backend& backend_;
 };
 
-TEST_F(BrokerThreads, AnswerEveryCallThatAStopFinds) {
+TEST_P(BrokerThreads, AnswerEveryCallThatAStopFinds) {
   std::atomic<bool> closed = false;
   Pace pace;
   const auto until_closed = [&](const std::function<void()>& call) {
@@ -377,7 +378,7 @@ TEST_F(BrokerThreads, AnswerEveryCallThatAStopFinds) {
     cluster_.network().Cut();
     cluster_.Stop();
     for (const auto& broker : cluster_.brokers()) {
-      broker->CloseLoop();
+      broker->CloseLoops();
     }
     closed = true;
   }};
@@ -394,7 +395,7 @@ TEST_F(BrokerThreads, AnswerEveryCallThatAStopFinds) {
   AtOnce(std::move(works));
 }
 
-TEST_F(BrokerThreads, AnswerEveryCallThatAnEndWithoutOrderFinds) {
+TEST_P(BrokerThreads, AnswerEveryCallThatAnEndWithoutOrderFinds) {
   constexpr int kCalls = 50;
   std::vector<std::future<Status>> open;
   for (int32_t index = 0; index < kPartitions; ++index) {
@@ -408,6 +409,14 @@ TEST_F(BrokerThreads, AnswerEveryCallThatAnEndWithoutOrderFinds) {
     EXPECT_EQ(answer.wait_for(std::chrono::seconds(0)), std::future_status::ready);
   }
 }
+
+INSTANTIATE_TEST_SUITE_P(Shards,
+                         BrokerThreads,
+                         ::testing::Values(std::array{1, 1}, std::array{2, 3}),
+                         [](const auto& shards) {
+                           return std::to_string(shards.param[0]) + "and" +
+                                  std::to_string(shards.param[1]);
+                         });
 
 }  // namespace
 }  // namespace regent

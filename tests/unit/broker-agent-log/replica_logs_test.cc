@@ -1,6 +1,7 @@
 #include "broker-agent/log/replica_logs.h"
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -9,6 +10,7 @@
 #include <gtest/gtest.h>
 
 #include "broker-agent/log/memory_file_system.h"
+#include "broker-agent/log/offset_checkpoint.h"
 #include "common/base/rng.h"
 
 // Who is suspect after a start (R11): nobody in the same boot or after a clean stop.
@@ -134,6 +136,66 @@ TEST_F(Suspects, AreNotMadeOfWhatThisBootHasCreated) {
   Change(ReplicaChange::Kind::kCreate, 2);
   Start("boot-2");
   EXPECT_EQ(Suspect(), (Indices{0, 1}));
+}
+
+// --- Shares --------------------------------------------------------------------------------------
+
+/// Two shares of the directory: one has the even replicas, the other the odd ones.
+class Shares : public Suspects {
+ protected:
+  void SetUp() override {
+    Suspects::SetUp();
+    ASSERT_TRUE(opened_.logs->Close().ok());
+    Start("boot-1");
+    shares_ = ReplicaLogs::Deal(std::move(opened_.logs), 2,
+                                [](const ReplicaKey& key) { return key.index % 2; });
+  }
+  Result<std::optional<OffsetsByName>> Checkpoint() {
+    return ReadOffsetsFile(files_, "/data/" + std::string(kRecoveryPointFile));
+  }
+  bool IsClean() {
+    shares_.clear();
+    Start("boot-1");
+    return opened_.stop == LogOpening::Stop::kClean;
+  }
+
+  std::vector<std::unique_ptr<ReplicaLogs>> shares_;
+};
+
+TEST_F(Shares, HaveTheLogsOfTheirReplicas) {
+  for (int32_t index = 0; index < 2; ++index) {
+    const ReplicaKey key = KeyOf(Partition(index));
+    EXPECT_NE(shares_[static_cast<size_t>(index)]->Loaded(key), nullptr);
+    EXPECT_EQ(shares_[static_cast<size_t>(1 - index)]->Loaded(key), nullptr);
+  }
+}
+
+TEST_F(Shares, MarkTheStopAsCleanOnceAllAreClosed) {
+  ASSERT_TRUE(shares_[1]->Close().ok());
+  ASSERT_TRUE(shares_[0]->Close().ok());
+  EXPECT_TRUE(IsClean());
+}
+
+TEST_F(Shares, DoNotMarkAStopThatOneOfThemHasNotHeardOf) {
+  ASSERT_TRUE(shares_[0]->Close().ok());
+  EXPECT_FALSE(IsClean());
+}
+
+TEST_F(Shares, DoNotMarkAStopThatOneOfThemCouldNotMakeDurable) {
+  files_.SetFault([](DiskOperation, const std::string&) {
+    return std::optional(Error{ErrorCode::kUnavailable, "I/O error"});
+  });
+  ASSERT_FALSE(shares_[0]->Close().ok());
+  files_.SetFault(nullptr);
+  ASSERT_TRUE(shares_[1]->Close().ok());
+  EXPECT_FALSE(IsClean());
+}
+
+TEST_F(Shares, WriteTheCheckpointsOfAll) {
+  ASSERT_TRUE(shares_[0]->TakeCheckpoints()().ok());
+  const auto written = Checkpoint();
+  ASSERT_TRUE(written.ok() && *written);
+  EXPECT_EQ((*written)->size(), 2U);
 }
 
 }  // namespace
