@@ -44,6 +44,7 @@ struct TopicConfigOptions {
 struct ElectLeadersOptions {
   std::vector<std::string> topics;
   std::vector<std::pair<std::string, int32_t>> partitions;  ///< Neither: all partitions.
+  bool unclean = false;                                     ///< Else preferred.
   bool dry_run = false;
 };
 

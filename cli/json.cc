@@ -270,6 +270,7 @@ Json TopicConfigJson(const std::string& name, const v1::DescribeTopicConfigRespo
 Json ElectionsJson(const v1::ElectLeadersResponse& elections) {
   Json json = Object("LeaderElections", elections.header());
   json["alreadyPreferred"] = elections.already_preferred();
+  json["alreadyLed"] = elections.already_led();
   json["results"] = Json::array();
   for (const v1::ElectResult& result : elections.results()) {
     Json item;

@@ -343,14 +343,19 @@ void CommandTree::AddLeader() {
     bool preferred = false;
     bool all = false;
   };
+  constexpr const char* kUncleanHelp =
+      "Where nobody leads, elect whoever is left: a suspect member of the ISR, or a replica "
+      "outside "
+      "it. Records that the others alone have are lost for good";
   const auto flags = std::make_shared<Flags>();
   CLI::App& leader = AddNoun("leader", "Leadership of partitions");
   CLI::App& elect = AddVerb(
-      leader, "elect", "Gives leadership back to the preferred replicas",
+      leader, "elect",
+      "Gives leadership back to the preferred replicas, or to whoever is left where nobody leads",
       [flags]() -> Result<Command> {
         ElectLeadersOptions options = flags->elect;
-        if (!flags->preferred) {
-          return Usage("leader elect needs --preferred: the kind of election there is so far");
+        if (!flags->preferred && !options.unclean) {
+          return Usage("leader elect needs --preferred or --unclean");
         }
         if (!flags->all && options.topics.empty() && flags->partitions.empty()) {
           return Usage("leader elect needs --all, --topic T or --partition T:P");
@@ -366,7 +371,9 @@ void CommandTree::AddLeader() {
           return LeaderElect(client, console, options);
         });
       });
-  elect.add_flag("--preferred", flags->preferred, "Elect the first replica of each partition");
+  auto* const preferred =
+      elect.add_flag("--preferred", flags->preferred, "Elect the first replica of each partition");
+  elect.add_flag("--unclean", flags->elect.unclean, kUncleanHelp)->excludes(preferred);
   auto* const all = elect.add_flag("--all", flags->all, "All partitions");
   auto* const topics =
       elect.add_option("--topic", flags->elect.topics, "All partitions of these topics");

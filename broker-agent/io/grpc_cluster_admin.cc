@@ -202,8 +202,10 @@ kafka::Election::Outcome OutcomeOf(v1::ElectOutcome outcome) {
   using Outcome = kafka::Election::Outcome;
   switch (outcome) {
     case v1::ELECTED: return Outcome::kElected;
-    case v1::ALREADY_PREFERRED: return Outcome::kNotNeeded;
+    case v1::ALREADY_PREFERRED:
+    case v1::ELECTION_NOT_NEEDED: return Outcome::kNotNeeded;
     case v1::PREFERRED_NOT_AVAILABLE: return Outcome::kPreferredNotAvailable;
+    case v1::ELIGIBLE_LEADERS_NOT_AVAILABLE: return Outcome::kEligibleNotAvailable;
     case v1::ELECT_UNKNOWN_PARTITION: return Outcome::kUnknownPartition;
     case v1::ELECT_UNKNOWN_OUTCOME: return Outcome::kUnknownOutcome;
     default: return Outcome::kFailed;
@@ -298,10 +300,12 @@ void GrpcClusterAdmin::Alter(kafka::ConfigChange change,
              [](const v1::AlterTopicConfigResponse&) { return Success{}; });
 }
 
-void GrpcClusterAdmin::ElectPreferred(std::vector<std::pair<std::string, int32_t>> partitions,
-                                      kafka::AdminOptions options,
-                                      Done<std::vector<kafka::Election>> done) {
+void GrpcClusterAdmin::Elect(kafka::ElectionType type,
+                             std::vector<std::pair<std::string, int32_t>> partitions,
+                             kafka::AdminOptions options,
+                             Done<std::vector<kafka::Election>> done) {
   v1::ElectLeadersRequest request;
+  request.set_type(type == kafka::ElectionType::kUnclean ? v1::UNCLEAN : v1::PREFERRED);
   for (const auto& [topic, index] : partitions) {
     v1::PartitionRef* const partition = request.add_partitions();
     partition->set_topic(topic);

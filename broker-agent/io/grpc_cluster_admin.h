@@ -35,9 +35,10 @@ class GrpcClusterAdmin final : public kafka::ClusterAdmin {
               Done<kafka::DoomedTopic> done) override;
   void Extend(kafka::NewPartitions more, kafka::AdminOptions options, Done<Success> done) override;
   void Alter(kafka::ConfigChange change, kafka::AdminOptions options, Done<Success> done) override;
-  void ElectPreferred(std::vector<std::pair<std::string, int32_t>> partitions,
-                      kafka::AdminOptions options,
-                      Done<std::vector<kafka::Election>> done) override;
+  void Elect(kafka::ElectionType type,
+             std::vector<std::pair<std::string, int32_t>> partitions,
+             kafka::AdminOptions options,
+             Done<std::vector<kafka::Election>> done) override;
   /// Cancels what is under way and waits until it has come back. The executor is closed.
   void Shutdown();
 

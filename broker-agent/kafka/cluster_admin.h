@@ -49,6 +49,7 @@ struct Election {
     kElected,
     kNotNeeded,
     kPreferredNotAvailable,
+    kEligibleNotAvailable,
     kUnknownPartition,
     kUnknownOutcome,
     kFailed,
@@ -58,6 +59,8 @@ struct Election {
   Outcome outcome = Outcome::kFailed;
   std::string message;
 };
+
+enum class ElectionType : int8_t { kPreferred = 0, kUnclean = 1 };
 
 /// How long the caller waits, and whether anything is to be done at all.
 struct AdminOptions {
@@ -82,10 +85,11 @@ class ClusterAdmin {
   virtual void Delete(DoomedTopic topic, AdminOptions options, Done<DoomedTopic> done) = 0;
   virtual void Extend(NewPartitions more, AdminOptions options, Done<Success> done) = 0;
   virtual void Alter(ConfigChange change, AdminOptions options, Done<Success> done) = 0;
-  /// Makes the preferred replicas leaders: of those partitions, or of all if there are none.
-  virtual void ElectPreferred(std::vector<std::pair<std::string, int32_t>> partitions,
-                              AdminOptions options,
-                              Done<std::vector<Election>> done) = 0;
+  /// Of those partitions, or of all if there are none.
+  virtual void Elect(ElectionType type,
+                     std::vector<std::pair<std::string, int32_t>> partitions,
+                     AdminOptions options,
+                     Done<std::vector<Election>> done) = 0;
 };
 
 }  // namespace regent::kafka

@@ -187,6 +187,7 @@ KafkaError ErrorOf(Election::Outcome outcome) {
     case Election::Outcome::kElected: return KafkaError::kNone;
     case Election::Outcome::kNotNeeded: return KafkaError::kElectionNotNeeded;
     case Election::Outcome::kPreferredNotAvailable: return KafkaError::kPreferredLeaderNotAvailable;
+    case Election::Outcome::kEligibleNotAvailable: return KafkaError::kEligibleLeadersNotAvailable;
     case Election::Outcome::kUnknownPartition: return KafkaError::kUnknownTopicOrPartition;
     case Election::Outcome::kUnknownOutcome: return KafkaError::kRequestTimedOut;
     case Election::Outcome::kFailed: break;
@@ -324,25 +325,27 @@ void ClientService::Do(const RequestHeader& header,
     }
   }
   const bool all = !ask.topics;
-  if (ask.election_type != ElectionType::kPreferred || (!all && partitions.empty())) {
+  const bool known =
+      ask.election_type == ElectionType::kPreferred || ask.election_type == ElectionType::kUnclean;
+  if (!known || (!all && partitions.empty())) {
     ElectLeadersResponse response;
-    if (ask.election_type != ElectionType::kPreferred) {
+    if (!known) {
       response.error = KafkaError::kInvalidRequest;  // The API has no message for all of it.
     }
     call->Answer(EncodeResponse(header, response));
     return;
   }
-  backend_.admin().ElectPreferred(
-      std::move(partitions), OptionsOf(ask.timeout_ms, false),
-      [header, call, all](const Result<std::vector<Election>>& elected) {
-        ElectLeadersResponse response;
-        if (elected.ok()) {
-          response = ResponseOf(*elected, all);
-        } else {
-          response.error = RefusalOf(elected.error(), KafkaError::kInvalidRequest).error;
-        }
-        call->Answer(EncodeResponse(header, response));
-      });
+  backend_.admin().Elect(ask.election_type, std::move(partitions), OptionsOf(ask.timeout_ms, false),
+                         [header, call, all](const Result<std::vector<Election>>& elected) {
+                           ElectLeadersResponse response;
+                           if (elected.ok()) {
+                             response = ResponseOf(*elected, all);
+                           } else {
+                             response.error =
+                                 RefusalOf(elected.error(), KafkaError::kInvalidRequest).error;
+                           }
+                           call->Answer(EncodeResponse(header, response));
+                         });
 }
 
 }  // namespace regent::kafka

@@ -94,7 +94,13 @@ struct NamedPartition {
   friend auto operator<=>(const NamedPartition&, const NamedPartition&) = default;
 };
 
+enum class ElectionType {
+  kPreferred,  ///< The first replica, if it is in the ISR.
+  kUnclean,    ///< Whoever is left, where nobody leads: records may be lost (R7).
+};
+
 struct ElectLeadersSpec {
+  ElectionType type = ElectionType::kPreferred;
   std::vector<std::string> topics;  ///< Neither: all partitions.
   std::vector<NamedPartition> partitions;
   bool dry_run = false;
@@ -109,6 +115,8 @@ enum class ElectOutcome {
   kUnknownOutcome,
   kWouldElect,
   kFailed,
+  kNotNeeded,             ///< Unclean: it has a leader.
+  kEligibleNotAvailable,  ///< Unclean: nobody is left.
 };
 
 struct ElectResult {
@@ -125,6 +133,7 @@ struct ElectLeadersResult {
   std::optional<Error> error;
   std::vector<ElectResult> results;
   int64_t already_preferred = 0;  ///< Of "all partitions": counted, not listed.
+  int64_t already_led = 0;        ///< Likewise, of unclean elections.
 };
 
 struct OutOfSyncReplica {

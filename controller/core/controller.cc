@@ -370,8 +370,8 @@ void Controller::Impl::On(const Ticked& /*event*/) {
 void Controller::Impl::OnAlterSettled(const WaitingAlter& alter, AlterAnswer answer) {
   alters.Settle(alter, answer);
 }
-void Controller::Impl::OnPreferredSettled(PartitionRef ref, bool elected) {
-  elections.Settle(ref, elected);
+void Controller::Impl::OnElectionSettled(PartitionRef ref, ElectionType type, bool elected) {
+  elections.Settle(ref, type, elected);
 }
 void Controller::Impl::OnSettled(PartitionRef ref) {
   membership.Settle(ref);

@@ -31,7 +31,7 @@ class Controller::Impl final : public PartitionListener, public DeletionListener
   void AbandonRequests(Actions& out);
 
   void OnAlterSettled(const WaitingAlter& alter, AlterAnswer answer) override;
-  void OnPreferredSettled(PartitionRef ref, bool elected) override;
+  void OnElectionSettled(PartitionRef ref, ElectionType type, bool elected) override;
   void OnSettled(PartitionRef ref) override;
   void OnFirstState(PartitionRef ref) override;
   void OnStateMissing(PartitionRef ref) override;

@@ -152,4 +152,22 @@ std::optional<PartitionState> PreferredState(const PartitionState& current,
   return NewLeader(current, preferred.broker, current.isr, term);
 }
 
+bool NeedsLeader(const PartitionState& current, const std::vector<ReplicaView>& replicas) {
+  if (current.leader == kNoBroker) {
+    return true;
+  }
+  const ReplicaStanding leader = StandingOf(replicas, current.leader);
+  return leader != ReplicaStanding::kLive && leader != ReplicaStanding::kStopping;
+}
+
+std::optional<PartitionState> UncleanState(const PartitionState& current,
+                                           const std::vector<ReplicaView>& replicas,
+                                           ControllerEpoch term) {
+  if (!NeedsLeader(current, replicas)) {
+    return std::nullopt;
+  }
+  auto next = DemandedState(current, replicas, term, Unclean::kAllow);
+  return next && next->leader != kNoBroker ? next : std::nullopt;
+}
+
 }  // namespace regent::controller

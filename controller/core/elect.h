@@ -58,4 +58,13 @@ std::optional<PartitionState> PreferredState(const PartitionState& current,
                                              const std::vector<ReplicaView>& replicas,
                                              ControllerEpoch term);
 
+/// Whether nobody leads, or a leader that cannot stay.
+bool NeedsLeader(const PartitionState& current, const std::vector<ReplicaView>& replicas);
+
+/// What an operator's unclean election makes of a partition that needs a leader: an intact member
+/// of the ISR goes first even so. Nothing if it needs none, or nobody can lead.
+std::optional<PartitionState> UncleanState(const PartitionState& current,
+                                           const std::vector<ReplicaView>& replicas,
+                                           ControllerEpoch term);
+
 }  // namespace regent::controller

@@ -9,17 +9,47 @@ namespace regent::controller {
 namespace {
 
 constexpr const char* kElectionNode = "/admin/preferred_replica_election";
+constexpr const char* kUnreadable = "the partition's state cannot be read";
+constexpr const char* kElectedUncleanly =
+    "elected uncleanly: records that the new leader had not received, or has lost, are gone";
+
+std::string BrokerName(BrokerId id) {
+  return "broker " + std::to_string(id.value());
+}
+
+/// What an election that has not taken place yet would lose, for people.
+std::string WhatIsLost(const PartitionState& current, const PartitionState& next) {
+  if (next.recovery != LeaderRecovery::kRecovering) {
+    return {};
+  }
+  return BrokerName(next.leader) + (Contains(current.isr, next.leader)
+                                        ? " is suspect: what its log has lost will be gone"
+                                        : " is not in the ISR: records that it has not received "
+                                          "will be gone");
+}
 
 }  // namespace
 
+bool ElectionDesk::IsAsWanted(PartitionRef ref, ElectionType type) const {
+  const Partition& p = term_.cluster.at(ref);
+  switch (type) {
+    case ElectionType::kPreferred: return p.has_state() && p.state.leader == p.replicas.front();
+    case ElectionType::kUnclean:
+      return p.has_state() && !NeedsLeader(p.state, term_.cluster.Views(ref));
+  }
+  return false;
+}
+
 std::vector<NamedPartition> ElectionDesk::Asked(const ElectLeadersSpec& spec, Open& open) const {
   std::vector<NamedPartition> names = spec.partitions;
+  ElectLeadersResult& result = open.result;
+  int64_t& as_wanted =
+      spec.type == ElectionType::kUnclean ? result.already_led : result.already_preferred;
   const auto add_topic = [&](uint32_t index, bool count_only) {
     const Topic& topic = term_.cluster.topic(index);
     for (int32_t i = 0; static_cast<size_t>(i) < topic.partitions.size(); ++i) {
-      const Partition& p = topic.partitions[static_cast<size_t>(i)];
-      if (count_only && p.state.leader == p.replicas.front()) {
-        ++open.result.already_preferred;
+      if (count_only && IsAsWanted({index, i}, spec.type)) {
+        ++as_wanted;
       } else {
         names.push_back({.topic = topic.identity->name, .index = i});
       }
@@ -42,49 +72,87 @@ std::vector<NamedPartition> ElectionDesk::Asked(const ElectLeadersSpec& spec, Op
   return names;
 }
 
-std::string ElectionDesk::WhyNot(PartitionRef ref) const {
+std::string ElectionDesk::WhyNot(PartitionRef ref, BrokerId replica) const {
   const Partition& p = term_.cluster.at(ref);
-  const BrokerId preferred = p.replicas.front();
-  const std::string who = "broker " + std::to_string(preferred.value());
-  if (p.unreadable) {
-    return "the partition's state cannot be read";
-  }
-  if (const ReplicaProblem* problem = term_.cluster.FindReplicaProblem(ref, preferred)) {
+  const std::string who = BrokerName(replica);
+  if (const ReplicaProblem* problem = term_.cluster.FindReplicaProblem(ref, replica)) {
     return who + " cannot serve the replica: " + Name(problem->answer);
   }
-  switch (term_.cluster.Standing(ref, preferred)) {
+  switch (term_.cluster.Standing(ref, replica)) {
     case ReplicaStanding::kDead: return who + " is not registered";
     case ReplicaStanding::kStopping: return who + " is stopping";
     case ReplicaStanding::kReturned: return who + " has just come back";
     case ReplicaStanding::kSuspect: return who + " is suspect";
     case ReplicaStanding::kLive: break;
   }
-  return Contains(p.state.isr, preferred) ? "the partition has no state yet"
-                                          : who + " is not in the ISR";
+  return Contains(p.state.isr, replica) ? "the partition has no state yet"
+                                        : who + " is not in the ISR";
+}
+
+std::string ElectionDesk::WhyNobody(PartitionRef ref) const {
+  std::string why;
+  for (const BrokerId replica : term_.cluster.at(ref).replicas) {
+    why += (why.empty() ? "" : ", ") + WhyNot(ref, replica);
+  }
+  return why;
+}
+
+void ElectionDesk::LookAtPreferred(PartitionRef ref, ElectResult& result) const {
+  const Partition& p = term_.cluster.at(ref);
+  if (IsAsWanted(ref, ElectionType::kPreferred)) {
+    result.outcome = ElectOutcome::kAlreadyPreferred;
+  } else if (!p.has_state() || p.unreadable ||
+             !PreferredState(p.state, term_.cluster.Views(ref), term_.epoch())) {
+    result.outcome = ElectOutcome::kPreferredNotAvailable;
+    result.message = p.unreadable ? kUnreadable : WhyNot(ref, p.replicas.front());
+  } else {
+    result.outcome = ElectOutcome::kWouldElect;
+    result.new_leader = p.replicas.front();
+  }
+}
+
+void ElectionDesk::LookAtUnclean(PartitionRef ref, ElectResult& result) const {
+  const Partition& p = term_.cluster.at(ref);
+  if (IsAsWanted(ref, ElectionType::kUnclean)) {
+    result.outcome = ElectOutcome::kNotNeeded;
+    result.message = BrokerName(p.state.leader) + " leads";
+  } else if (p.unreadable || !p.has_state()) {
+    result.outcome = ElectOutcome::kEligibleNotAvailable;
+    result.message = p.unreadable ? kUnreadable : WhyNobody(ref);
+  } else if (const auto next = UncleanState(p.state, term_.cluster.Views(ref), term_.epoch())) {
+    result.outcome = ElectOutcome::kWouldElect;
+    result.new_leader = next->leader;
+    result.message = WhatIsLost(p.state, *next);
+  } else {
+    result.outcome = ElectOutcome::kEligibleNotAvailable;
+    result.message = WhyNobody(ref);
+  }
+}
+
+void ElectionDesk::Look(PartitionRef ref, ElectionType type, ElectResult& result) const {
+  switch (type) {
+    case ElectionType::kPreferred: LookAtPreferred(ref, result); return;
+    case ElectionType::kUnclean: LookAtUnclean(ref, result); return;
+  }
 }
 
 ElectResult ElectionDesk::FirstLook(const NamedPartition& name,
-                                    std::optional<PartitionRef> ref,
-                                    bool dry_run) const {
+                                    const ElectLeadersSpec& spec) const {
   ElectResult result;
   result.partition = name;
+  const auto ref = term_.cluster.Find(name.topic, name.index);
   if (!ref) {
     result.outcome = ElectOutcome::kUnknownPartition;
     result.message = "there is no such topic or partition";
     return result;
   }
-  const Partition& p = term_.cluster.at(*ref);
-  result.old_leader = p.state.leader;
-  result.new_leader = p.state.leader;
-  if (p.has_state() && p.state.leader == p.replicas.front()) {
-    result.outcome = ElectOutcome::kAlreadyPreferred;
-  } else if (!p.has_state() || p.unreadable ||
-             !PreferredState(p.state, term_.cluster.Views(*ref), term_.epoch())) {
-    result.outcome = ElectOutcome::kPreferredNotAvailable;
-    result.message = WhyNot(*ref);
-  } else if (dry_run) {
-    result.outcome = ElectOutcome::kWouldElect;
-    result.new_leader = p.replicas.front();
+  result.old_leader = term_.cluster.at(*ref).state.leader;
+  result.new_leader = result.old_leader;
+  Look(*ref, spec.type, result);
+  if (result.outcome == ElectOutcome::kWouldElect && !spec.dry_run) {
+    result.outcome = ElectOutcome::kFailed;
+    result.new_leader = result.old_leader;
+    result.message.clear();
   }
   return result;
 }
@@ -96,11 +164,11 @@ void ElectionDesk::Take(const ElectLeadersAsked& event) {
   open.deadline = term_.now() + timeout;
   std::vector<PartitionRef> wanted;
   for (NamedPartition& name : Asked(event.spec, open)) {
-    const auto ref = term_.cluster.Find(name.topic, name.index);
-    ElectResult result = FirstLook(name, ref, event.spec.dry_run);
+    ElectResult result = FirstLook(name, event.spec);
     if (result.outcome == ElectOutcome::kFailed) {
-      waiting_[*ref].push_back({.request = event.request, .item = open.result.results.size()});
-      wanted.push_back(*ref);
+      wanted.push_back(*term_.cluster.Find(name.topic, name.index));
+      waiting_[{wanted.back(), event.spec.type}].push_back(
+          {.request = event.request, .item = open.result.results.size()});
       ++open.items_left;
     }
     open.result.results.push_back(std::move(result));
@@ -111,7 +179,7 @@ void ElectionDesk::Take(const ElectLeadersAsked& event) {
     return;
   }
   for (const PartitionRef ref : wanted) {
-    writer_.WantPreferred(ref);
+    writer_.WantElection(ref, event.spec.type);
   }
 }
 
@@ -155,7 +223,7 @@ void ElectionDesk::Take(const PreferredElectionRead& election) {
     wanted.push_back(*ref);
   }
   for (const PartitionRef ref : wanted) {
-    writer_.WantPreferred(ref);
+    writer_.WantElection(ref, ElectionType::kPreferred);
   }
   ZnodeSettled();
 }
@@ -192,35 +260,45 @@ void ElectionDesk::ReadZnode() {
   }
 }
 
-void ElectionDesk::Settle(PartitionRef ref, bool elected) {
-  if (znode_left_.erase(ref) > 0) {
+void ElectionDesk::Settle(PartitionRef ref, ElectionType type, bool elected) {
+  if (type == ElectionType::kPreferred && znode_left_.erase(ref) > 0) {
     ZnodeSettled();
   }
-  const auto found = waiting_.find(ref);
+  const auto found = waiting_.find({ref, type});
   if (found == waiting_.end()) {
     return;
   }
   const std::vector<Waiter> waiters = std::move(found->second);
   waiting_.erase(found);
-  const Partition& p = term_.cluster.at(ref);
   for (const Waiter& waiter : waiters) {
     const auto open = open_.find(waiter.request);
     if (open == open_.end()) {
       continue;  // Answered at its deadline.
     }
     ElectResult& result = open->second.result.results[waiter.item];
-    result.new_leader = p.state.leader;
     if (elected) {
+      const bool unclean = term_.cluster.at(ref).state.recovery == LeaderRecovery::kRecovering;
       result.outcome = ElectOutcome::kElected;
-    } else if (p.has_state() && p.state.leader == p.replicas.front()) {
-      result.outcome = ElectOutcome::kAlreadyPreferred;
+      result.message = unclean ? kElectedUncleanly : "";
     } else {
-      result.outcome = ElectOutcome::kPreferredNotAvailable;
-      result.message = WhyNot(ref);
+      Explain(ref, type, result);
     }
+    result.new_leader = term_.cluster.at(ref).state.leader;
     if (--open->second.items_left == 0) {
       Finish(open);
     }
+  }
+}
+
+void ElectionDesk::Explain(PartitionRef ref, ElectionType type, ElectResult& result) const {
+  if (term_.cluster.topic(ref.topic).gone) {
+    result.outcome = ElectOutcome::kUnknownPartition;
+    result.message = "the topic has been deleted";
+  } else if (term_.cluster.at(ref).unreadable) {
+    result.outcome = ElectOutcome::kUnknownOutcome;  // It may stand under what is there (R3).
+    result.message = kUnreadable;
+  } else {
+    Look(ref, type, result);
   }
 }
 

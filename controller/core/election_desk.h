@@ -4,6 +4,8 @@
 #include <map>
 #include <optional>
 #include <set>
+#include <string>
+#include <utility>
 #include <vector>
 
 #include "controller/core/partition_writer.h"
@@ -11,15 +13,15 @@
 
 namespace regent::controller {
 
-/// Preferred-leader elections that a caller or the znode of Kafka's tool asks for: a result per
-/// partition, by a deadline.
+/// Elections that a caller asks for, and preferred ones that the znode of Kafka's tool asks for: a
+/// result per partition, by a deadline.
 class ElectionDesk {
  public:
   ElectionDesk(Term& term, PartitionWriter& writer) : term_(term), writer_(writer) {}
 
   void Take(const ElectLeadersAsked& event);
   void Take(const PreferredElectionRead& election);
-  void Settle(PartitionRef ref, bool elected);
+  void Settle(PartitionRef ref, ElectionType type, bool elected);
   void Tick();
   void Abandon();
   size_t open() const { return open_.size(); }
@@ -36,11 +38,18 @@ class ElectionDesk {
   };
 
   std::vector<NamedPartition> Asked(const ElectLeadersSpec& spec, Open& open) const;
+  /// Whether an election of that type has nothing to do there, so that "all" only counts it.
+  bool IsAsWanted(PartitionRef ref, ElectionType type) const;
   /// The result as far as it is known at once; nothing left to do unless kFailed.
-  ElectResult FirstLook(const NamedPartition& name,
-                        std::optional<PartitionRef> ref,
-                        bool dry_run) const;
-  std::string WhyNot(PartitionRef ref) const;
+  ElectResult FirstLook(const NamedPartition& name, const ElectLeadersSpec& spec) const;
+  void LookAtPreferred(PartitionRef ref, ElectResult& result) const;
+  void LookAtUnclean(PartitionRef ref, ElectResult& result) const;
+  void Look(PartitionRef ref, ElectionType type, ElectResult& result) const;
+  /// Why an election that was wanted has not been held.
+  void Explain(PartitionRef ref, ElectionType type, ElectResult& result) const;
+  /// Why the replica cannot be elected as things are.
+  std::string WhyNot(PartitionRef ref, BrokerId replica) const;
+  std::string WhyNobody(PartitionRef ref) const;
   void Finish(std::map<RequestId, Open>::iterator open);
   void ZnodeSettled();
   void ZnodeDeleted(const WriteOutcome& outcome);
@@ -51,7 +60,7 @@ class ElectionDesk {
   Term& term_;
   PartitionWriter& writer_;
   std::map<RequestId, Open> open_;
-  std::map<PartitionRef, std::vector<Waiter>> waiting_;
+  std::map<std::pair<PartitionRef, ElectionType>, std::vector<Waiter>> waiting_;
   struct Znode {
     Zxid czxid{0};
     int32_t version = 0;

@@ -98,18 +98,34 @@ void PartitionWriter::WithdrawAlter(PartitionRef ref, RequestId request) {
   }
   std::erase_if(found->second.alters,
                 [&](const WaitingAlter& alter) { return alter.request == request; });
-  if (found->second.alters.empty() && !found->second.preferred) {
+  if (found->second.empty()) {
     wishes_.erase(found);
   }
 }
 
-void PartitionWriter::WantPreferred(PartitionRef ref) {
+void PartitionWriter::WantElection(PartitionRef ref, ElectionType type) {
   if (!term_.cluster.Usable(ref)) {
-    listener_.OnPreferredSettled(ref, false);
+    listener_.OnElectionSettled(ref, type, false);
     return;
   }
-  wishes_[ref].preferred = true;
+  wishes_[ref].elections.insert(type);
   Queue(ref);
+}
+
+bool PartitionWriter::IsWanted(PartitionRef ref, ElectionType type) const {
+  const auto found = wishes_.find(ref);
+  return found != wishes_.end() && found->second.elections.contains(type);
+}
+
+void PartitionWriter::ElectionDone(PartitionRef ref, ElectionType type, bool elected) {
+  const auto found = wishes_.find(ref);
+  if (found == wishes_.end() || found->second.elections.erase(type) == 0) {
+    return;
+  }
+  if (found->second.empty()) {
+    wishes_.erase(found);
+  }
+  listener_.OnElectionSettled(ref, type, elected);
 }
 
 bool PartitionWriter::Settled(PartitionRef ref) const {
@@ -201,6 +217,7 @@ std::optional<PartitionWriter::Item> PartitionWriter::Decision(PartitionRef ref)
   }
   const std::vector<ReplicaView> views = term_.cluster.Views(ref);
   if (!p.has_state()) {
+    ElectionDone(ref, ElectionType::kUnclean, false);  // Nobody has led: there is nothing to lose.
     if (auto first = InitialState(views, term_.epoch())) {
       return Item{.partition = ref,
                   .next = std::move(*first),
@@ -209,6 +226,8 @@ std::optional<PartitionWriter::Item> PartitionWriter::Decision(PartitionRef ref)
                   .departed = p.departed,
                   .alter = std::nullopt};
     }
+  } else if (auto unclean = UncleanDecision(ref, views)) {
+    return unclean;
   } else if (auto demanded = DemandedState(p.state, views, term_.epoch(), UncleanOf(ref))) {
     if (demanded->leader == p.state.leader && demanded->leader_epoch == p.state.leader_epoch &&
         LeaderMayBeSuspect(ref)) {
@@ -280,13 +299,11 @@ std::optional<PartitionWriter::Item> PartitionWriter::AlterDecision(PartitionRef
 
 std::optional<PartitionWriter::Item> PartitionWriter::PreferredDecision(
     PartitionRef ref, const std::vector<ReplicaView>& views) {
-  const auto found = wishes_.find(ref);
-  if (found == wishes_.end()) {
+  if (!IsWanted(ref, ElectionType::kPreferred)) {
     return std::nullopt;
   }
-  const bool wanted = found->second.preferred;
   const Partition& p = term_.cluster.at(ref);
-  if (wanted && p.has_state()) {
+  if (p.has_state()) {
     if (auto next = PreferredState(p.state, views, term_.epoch())) {
       return Item{.partition = ref,
                   .next = std::move(*next),
@@ -296,10 +313,25 @@ std::optional<PartitionWriter::Item> PartitionWriter::PreferredDecision(
                   .alter = std::nullopt};
     }
   }
-  wishes_.erase(found);
-  if (wanted) {
-    listener_.OnPreferredSettled(ref, false);
+  ElectionDone(ref, ElectionType::kPreferred, false);
+  return std::nullopt;
+}
+
+std::optional<PartitionWriter::Item> PartitionWriter::UncleanDecision(
+    PartitionRef ref, const std::vector<ReplicaView>& views) {
+  if (!IsWanted(ref, ElectionType::kUnclean)) {
+    return std::nullopt;
   }
+  const Partition& p = term_.cluster.at(ref);
+  if (auto next = UncleanState(p.state, views, term_.epoch())) {
+    return Item{.partition = ref,
+                .next = std::move(*next),
+                .expected = p.epoch,
+                .cause = WriteCause::kUnclean,
+                .departed = p.departed,
+                .alter = std::nullopt};
+  }
+  ElectionDone(ref, ElectionType::kUnclean, false);
   return std::nullopt;
 }
 
@@ -433,13 +465,10 @@ void PartitionWriter::ItemApplied(Item& item, Zxid zxid) {
   if (first) {
     listener_.OnFirstState(ref);
   }
-  if (const auto wishes = wishes_.find(ref);
-      item.cause == WriteCause::kPreferred && wishes != wishes_.end()) {
-    wishes->second.preferred = false;
-    if (wishes->second.alters.empty()) {
-      wishes_.erase(wishes);
-    }
-    listener_.OnPreferredSettled(ref, true);
+  if (item.cause == WriteCause::kPreferred) {
+    ElectionDone(ref, ElectionType::kPreferred, true);
+  } else if (item.cause == WriteCause::kUnclean) {
+    ElectionDone(ref, ElectionType::kUnclean, true);
   }
   Queue(ref);
 }
@@ -463,12 +492,15 @@ void PartitionWriter::CountElection(const Item& item, const PartitionState& befo
     case WriteCause::kInitial: ++counters.elections_initial; return;
     case WriteCause::kPreferred: ++counters.elections_preferred; return;
     case WriteCause::kAlter:
-    case WriteCause::kLiveness: break;
+    case WriteCause::kLiveness:
+    case WriteCause::kUnclean: break;
   }
   if (next.leader_epoch != before.leader_epoch && next.recovery == LeaderRecovery::kRecovering) {
     ++counters.elections_unclean;
     LOG(WARNING) << "unclean election partition=" << term_.cluster.Name(item.partition)
                  << " leader=" << next.leader << " leader_epoch=" << next.leader_epoch
+                 << " allowed_by="
+                 << (item.cause == WriteCause::kUnclean ? "operator" : "topic config")
                  << " reason=no intact member of the ISR is live; records may be lost";
   } else if (next.leader_epoch != before.leader_epoch && next.leader != kNoBroker) {
     const bool announced =
@@ -529,8 +561,8 @@ void PartitionWriter::DropWishes(PartitionRef ref) {
   for (const WaitingAlter& alter : wishes.alters) {
     listener_.OnAlterSettled(alter, answer);
   }
-  if (wishes.preferred) {
-    listener_.OnPreferredSettled(ref, false);
+  for (const ElectionType type : wishes.elections) {
+    listener_.OnElectionSettled(ref, type, false);
   }
 }
 

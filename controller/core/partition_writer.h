@@ -8,6 +8,7 @@
 #include <set>
 #include <vector>
 
+#include "controller/core/admin.h"
 #include "controller/core/announcer.h"
 #include "controller/core/elect.h"
 #include "controller/core/left_alone.h"
@@ -16,7 +17,7 @@
 namespace regent::controller {
 
 /// Why a state is being written.
-enum class WriteCause { kInitial, kLiveness, kAlter, kPreferred };
+enum class WriteCause { kInitial, kLiveness, kAlter, kPreferred, kUnclean };
 
 /// One item of an AlterPartition that waits for its partition (R1).
 struct WaitingAlter {
@@ -31,9 +32,9 @@ class PartitionListener {
  public:
   virtual ~PartitionListener() = default;
   virtual void OnAlterSettled(const WaitingAlter& alter, AlterAnswer answer) = 0;
-  /// A preferred election that was wanted has been decided; `elected` tells whether by a new
-  /// leader. Look at the partition for the rest.
-  virtual void OnPreferredSettled(PartitionRef ref, bool elected) = 0;
+  /// An election that was wanted has been decided; `elected` tells whether by a new leader. Look
+  /// at the partition for the rest.
+  virtual void OnElectionSettled(PartitionRef ref, ElectionType type, bool elected) = 0;
   /// Nothing is left to be decided or written for the partition.
   virtual void OnSettled(PartitionRef ref) = 0;
   virtual void OnFirstState(PartitionRef ref) = 0;
@@ -63,8 +64,9 @@ class PartitionWriter {
   /// The request has been answered: what of it still waits for the partition is not wanted any
   /// more.
   void WithdrawAlter(PartitionRef ref, RequestId request);
-  /// Asks for the preferred leader; OnPreferredSettled follows.
-  void WantPreferred(PartitionRef ref);
+  /// Asks for an election; OnElectionSettled follows. The permission of an unclean one is for the
+  /// next decision only.
+  void WantElection(PartitionRef ref, ElectionType type);
   /// The topic has gone: whoever waits for its partitions hears so.
   void Forget(uint32_t topic);
   /// Reads the partitions again, whatever memory says.
@@ -107,7 +109,9 @@ class PartitionWriter {
   };
   struct Wishes {
     std::deque<WaitingAlter> alters;
-    bool preferred = false;
+    std::set<ElectionType> elections;
+
+    bool empty() const { return alters.empty() && elections.empty(); }
   };
 
   bool Urgent(PartitionRef ref) const;
@@ -119,6 +123,9 @@ class PartitionWriter {
   bool LeaderMayBeSuspect(PartitionRef ref) const;
   std::optional<Item> AlterDecision(PartitionRef ref);
   std::optional<Item> PreferredDecision(PartitionRef ref, const std::vector<ReplicaView>& views);
+  std::optional<Item> UncleanDecision(PartitionRef ref, const std::vector<ReplicaView>& views);
+  bool IsWanted(PartitionRef ref, ElectionType type) const;
+  void ElectionDone(PartitionRef ref, ElectionType type, bool elected);
   /// False if the batch is full for it; then it is queued again.
   bool AddToBatch(Item item, Batch& batch);
   bool Fits(const Batch& batch) const;

@@ -71,15 +71,19 @@ std::string WhyNoLeader(const Cluster& cluster, PartitionRef ref) {
     waiting += (waiting.empty() ? "" : ", ") + BrokerName(member) + " (" +
                WhyOut(cluster, ref, member) + ")";
   }
-  std::string why = "no member of the ISR is live; waiting for " + waiting;
   const bool any_suspect = std::ranges::any_of(p.state.isr, [&](BrokerId member) {
     return cluster.Standing(ref, member) == ReplicaStanding::kSuspect;
   });
-  if (any_suspect) {
-    why = "no intact member of the ISR is live; waiting for " + waiting +
-          "; 'regentctl topic config " + cluster.topic(ref.topic).identity->name +
-          " --set unclean.leader.election.enable=true' elects a suspect, and what it has lost is "
-          "gone";
+  std::string why = (any_suspect ? "no intact member of the ISR is live; waiting for "
+                                 : "no member of the ISR is live; waiting for ") +
+                    waiting;
+  const auto unclean = UncleanState(p.state, cluster.Views(ref), p.state.controller_epoch);
+  if (unclean && unclean->recovery == LeaderRecovery::kRecovering) {
+    why += "; 'regentctl leader elect --unclean --partition " +
+           cluster.topic(ref.topic).identity->name + ":" + std::to_string(ref.index) + "' elects " +
+           BrokerName(unclean->leader) +
+           (any_suspect ? ", and what it has lost is gone"
+                        : ", and the records that it has not received are gone");
   }
   return why;
 }

@@ -78,6 +78,8 @@ v1::ElectOutcome OutcomeOf(ElectOutcome outcome) {
     case ElectOutcome::kUnknownOutcome: return v1::ELECT_UNKNOWN_OUTCOME;
     case ElectOutcome::kWouldElect: return v1::WOULD_ELECT;
     case ElectOutcome::kFailed: return v1::ELECT_FAILED;
+    case ElectOutcome::kNotNeeded: return v1::ELECTION_NOT_NEEDED;
+    case ElectOutcome::kEligibleNotAvailable: return v1::ELIGIBLE_LEADERS_NOT_AVAILABLE;
   }
   return v1::ELECT_FAILED;
 }
@@ -217,6 +219,13 @@ Result<DescribeSpec> FromProto(const v1::DescribeTopicsRequest& request) {
 
 Result<ElectLeadersSpec> FromProto(const v1::ElectLeadersRequest& request) {
   ElectLeadersSpec spec;
+  switch (request.type()) {
+    case v1::PREFERRED: spec.type = ElectionType::kPreferred; break;
+    case v1::UNCLEAN: spec.type = ElectionType::kUnclean; break;
+    default:  // The sentinels of protobuf, and what a newer client may ask.
+      return Invalid("election type is " + std::to_string(static_cast<int>(request.type())) +
+                     ", which this controller does not know; its program is older than yours");
+  }
   spec.topics.assign(request.topics().begin(), request.topics().end());
   for (const v1::PartitionRef& partition : request.partitions()) {
     if (partition.index() < 0) {
@@ -367,6 +376,7 @@ void Fill(const ElectLeadersResult& result, v1::ElectLeadersResponse* response) 
     proto->set_message(each.message);
   }
   response->set_already_preferred(result.already_preferred);
+  response->set_already_led(result.already_led);
 }
 
 }  // namespace regent::controller

@@ -56,7 +56,7 @@ class Suspects(ClusterTest):
             self.cluster[broker].start()
             self.cluster.await_live(broker)
         self.await_explanation("broker 0 (suspect")
-        self.assertIn("unclean.leader.election.enable=true", self.described()["explanation"])
+        self.assertIn("leader elect --unclean --partition t:0", self.described()["explanation"])
         self.assertEqual(self.described()["leader"], -1)
         self.assertEqual(self.suspects(0), 1)
         # A clean restart changes nothing about what may be lost.
@@ -64,7 +64,7 @@ class Suspects(ClusterTest):
         self.cluster[0].start()
         self.cluster.await_live(0)
         self.await_explanation("broker 0 (suspect")
-        self.cluster.ctl("topic", "config", "t", "--set", "unclean.leader.election.enable=true")
+        self.cluster.ctl("leader", "elect", "--unclean", "--partition", "t:0")
         self.cluster.await_rows("t", [(0, [0, 1])])
         eventually(lambda: self.suspects(0) == 0 and self.suspects(1) == 0, "nobody is suspect")
 

@@ -186,6 +186,34 @@ class TopicsLife(ClusterTest):
         self.assertTrue(found[0]["recovering"])
         self.assertIn("uncleanly", found[0]["explanation"])
 
+    def elect_unclean(self):
+        """The exit code and the result."""
+        code, answer = self.cluster.run_ctl("leader", "elect", "--unclean", "--partition", "t:0",
+                                            timeout="20s")
+        return code, answer["results"][0]
+
+    def test_an_unclean_election_is_held_where_an_operator_asks_for_it(self):
+        self.create("t", "0:1")
+        code, result = self.elect_unclean()
+        self.assertEqual((code, result["outcome"]), (0, "ELECTION_NOT_NEEDED"))
+        self.cluster[1].end(signal.SIGKILL)
+        self.cluster.await_rows("t", [(0, [0])])
+        self.cluster[0].end(signal.SIGKILL)
+        self.cluster.await_rows("t", [(-1, [0])])
+        code, result = self.elect_unclean()
+        self.assertEqual((code, result["outcome"]), (1, "ELIGIBLE_LEADERS_NOT_AVAILABLE"))
+        self.cluster[1].start()
+        self.cluster.await_live(1)
+        eventually(lambda: "elects broker 1" in self.cluster.partitions("t")[0]["explanation"],
+                   "the way out is named")
+        code, result = self.elect_unclean()
+        self.assertEqual((code, result["outcome"], result["newLeader"]), (0, "ELECTED", 1))
+        self.assertIn("are gone", result["message"])
+        found = self.cluster.await_rows("t", [(1, [1])])
+        self.assertTrue(found[0]["recovering"])
+        self.cluster[0].start()
+        self.cluster.await_rows("t", [(1, [0, 1])])
+
 
 if __name__ == "__main__":
     harness.main()

@@ -169,6 +169,11 @@ class Stage {
       world.AskConfig(spec);
     };
     commands_["elect"] = [&](const Words&) { world.ElectPreferred(); };
+    commands_["elect-unclean"] = [&](const Words& w) {
+      const PartitionName name = Named(w.at(0));
+      world.AskElect({.type = ElectionType::kUnclean,
+                      .partitions = {{.topic = name.first, .index = name.second}}});
+    };
   }
 
   void FaultCommands() {

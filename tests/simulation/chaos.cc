@@ -356,11 +356,32 @@ void Workload::CreateTopicByZnode(const std::string& name) {
 }
 
 void Workload::AcceptLosses(const std::string& topic) {
+  if (world_.rng().Percent(50)) {
+    ElectUncleanly(topic);
+    return;
+  }
   const controller::AlterTopicConfigSpec spec{.name = topic,
                                               .set = {{"unclean.leader.election.enable", "true"}}};
   for (CandidateProcess* candidate : cast_.candidates) {
     if (candidate->runner() != nullptr) {
       candidate->runner()->AlterTopicConfig(spec, [](const auto&) {});
+    }
+  }
+}
+
+void Workload::ElectUncleanly(const std::string& topic) {
+  const auto count = [this](const controller::ElectLeadersResult& result) {
+    for (const controller::ElectResult& each : result.results) {
+      if (each.outcome == controller::ElectOutcome::kElected) {
+        cast_.around.probes.Hit("unclean election asked for by an operator");
+      }
+    }
+  };
+  const controller::ElectLeadersSpec spec{.type = controller::ElectionType::kUnclean,
+                                          .topics = {topic}};
+  for (CandidateProcess* candidate : cast_.candidates) {
+    if (candidate->runner() != nullptr) {
+      candidate->runner()->ElectLeaders(spec, count);
     }
   }
 }

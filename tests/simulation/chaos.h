@@ -96,6 +96,7 @@ class Workload {
   void CreateTopic();
   /// As Kafka's old tools do: without a topic id.
   void CreateTopicByZnode(const std::string& name);
+  void ElectUncleanly(const std::string& topic);
   void ElectPreferred();
   void AskForElectionByZnode();
   void StopBroker();

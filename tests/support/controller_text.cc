@@ -43,6 +43,8 @@ std::string NameOf(ElectOutcome outcome) {
     case ElectOutcome::kUnknownOutcome: return "unknown outcome";
     case ElectOutcome::kWouldElect: return "would elect";
     case ElectOutcome::kFailed: return "failed";
+    case ElectOutcome::kNotNeeded: return "not needed";
+    case ElectOutcome::kEligibleNotAvailable: return "eligible not available";
   }
   return "?";
 }

@@ -7,14 +7,13 @@
 #include <vector>
 
 #include "broker-agent/kafka/api.h"
+#include "broker-agent/kafka/cluster_admin.h"
 #include "broker-agent/kafka/error_code.h"
 #include "broker-agent/kafka/field.h"
 #include "broker-agent/kafka/messages/configs.h"
 #include "common/model/ids.h"
 
 namespace regent::kafka {
-
-enum class ElectionType : int8_t { kPreferred = 0, kUnclean = 1 };
 
 struct CreateTopicsRequest {
   struct Assignment {

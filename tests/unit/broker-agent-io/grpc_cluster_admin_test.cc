@@ -62,7 +62,8 @@ class FakeController final : public v1::Admin::CallbackService {
                                          v1::ElectLeadersResponse* response) override {
     v1::ElectResult* const result = response->add_results();
     *result->mutable_partition() = request->partitions(0);
-    result->set_outcome(v1::PREFERRED_NOT_AVAILABLE);
+    result->set_outcome(request->type() == v1::UNCLEAN ? v1::ELIGIBLE_LEADERS_NOT_AVAILABLE
+                                                       : v1::PREFERRED_NOT_AVAILABLE);
     result->set_message("broker 3 is down");
     return Finish(context, grpc::Status::OK);
   }
@@ -132,13 +133,19 @@ TEST_F(GrpcClusterAdminTest, CarriesARequestToTheActiveControllerAndItsAnswerBac
   EXPECT_THAT(controller_.altered.reset(), ElementsAre("retention.ms"));
 
   std::promise<Result<std::vector<kafka::Election>>> elected;
-  admin_.ElectPreferred({{"t", 5}}, {.timeout = seconds(20)},
-                        [&](const auto& done) { elected.set_value(done); });
+  admin_.Elect(kafka::ElectionType::kPreferred, {{"t", 5}}, {.timeout = seconds(20)},
+               [&](const auto& done) { elected.set_value(done); });
   const auto elections = elected.get_future().get();
   ASSERT_TRUE(elections.ok());
   EXPECT_EQ(elections->at(0).partition, 5);
   EXPECT_EQ(elections->at(0).outcome, kafka::Election::Outcome::kPreferredNotAvailable);
   EXPECT_EQ(elections->at(0).message, "broker 3 is down");
+
+  std::promise<Result<std::vector<kafka::Election>>> unclean;
+  admin_.Elect(kafka::ElectionType::kUnclean, {{"t", 5}}, {.timeout = seconds(20)},
+               [&](const auto& done) { unclean.set_value(done); });
+  EXPECT_EQ(unclean.get_future().get()->at(0).outcome,
+            kafka::Election::Outcome::kEligibleNotAvailable);
 }
 
 TEST_F(GrpcClusterAdminTest, NobodyIsAskedToChangeAnythingBeforeItIsActive) {

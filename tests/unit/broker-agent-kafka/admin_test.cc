@@ -335,8 +335,20 @@ TEST_F(AdminTest, PreferredLeadersAreElectedAndEachPartitionIsAnswered) {
               SizeIs(1));
 }
 
-TEST_F(AdminTest, AnUncleanElectionIsRefused) {
-  const ElectLeadersRequest request{.election_type = ElectionType::kUnclean,
+TEST_F(AdminTest, AnUncleanElectionIsAskedOfTheControllerAsSuch) {
+  controller_.elections = {
+      {.topic = "orders", .partition = 0, .outcome = Election::Outcome::kEligibleNotAvailable}};
+  const ElectLeadersRequest request{
+      .election_type = ElectionType::kUnclean,
+      .topics = std::vector<ElectLeadersRequest::Topic>{{.name = "orders", .partitions = {0}}}};
+  const auto answer = Ask<ElectLeadersResponse>(request, 2);
+  EXPECT_THAT(controller_.election_types, ElementsAre(ElectionType::kUnclean));
+  EXPECT_EQ(answer.error, KafkaError::kNone);
+  EXPECT_EQ(answer.topics.at(0).partitions.at(0).error, KafkaError::kEligibleLeadersNotAvailable);
+}
+
+TEST_F(AdminTest, AnElectionOfAnUnknownTypeIsRefused) {
+  const ElectLeadersRequest request{.election_type = static_cast<ElectionType>(2),
                                     .topics = std::nullopt};
   EXPECT_EQ(Ask<ElectLeadersResponse>(request, 2).error, KafkaError::kInvalidRequest);
   EXPECT_THAT(controller_.elected, IsEmpty());

@@ -37,9 +37,11 @@ class FakeClusterAdmin final : public ClusterAdmin {
     altered.emplace_back(std::move(change), options);
     Answer<Success>({}, done);
   }
-  void ElectPreferred(std::vector<std::pair<std::string, int32_t>> partitions,
-                      AdminOptions /*options*/,
-                      Done<std::vector<Election>> done) override {
+  void Elect(ElectionType type,
+             std::vector<std::pair<std::string, int32_t>> partitions,
+             AdminOptions /*options*/,
+             Done<std::vector<Election>> done) override {
+    election_types.push_back(type);
     elected.push_back(std::move(partitions));
     Answer<std::vector<Election>>(elections, done);
   }
@@ -51,6 +53,7 @@ class FakeClusterAdmin final : public ClusterAdmin {
   std::vector<std::pair<NewPartitions, AdminOptions>> extended;
   std::vector<std::pair<ConfigChange, AdminOptions>> altered;
   std::vector<std::vector<std::pair<std::string, int32_t>>> elected;
+  std::vector<ElectionType> election_types;
 
  private:
   template <class T>

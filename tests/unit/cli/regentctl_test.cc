@@ -345,6 +345,38 @@ TEST_F(Regentctl, ElectionExitsWithOneWhenAPartitionFailed) {
   EXPECT_THAT(err(), HasSubstr("1 elected, 0 already led by the preferred replica, 1 failed"));
 }
 
+TEST_F(Regentctl, UncleanElectionWantsAScopeThatIsNamedAndNoOtherKind) {
+  EXPECT_EQ(Run({"leader", "elect", "--unclean"}), ExitCode::kUsage);
+  EXPECT_EQ(Run({"leader", "elect", "--unclean", "--preferred", "--all"}), ExitCode::kUsage);
+  EXPECT_EQ(admin_.calls("ElectLeaders"), 0);
+}
+
+TEST_F(Regentctl, UncleanElectionIsAskedForAsSuchAndSaysWhatItCosts) {
+  v1::ElectLeadersRequest seen;
+  admin_.on_elect = [&](const v1::ElectLeadersRequest& request,
+                        v1::ElectLeadersResponse& response) {
+    seen = request;
+    response.set_already_led(4);
+    v1::ElectResult& elected = *response.add_results();
+    elected.set_outcome(v1::ELECTED);
+    elected.set_message("records are gone");
+    response.add_results()->set_outcome(v1::ELECTION_NOT_NEEDED);
+    return grpc::Status::OK;
+  };
+  EXPECT_EQ(Run({"leader", "elect", "--unclean", "--partition", "a:0"}), ExitCode::kOk);
+  EXPECT_EQ(seen.type(), v1::UNCLEAN);
+  EXPECT_THAT(out(), HasSubstr("records are gone"));
+  EXPECT_THAT(err(), HasSubstr("1 elected, 5 already led, 0 failed"));
+}
+
+TEST_F(Regentctl, UncleanElectionExitsWithOneWhereNobodyIsLeft) {
+  admin_.on_elect = [](const auto&, v1::ElectLeadersResponse& response) {
+    response.add_results()->set_outcome(v1::ELIGIBLE_LEADERS_NOT_AVAILABLE);
+    return grpc::Status::OK;
+  };
+  EXPECT_EQ(Run({"leader", "elect", "--unclean", "--all"}), ExitCode::kSomeFailed);
+}
+
 TEST_F(Regentctl, ElectionExitsWithThreeWhenNoneOfThePartitionsExists) {
   admin_.on_elect = [](const auto&, v1::ElectLeadersResponse& response) {
     response.add_results()->set_outcome(v1::ELECT_UNKNOWN_PARTITION);

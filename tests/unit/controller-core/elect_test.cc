@@ -196,6 +196,20 @@ TEST(PreferredState, NothingWhenThePreferredReplicaCannotLeadOrDoes) {
   EXPECT_FALSE(PreferredState(State(2, {2}, 4), {}, kTerm));
 }
 
+TEST(UncleanState, IsForPartitionsThatNobodyLeads) {
+  EXPECT_FALSE(UncleanState(State(1, {1}, 4), Views("LLL"), kTerm)) << "it is led";
+  EXPECT_FALSE(UncleanState(State(1, {1}, 4), Views("SLL"), kTerm)) << "a stopping leader leads";
+  EXPECT_FALSE(UncleanState(State(-1, {1}, 4), Views("DDD"), kTerm)) << "nobody is left";
+  const auto intact = UncleanState(State(1, {1, 3}, 4), Views("DLL"), kTerm);
+  ASSERT_TRUE(intact);
+  EXPECT_EQ(toy::ToText(*intact), "3/[3]/5") << "a member of the ISR goes first";
+  EXPECT_EQ(intact->recovery, LeaderRecovery::kRecovered);
+  const auto outsider = UncleanState(State(-1, {1}, 4), Views("DDL"), kTerm);
+  ASSERT_TRUE(outsider);
+  EXPECT_EQ(toy::ToText(*outsider), "3/[3]/5");
+  EXPECT_EQ(outsider->recovery, LeaderRecovery::kRecovering);
+}
+
 /// Every partition of three replicas, in every state, under every standing: what must hold of a
 /// demanded state whatever the row.
 TEST(DemandedState, KeepsItsPromisesEverywhere) {

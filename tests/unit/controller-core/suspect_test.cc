@@ -63,9 +63,10 @@ TEST_F(SuspectReplicas, AreNotElectedIfTheyAreAllThatIsLeft) {
 TEST_F(SuspectReplicas, AreNamedWithTheRemedy) {
   world.KillBroker(2);
   CrashMachine(1);
-  EXPECT_THAT(Described().explanation,
-              AllOf(HasSubstr("waiting for broker 1 (suspect"),
-                    HasSubstr("topic config t --set unclean.leader.election.enable=true")));
+  EXPECT_THAT(
+      Described().explanation,
+      AllOf(HasSubstr("waiting for broker 1 (suspect"),
+            HasSubstr("'regentctl leader elect --unclean --partition t:0' elects broker 1")));
   EXPECT_EQ(world.term().cluster().CountReplicaProblems().at(PartitionAnswer::kSuspect), 1);
 }
 

@@ -70,6 +70,15 @@ TEST(AdminConvert, TopicsAndPartitionsExcludeEachOther) {
   EXPECT_FALSE(FromProto(request).ok());
 }
 
+TEST(AdminConvert, AnElectionHasTheTypeThatIsAskedForAndAnUnknownOneIsRefused) {
+  v1::ElectLeadersRequest request;
+  EXPECT_EQ(FromProto(request)->type, ElectionType::kPreferred);
+  request.set_type(v1::UNCLEAN);
+  EXPECT_EQ(FromProto(request)->type, ElectionType::kUnclean);
+  request.set_type(static_cast<v1::ElectionType>(77));
+  EXPECT_FALSE(FromProto(request).ok());
+}
+
 TEST(AdminConvert, ElectionResultsKeepTheirOutcomes) {
   ElectLeadersResult result;
   result.error = Error{ErrorCode::kTimedOut, "late"};
@@ -79,6 +88,7 @@ TEST(AdminConvert, ElectionResultsKeepTheirOutcomes) {
                      .new_leader = BrokerId(2),
                      .message = "m"}};
   result.already_preferred = 9;
+  result.already_led = 8;
   v1::ElectLeadersResponse response;
   Fill(result, &response);
   EXPECT_EQ(response.header().error().code(), v1::TIMED_OUT);
@@ -86,6 +96,7 @@ TEST(AdminConvert, ElectionResultsKeepTheirOutcomes) {
   EXPECT_EQ(response.results(0).outcome(), v1::ELECTED);
   EXPECT_EQ(response.results(0).new_leader(), 2);
   EXPECT_EQ(response.already_preferred(), 9);
+  EXPECT_EQ(response.already_led(), 8);
 }
 
 TEST(AdminConvert, NobodyIsMinusOne) {
