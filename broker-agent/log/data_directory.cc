@@ -108,11 +108,12 @@ Status DataDirectory::Scan() {
                      " that says whose they are (R10); restore that file, or set the directory "
                      "aside"};
   }
-  NamesInJournal names;
-  for (const auto& [key, entry] : journal_->entries()) {
-    names[{entry.partition.topic->name, key.index}].push_back(&entry.partition);
-  }
-  for (const DirectoryEntry& entry : *entries) {
+  return ScanDirectories(*entries);
+}
+
+Status DataDirectory::ScanDirectories(const std::vector<DirectoryEntry>& entries) {
+  std::vector<std::string> live;
+  for (const DirectoryEntry& entry : entries) {
     if (entry.kind != EntryKind::kDirectory) {
       continue;
     }
@@ -121,10 +122,21 @@ Status DataDirectory::Scan() {
     } else if (ParseStrayName(entry.name)) {
       ScanStray(entry.name);
     } else if (ParseLiveName(entry.name)) {
-      ScanReplica(entry.name, names);
+      live.push_back(entry.name);
     }
   }
-  return Success{};
+  // Whoever has been set aside does not hold the live directory of its name.
+  NamesInJournal names;
+  for (const auto& [key, entry] : journal_->entries()) {
+    if (!locations_.contains(key)) {
+      names[{entry.partition.topic->name, key.index}].push_back(&entry.partition);
+    }
+  }
+  for (const std::string& name : live) {
+    ScanReplica(name, names);
+  }
+  // A process that ended before its sync may have left them, and the journal is to know them.
+  return locations_.empty() ? Status(Success{}) : files_.SyncDirectory(options_.path);
 }
 
 Result<TopicId> DataDirectory::ReadTopicId(const std::string& name, const TopicPartition* hint) {
@@ -206,11 +218,16 @@ void DataDirectory::ScanReplica(const std::string& name, const NamesInJournal& n
                                       TopicIdentity{.name = parsed.topic, .id = *topic}),
                                   .index = parsed.index},
                     .failure = std::nullopt};
-  location.failure = CheckLog(name, KeyOf(location.partition));
+  const ReplicaKey key = KeyOf(location.partition);
+  location.failure = CheckLog(name, key);
   if (location.failure) {
     problems_.push_back(location.failure->message);
   }
-  locations_[KeyOf(location.partition)] = std::move(location);
+  if (const auto there = locations_.find(key); there != locations_.end() && there->second.stray) {
+    problems_.push_back(PathOf(there->second.name) + " left alone: " + PathOf(name) +
+                        " holds the same replica");
+  }
+  locations_[key] = std::move(location);
 }
 
 void DataDirectory::ScanStray(const std::string& name) {
@@ -229,11 +246,6 @@ void DataDirectory::ScanStray(const std::string& name) {
     return;
   }
   const ReplicaKey key = KeyOf(partition);
-  if (const auto there = locations_.find(key); there != locations_.end() && !there->second.stray) {
-    problems_.push_back(PathOf(name) + " left alone: " + PathOf(there->second.name) +
-                        " holds the same replica");
-    return;
-  }
   const std::optional<Error> failure = CheckLog(name, key);
   if (failure) {
     problems_.push_back(failure->message);

@@ -132,6 +132,7 @@ class DataDirectory {
   Status ReadMetaProperties() REQUIRES(mutex_);
   Status WriteMetaProperties(const MetaProperties& properties) REQUIRES(mutex_);
   Status Scan() REQUIRES(mutex_);
+  Status ScanDirectories(const std::vector<DirectoryEntry>& entries) REQUIRES(mutex_);
   void ScanReplica(const std::string& name, const NamesInJournal& names) REQUIRES(mutex_);
   Result<bool> RemoveUnfinished(const std::string& name);
   /// Says why the log in a replica's directory cannot be opened: it has lost its files. An empty

@@ -206,6 +206,38 @@ TEST_F(DataDirectoryTest, LetsATopicOfTheSameNameInWhileTheOldOneIsAStray) {
   EXPECT_EQ(directory->Replicas().size(), 2U);
 }
 
+TEST_F(DataDirectoryTest, GivesADirectoryThatACrashHasEmptiedToNobodyWhoIsSetAside) {
+  auto directory = OpenBound();
+  const TopicPartition reborn = Partition(2, 0);
+  ASSERT_THAT(directory->Change({Change(Kind::kCreate, a_)}), IsEmpty());
+  ASSERT_THAT(directory->Change({Change(Kind::kSetAside, a_)}), IsEmpty());
+  ASSERT_THAT(directory->Change({Change(Kind::kCreate, reborn)}), IsEmpty());
+  directory.reset();
+  files_.Crash();  // What test1-0 says of itself was not synced.
+  directory = Open();
+  EXPECT_THAT(directory->problems(), IsEmpty());
+  EXPECT_EQ(directory->PathOf(KeyOf(reborn)), "/data/test1-0");
+  EXPECT_EQ(directory->PathOf(KeyOf(a_)), "/data/" + stray_name_);
+}
+
+TEST_F(DataDirectoryTest, JournalsNoDirectoryThatACrashMayYetTake) {
+  auto directory = OpenBound();
+  files_.SetFault([](DiskOperation operation, const std::string& path) {
+    return operation == DiskOperation::kSync || operation == DiskOperation::kRemove
+               ? std::optional(Error{ErrorCode::kUnavailable, path + ": the process has ended"})
+               : std::nullopt;
+  });
+  ASSERT_THAT(directory->Change({Change(Kind::kCreate, a_)}), Not(IsEmpty()));
+  directory.reset();
+  files_.SetFault(nullptr);
+  directory = Open();
+  ASSERT_TRUE(directory->IsLive(KeyOf(a_)));
+  ASSERT_THAT(directory->Change({Change(Kind::kRecord, a_)}), IsEmpty());
+  directory.reset();
+  files_.Crash();
+  EXPECT_TRUE(Open()->IsLive(KeyOf(a_)));
+}
+
 TEST_F(DataDirectoryTest, DeletesStrayOrNotAndForgets) {
   auto directory = OpenBound();
   ASSERT_THAT(directory->Change({Change(Kind::kCreate, a_), Change(Kind::kCreate, b_)}), IsEmpty());
