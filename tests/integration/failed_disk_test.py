@@ -68,6 +68,10 @@ class FailedDisk(ClusterTest):
                 self.assertEqual([out["broker"] for out in partition["outOfSync"]], [0])
                 self.assertRegex(partition["outOfSync"][0]["reason"],
                                  "storage error .*No space left on device")
+            one = self.cluster.ctl("partition", "describe", "t", "0")
+            self.assertEqual([out["broker"] for out in one["outOfSync"]], [0])
+            self.assertRegex(one["outOfSync"][0]["reason"],
+                             "storage error .*No space left on device")
             _, status = self.cluster.run_ctl("cluster", "status")
             self.assertRegex("\n".join(status["problems"]),
                              "/brokers/ids/0: cannot use 2 of its replicas: storage error")
@@ -93,6 +97,8 @@ class FailedDisk(ClusterTest):
             described = self.cluster.await_rows("t", [(-1, [0])])
             self.assertRegex(described[0]["explanation"],
                              "waiting for broker 0 .*storage error .*No space left on device")
+            one = self.cluster.ctl("partition", "describe", "t", "0")
+            self.assertRegex(one["explanation"], "broker 0 .*storage error .*No space left on device")
             self.assertTrue(self.cluster[0].running())
             self.restart_with_room()
             self.cluster.await_rows("t", [(0, [0])])
