@@ -152,7 +152,13 @@ void Producing::Note(const rd_kafka_message_t& message) {
   }
   ++run_.records;
   run_.bytes += message.len;
-  run_.latencies_ns.push_back(Nanoseconds(now) - std::bit_cast<int64_t>(message._private));
+  const auto sent = std::bit_cast<int64_t>(message._private);
+  if (on_first_) {
+    under_way_ns_ = Nanoseconds(now);
+  }
+  if (run_.records == 1 || sent >= under_way_ns_) {
+    run_.latencies_ns.push_back(Nanoseconds(now) - sent);
+  }
   const auto number = maker_.NumberOf(rd_kafka_message_timestamp(&message, nullptr));
   CHECK(number) << "a report of a record that is not ours";
   if (acknowledged_.size() <= *number) {

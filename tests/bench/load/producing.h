@@ -26,9 +26,11 @@ struct Pace {
 /// What became of a run of records.
 struct Delivered {
   uint64_t records = 0;
-  uint64_t bytes = 0;                      ///< Of their values.
-  double seconds = 0;                      ///< From the first record to the last report.
-  std::vector<int64_t> latencies_ns;       ///< From produce() to the delivery report.
+  uint64_t bytes = 0;  ///< Of their values.
+  double seconds = 0;  ///< From the first record to the last report.
+  /// From produce() to the delivery report: of the first record, and of those sent since its
+  /// report.
+  std::vector<int64_t> latencies_ns;
   std::map<std::string, uint64_t> errors;  ///< How many reports of each error.
 };
 
@@ -65,6 +67,7 @@ class Producing {
   Delivered run_ GUARDED_BY(mutex_);
   std::chrono::steady_clock::time_point last_report_ GUARDED_BY(mutex_);
   std::function<void()> on_first_ GUARDED_BY(mutex_);
+  int64_t under_way_ns_ GUARDED_BY(mutex_) = 0;  ///< When the run's first report came.
   std::vector<bool> acknowledged_ GUARDED_BY(mutex_);
   Client client_;
   std::jthread reports_;  ///< Serves the delivery reports.
