@@ -138,10 +138,16 @@ struct AppendToLog {
     kProducer,  ///< The bytes are as they came: offset and epoch are still to be written into them.
     kLeader,    ///< The bytes are the leader's, and go into the log as they are.
   };
+  /// What other logs' appends may do.
+  enum class Turn {
+    kInOrder,
+    kBehindOthers,  ///< Nobody waits for these batches: a follower catches up.
+  };
   Source source = Source::kProducer;
   TopicPartition partition;
   OpId op{0};
   std::vector<RecordBatch> batches;
+  Turn turn = Turn::kInOrder;
 };
 /// Makes durable what the log holds by now, while appends go on. Answered by LogSynced.
 struct SyncLog {

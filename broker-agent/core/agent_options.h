@@ -49,7 +49,12 @@ struct AgentOptions {
   BackOff subscription = {.first = std::chrono::milliseconds(100), .max = std::chrono::seconds(5)};
 
   int64_t credit_window_bytes = int64_t{16} << 20U;  ///< What a leader may have in flight to us.
-  int64_t read_bytes_max = int64_t{1} << 20U;        ///< Of one read for a follower.
+  int64_t read_bytes_max = int64_t{1} << 20U;        ///< Of what is sent to a follower at once.
+  /// Of that, what is read from a log: other records wait behind it, at both ends.
+  int64_t catch_up_read_bytes_max = int64_t{256} << 10U;
+  /// What a follower may have in flight of records that were read from logs; what its leaders have
+  /// just appended has the rest of the credit.
+  int64_t catch_up_window_bytes = int64_t{2} << 20U;
   /// In a second, to all followers together that are not in the ISR; 0: as fast as it goes.
   int64_t catch_up_bytes_per_second = 0;
   /// Of what leaders have appended last and keep in memory for those who read at a log's end.

@@ -27,6 +27,16 @@ std::vector<InboundId> Downlinks::Throttled() const {
   return streams;
 }
 
+std::vector<InboundId> Downlinks::MayCatchUp(int64_t window) const {
+  std::vector<InboundId> streams;
+  for (const auto& [stream, link] : links_) {
+    if (link.MayCatchUp(window)) {
+      streams.push_back(stream);
+    }
+  }
+  return streams;
+}
+
 Downlink& Downlinks::Open(InboundId stream, BrokerId follower) {
   Downlink& link = links_[stream];
   link.follower = follower;
@@ -55,6 +65,7 @@ void Downlinks::Reserve(InboundId stream, OpId read, int64_t bytes) {
   Downlink& link = links_.at(stream);
   link.credit -= bytes;
   link.reserved += bytes;
+  link.catching_up += bytes;
   reserved_.emplace(read, Reservation{.stream = stream, .bytes = bytes});
 }
 
@@ -71,6 +82,7 @@ std::optional<InboundId> Downlinks::Release(OpId read) {
   }
   link->credit += reservation.bytes;
   link->reserved -= reservation.bytes;
+  link->catching_up -= reservation.bytes;
   return reservation.stream;
 }
 

@@ -43,8 +43,16 @@ struct Downlink {
   int64_t reserved = 0;               ///< Taken out of the credit by reads on the way.
   Turns hungry;                       ///< Partitions with records to send and no credit.
   Turns throttled;                    ///< Likewise, that catch up and wait for their rate.
+  Turns behind;                       ///< Likewise, that lack what has to be read.
+  int64_t catching_up = 0;            ///< Bytes read from logs, or being read, without an Ack yet.
   std::set<PartitionKey> subscribed;  ///< Those with a subscription, parked or not.
   LeaderMessage outbox;
+
+  /// Whether the next one behind may read: no more than `window` bytes catch up at a time, or one
+  /// batch.
+  bool MayCatchUp(int64_t window) const {
+    return !behind.empty() && credit > 0 && catching_up < window;
+  }
 };
 
 /// The followers' streams: credit, and what waits to be sent in this step.
@@ -57,13 +65,16 @@ class Downlinks {
   Downlink* Find(InboundId stream);
   /// Returns the streams with partitions that wait for their rate.
   std::vector<InboundId> Throttled() const;
+  /// Returns the streams with partitions that may read.
+  std::vector<InboundId> MayCatchUp(int64_t window) const;
   Downlink& Open(InboundId stream, BrokerId follower);
   void Close(InboundId stream);
   void Send(InboundId stream, LeaderItem item);
   static void AddCredit(Downlink& link, uint64_t bytes);
   /// Takes what a read may bring out of the stream's credit, until it has returned (Release): so
   /// the credit bounds what is on the way from the disk together with what was sent. Nobody may be
-  /// interested in the read by then; it holds memory until it returns all the same.
+  /// interested in the read by then; it holds memory until it returns all the same. Meanwhile the
+  /// bytes count as catching up, too.
   void Reserve(InboundId stream, OpId read, int64_t bytes);
   /// Gives a reservation back; returns its stream, if that is still open.
   std::optional<InboundId> Release(OpId read);

@@ -4,7 +4,7 @@
 
 #include "broker-agent/core/leader_side.h"
 
-// The half of LeaderSide that speaks with producers.
+// The part of LeaderSide that speaks with producers.
 
 namespace regent {
 namespace {

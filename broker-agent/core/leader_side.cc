@@ -68,6 +68,7 @@ void LeaderSide::TakeMembership(Replica& replica) {
     }
   }
   for (const auto& [follower, subscription] : gone) {
+    Release(subscription);
     leading.subscriptions.erase(follower);
     links_.Send(subscription.stream, Refused{.partition = replica.key(),
                                              .attempt = subscription.attempt,
@@ -88,6 +89,7 @@ void LeaderSide::Resign(Replica& replica) {
   context_.deadlines.Cancel(Of(Kind::kExpansionRetry, key));
   context_.deadlines.Cancel(Of(Kind::kAppendTimeout, key));
   for (const auto& [follower, subscription] : replica.leading->subscriptions) {
+    Release(subscription);
     links_.Send(subscription.stream, Refused{.partition = key,
                                              .attempt = subscription.attempt,
                                              .reason = RefusedReason::kNotLeader,

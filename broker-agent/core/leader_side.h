@@ -78,7 +78,8 @@ class LeaderSide {
   /// Sends to followers outside the ISR, in turn, as much as their rate allows by now.
   void ResumeCatchUp();
 
-  void Flush() { links_.Flush(context_); }
+  /// Reads for those who lack what is not in memory, and hands over what was decided.
+  void Flush();
   size_t parked() const { return parked_.size(); }
 
  private:
@@ -90,20 +91,24 @@ class LeaderSide {
   void TakeUnsubscribe(InboundId stream, BrokerId follower, const Unsubscribe& end);
   void TakeAck(InboundId stream, BrokerId follower, const Ack& ack);
   void SendAway(const Replica& replica, InboundId stream, Attempt attempt);
-  static void EndSubscription(Replica& replica, BrokerId follower);
+  void EndSubscription(Replica& replica, BrokerId follower);
+  /// What was read for it and not acknowledged makes room for others.
+  void Release(const Subscription& subscription);
   void Refuse(InboundId stream, const Subscribe& ask, RefusedReason reason, LeaderEpoch own);
   void Serve(Replica& replica, BrokerId follower, Subscription& subscription);
   void ServeAll(Replica& replica);
   void FeedHungry(InboundId stream);
   void Feed(Replica& replica, BrokerId follower, Downlink& link);
+  void ReadOn(InboundId stream);
+  bool HeldBack(const Replica& replica, BrokerId follower, Downlink& link);
   /// Whether a send to the follower counts against the rate of catching up.
   bool CatchesUp(const Replica& replica, BrokerId follower) const;
   void TakeRead(const LogRead& read);
-  /// Sends what comes after what was sent.
-  void SendBatches(Replica& replica,
-                   BrokerId follower,
-                   Downlink& link,
-                   std::vector<RecordBatch> batches);
+  /// Sends what comes after what was sent, and yields its bytes.
+  int64_t SendBatches(Replica& replica,
+                      BrokerId follower,
+                      Downlink& link,
+                      std::vector<RecordBatch> batches);
   void Progressed(Replica& replica);
   void AdvanceHighWatermark(Replica& replica);
   void WatchLag(const Replica& replica);

@@ -3,7 +3,7 @@
 
 #include "broker-agent/core/leader_side.h"
 
-// The half of LeaderSide that speaks with followers.
+// The part of LeaderSide that listens to followers.
 
 namespace regent {
 
@@ -238,14 +238,32 @@ void LeaderSide::TakeAck(InboundId stream, BrokerId follower, const Ack& ack) {
     ++context_.counters.malformed;  // It cannot hold what it was never sent.
     return;
   }
+  std::deque<Subscription::CatchUp>& catch_up = found->second.catch_up;
+  for (; !catch_up.empty() && catch_up.front().next <= ack.log_end; catch_up.pop_front()) {
+    links_.Find(stream)->catching_up -= catch_up.front().bytes;
+  }
   replica->leading->in_sync.Report(follower, found->second.broker_epoch, ack.log_end,
                                    replica->log->end, context_.now);
   Progressed(*replica);
 }
 
 void LeaderSide::EndSubscription(Replica& replica, BrokerId follower) {
-  replica.leading->subscriptions.erase(follower);
+  const auto found = replica.leading->subscriptions.find(follower);
+  if (found != replica.leading->subscriptions.end()) {
+    Release(found->second);
+    replica.leading->subscriptions.erase(found);
+  }
   replica.leading->in_sync.NoteGone(follower);
+}
+
+void LeaderSide::Release(const Subscription& subscription) {
+  Downlink* link = links_.Find(subscription.stream);
+  if (link == nullptr) {
+    return;
+  }
+  for (const Subscription::CatchUp& sent : subscription.catch_up) {
+    link->catching_up -= sent.bytes;
+  }
 }
 
 void LeaderSide::Refuse(InboundId stream,
@@ -257,196 +275,6 @@ void LeaderSide::Refuse(InboundId stream,
                               .attempt = ask.attempt,
                               .reason = reason,
                               .leader_epoch = own});
-}
-
-void LeaderSide::Serve(Replica& replica, BrokerId follower, Subscription& subscription) {
-  Downlink* link = links_.Find(subscription.stream);
-  if (subscription.reading || link == nullptr) {
-    return;
-  }
-  const LogView& log = *replica.log;
-  const PartitionKey key = replica.key();
-  if (subscription.next < log.end) {
-    link->hungry.Add(key);  // Behind those that have waited longer.
-    FeedHungry(subscription.stream);
-    return;
-  }
-  if (subscription.sent_high_watermark == log.high_watermark &&
-      subscription.sent_start == log.start) {
-    return;
-  }
-  subscription.sent_high_watermark = log.high_watermark;
-  subscription.sent_start = log.start;
-  replica.leading->in_sync.NoteSend(follower, log.end, context_.now);
-  links_.Send(subscription.stream, Batches{.partition = key,
-                                           .attempt = subscription.attempt,
-                                           .leader_epoch = replica.leader_epoch,
-                                           .base_offset = subscription.next,
-                                           .next_offset = subscription.next,
-                                           .batches = {},
-                                           .high_watermark = log.high_watermark,
-                                           .log_start = log.start,
-                                           .leader_end = log.end});
-}
-
-void LeaderSide::ServeAll(Replica& replica) {
-  for (auto& [follower, subscription] : replica.leading->subscriptions) {
-    Serve(replica, follower, subscription);
-  }
-}
-
-/// Lets the partitions that wait read, in turn, as long as the credit lasts. Whatever gives credit
-/// calls it: after every event a stream has no credit left or nobody waits for it.
-void LeaderSide::FeedHungry(InboundId stream) {
-  Downlink* link = links_.Find(stream);
-  if (link == nullptr) {
-    return;
-  }
-  while (link->credit > 0 && !link->hungry.empty()) {
-    Replica* replica = replicas_.Find(link->hungry.Next());
-    if (replica == nullptr || !replica->leads()) {
-      continue;
-    }
-    const auto found = replica->leading->subscriptions.find(link->follower);
-    if (found != replica->leading->subscriptions.end() && found->second.stream == stream) {
-      Feed(*replica, link->follower, *link);
-    }
-  }
-}
-
-/// Sends a follower what it lacks, if that is in memory, or has it read.
-void LeaderSide::Feed(Replica& replica, BrokerId follower, Downlink& link) {
-  Subscription& subscription = replica.leading->subscriptions.at(follower);
-  const Offset end = replica.log->end;
-  if (subscription.reading || subscription.next >= end) {
-    return;
-  }
-  const bool catches_up = CatchesUp(replica, follower);
-  if (catches_up && !catch_up_.Allows(context_.now)) {
-    link.throttled.Add(replica.key());
-    context_.deadlines.SetIfAbsent(
-        {.kind = AgentDeadline::Kind::kCatchUp, .partition = {}, .number = 0},
-        catch_up_.allowed_at());
-    return;
-  }
-  const ReadFromLog read{.partition = replica.partition,
-                         .op = context_.NextOp(),
-                         .from = subscription.next,
-                         .below = end,
-                         .max_bytes = std::min(context_.options.read_bytes_max, link.credit)};
-  if (std::vector<RecordBatch> batches = recent_.Read(read); !batches.empty()) {
-    SendBatches(replica, follower, link, std::move(batches));
-    return;
-  }
-  subscription.reading = read.op;
-  if (catches_up) {
-    subscription.charged = read.max_bytes;
-    catch_up_.Spend(read.max_bytes, context_.now);
-  }
-  links_.Reserve(subscription.stream, read.op, read.max_bytes);
-  context_.Do(read);
-}
-
-bool LeaderSide::CatchesUp(const Replica& replica, BrokerId follower) const {
-  return catch_up_.limits() && !Contains(replica.leading->in_sync.maximal(), follower);
-}
-
-void LeaderSide::ResumeCatchUp() {
-  std::vector<InboundId> streams = links_.Throttled();
-  while (!streams.empty() && catch_up_.Allows(context_.now)) {
-    for (const InboundId stream : streams) {
-      Downlink& link = *links_.Find(stream);
-      link.hungry.Add(link.throttled.Next());
-      FeedHungry(stream);
-    }
-    streams = links_.Throttled();
-  }
-  if (!streams.empty()) {
-    context_.deadlines.SetIfAbsent(
-        {.kind = AgentDeadline::Kind::kCatchUp, .partition = {}, .number = 0},
-        catch_up_.allowed_at());
-  }
-}
-
-void LeaderSide::Read(const LogRead& read) {
-  // Whatever has become of the subscription, others may have waited for what the read reserved.
-  const std::optional<InboundId> stream = links_.Release(read.op);
-  TakeRead(read);
-  if (stream) {
-    FeedHungry(*stream);
-  }
-}
-
-void LeaderSide::TakeRead(const LogRead& read) {
-  Replica* replica = replicas_.Find(read.partition);
-  if (replica == nullptr || !replica->leads()) {
-    return;
-  }
-  auto& subscriptions = replica->leading->subscriptions;
-  const auto found = std::ranges::find_if(
-      subscriptions, [&](const auto& entry) { return entry.second.reading == read.op; });
-  if (found == subscriptions.end()) {
-    return;  // The subscription has been replaced since.
-  }
-  Subscription& subscription = found->second;
-  subscription.reading.reset();
-  const LogView& log = *replica->log;
-  const bool usable =
-      read.batches.ok() && !read.batches->empty() &&
-      CheckBatches(*read.batches, subscription.next, kNoLeaderEpoch, replica->leader_epoch).ok() &&
-      read.batches->back().next <= log.end;
-  if (!usable) {
-    const Subscription ended = subscription;
-    EndSubscription(*replica, found->first);
-    ++context_.counters.refused_subscriptions;
-    links_.Send(ended.stream, Refused{.partition = read.partition,
-                                      .attempt = ended.attempt,
-                                      .reason = RefusedReason::kStorage,
-                                      .leader_epoch = replica->leader_epoch});
-    return;
-  }
-  Downlink* link = links_.Find(subscription.stream);
-  if (link == nullptr) {
-    return;
-  }
-  if (link->credit <= 0) {
-    // Larger batches than were asked for have used up what this one reserved: one of them may
-    // overdraw the credit, not each. It is read again.
-    link->hungry.Add(read.partition);
-    return;
-  }
-  SendBatches(*replica, found->first, *link, *read.batches);
-}
-
-void LeaderSide::SendBatches(Replica& replica,
-                             BrokerId follower,
-                             Downlink& link,
-                             std::vector<RecordBatch> batches) {
-  Subscription& subscription = replica.leading->subscriptions.at(follower);
-  const LogView& log = *replica.log;
-  const Offset base = subscription.next;
-  subscription.next = batches.back().next;
-  subscription.sent_high_watermark = log.high_watermark;
-  subscription.sent_start = log.start;
-  replica.leading->in_sync.NoteSend(follower, log.end, context_.now);
-  const int64_t bytes = BytesOf(batches);
-  link.credit -= bytes;
-  if (const int64_t charged = std::exchange(subscription.charged, 0);
-      charged > 0 || CatchesUp(replica, follower)) {
-    catch_up_.Spend(bytes - charged, context_.now);
-  }
-  links_.Send(subscription.stream, Batches{.partition = replica.key(),
-                                           .attempt = subscription.attempt,
-                                           .leader_epoch = replica.leader_epoch,
-                                           .base_offset = base,
-                                           .next_offset = subscription.next,
-                                           .batches = std::move(batches),
-                                           .high_watermark = log.high_watermark,
-                                           .log_start = log.start,
-                                           .leader_end = log.end});
-  if (subscription.next < log.end) {
-    link.hungry.Add(replica.key());
-  }
 }
 
 void LeaderSide::Lost(InboundId stream) {

@@ -24,12 +24,18 @@ namespace regent {
 /// A follower's subscription at the leader: what is sent to it, and whether something is on the
 /// way.
 struct Subscription {
+  /// Records that were read from the log, and that the follower has not acknowledged.
+  struct CatchUp {
+    Offset next{0};
+    int64_t bytes = 0;
+  };
   InboundId stream{0};
   Attempt attempt{0};
   BrokerEpoch broker_epoch = kNoBrokerEpoch;
   Offset next{0};               ///< The first offset that was not sent.
   std::optional<OpId> reading;  ///< The read on the way, if there is one.
   int64_t charged = 0;          ///< What the throttle has taken for it already.
+  std::deque<CatchUp> catch_up;
   Offset sent_high_watermark = kNoOffset;
   Offset sent_start = kNoOffset;
 };

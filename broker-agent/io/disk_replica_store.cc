@@ -9,6 +9,7 @@
 #include <glog/logging.h>
 
 #include "broker-agent/core/slice.h"
+#include "broker-agent/io/disk_queue.h"
 #include "broker-agent/log/batch_check.h"
 #include "broker-agent/log/log_sync.h"
 #include "broker-agent/log/offset_checkpoint.h"
@@ -182,6 +183,8 @@ struct DiskReplicaStore::Disk : std::enable_shared_from_this<DiskReplicaStore::D
         options(std::move(given)),
         cluster_id(logs->directory().cluster_id()) {}
 
+  /// Does what the queue has next: there is a task for each action.
+  void DoNext() EXCLUDES(mutex);
   void Do(const ChangeLogs& change) const;
   void Do(const ConfigureLogs& configure) const;
   void Do(const TrimLogs& trim) const;
@@ -227,8 +230,20 @@ struct DiskReplicaStore::Disk : std::enable_shared_from_this<DiskReplicaStore::D
   const Options options;
   AgentEventSink sink;
   mutable Mutex mutex;
+  DiskQueue queue GUARDED_BY(mutex);
   std::optional<std::string> cluster_id GUARDED_BY(mutex);
 };
+
+void DiskReplicaStore::Disk::DoNext() {
+  std::optional<LogAction> action;
+  {
+    const MutexLock lock(mutex);
+    action = queue.Pop();
+  }
+  if (logs != nullptr) {
+    std::visit([&](const auto& one) { Do(one); }, *action);
+  }
+}
 
 void DiskReplicaStore::Disk::Do(const ChangeLogs& change) const {
   std::vector<ReplicaChange> changes;
@@ -580,11 +595,11 @@ void DiskReplicaStore::Start(AgentEventSink sink) {
 }
 
 void DiskReplicaStore::Do(LogAction action) {
-  state_->disk.Post([state = state_, action = std::move(action)]() {
-    if (state->logs != nullptr) {
-      std::visit([&](const auto& one) { state->Do(one); }, action);
-    }
-  });
+  {
+    const MutexLock lock(state_->mutex);
+    state_->queue.Push(std::move(action));
+  }
+  state_->disk.Post([state = state_]() { state->DoNext(); });
 }
 
 std::optional<std::string> DiskReplicaStore::cluster_id() const {

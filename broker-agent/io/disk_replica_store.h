@@ -20,7 +20,8 @@ namespace regent {
 AgentState RecoverState(const storage::DataDirectory& directory,
                         const std::vector<storage::OpenedReplica>& replicas);
 
-/// The replicas of one data directory, worked on by one thread: `disk`'s. The journal is written in
+/// The replicas of one data directory, worked on by one thread: `disk`'s, in a DiskQueue's order:
+/// appends that somebody waits for go first. The journal is written in
 /// groups, one sync per ChangeLogs. What a segment holds is synced when it has been rolled away, on
 /// a second thread, while appends go on; then its log's recovery point moves.
 class DiskReplicaStore final : public ReplicaStore {

@@ -14,6 +14,8 @@ using ::testing::SizeIs;
 /// A leader of many partitions with records, whose reads return when the test says so.
 class Credit : public ::testing::Test {
  protected:
+  explicit Credit(AgentOptions options = Options()) : broker(0, {}, std::move(options)) {}
+
   static constexpr int32_t kPartitions = 100;
   static constexpr int64_t kReadBytes = 100;
 
@@ -97,7 +99,7 @@ class Credit : public ::testing::Test {
   }
   static PartitionKey KeyOf(const TopicPartition& partition) { return regent::KeyOf(partition); }
 
-  TestBroker broker{0, {}, Options()};
+  TestBroker broker;
   std::vector<ReadFromLog> reads;
   std::vector<LeaderItem> sent;
 };
@@ -198,7 +200,10 @@ TEST_F(Credit, IsNotTakenByAPartitionThatIsAcknowledgedAllTheTime) {
 }
 
 TEST_F(Credit, ThatIsClaimedAgainAndAgainIsCut) {
-  TestBroker greedy(0);
+  AgentOptions options;
+  options.catch_up_window_bytes = int64_t{1} << 40U;
+  options.catch_up_read_bytes_max = options.read_bytes_max;
+  TestBroker greedy(0, {}, options);
   greedy.Start(100);
   greedy.Tell(States());
   FollowerMessage first;
@@ -220,6 +225,105 @@ TEST_F(Credit, ThatIsClaimedAgainAndAgainIsCut) {
     }
   }
   EXPECT_EQ(AskedFor(asked), int64_t{32} << 20U);
+}
+
+/// What was read from logs, and not acknowledged, is bounded more narrowly.
+class CatchUpWindow : public Credit {
+ protected:
+  static constexpr int64_t kStepBytes = 60;
+  static constexpr size_t kSteps = 5;
+  static constexpr int64_t kCredit = 10 * kSteps * kReadBytes;
+
+  CatchUpWindow() : Credit(Bounded()) {}
+  static AgentOptions Bounded() {
+    AgentOptions options = Options();
+    options.catch_up_read_bytes_max = kStepBytes;
+    options.catch_up_window_bytes = kSteps * kStepBytes;
+    return options;
+  }
+  /// Opens with more credit than the window takes, and lets the first reads return.
+  void Fill() {
+    Open(kPartitions, kCredit);
+    for (const ReadFromLog& read : Reads()) {
+      Return(read, kStepBytes);
+    }
+  }
+  void Acknowledge(int32_t index) {
+    FollowerMessage message;
+    message.acks = {{.partition = K(index),
+                     .attempt = Attempt(1),
+                     .log_end = Offset(1),
+                     .log_start = Offset(0)}};
+    Send(message);
+  }
+};
+
+TEST_F(CatchUpWindow, ReadsInSmallSteps) {
+  Open(1, kCredit);
+  const std::vector<ReadFromLog> asked = Reads();
+  ASSERT_THAT(asked, SizeIs(1));
+  EXPECT_EQ(asked[0].max_bytes, kStepBytes);
+}
+
+TEST_F(CatchUpWindow, IsBoundedWhileReadsAreOnTheWay) {
+  Open(kPartitions, kCredit);
+  EXPECT_THAT(Reads(), SizeIs(kSteps));
+}
+
+TEST_F(CatchUpWindow, IsBoundedUntilTheFollowerHasAcknowledged) {
+  Fill();
+  EXPECT_THAT(Reads(), IsEmpty());
+  EXPECT_THAT(sent, SizeIs(kSteps));
+  Acknowledge(0);
+  const std::vector<ReadFromLog> next = Reads();
+  ASSERT_THAT(next, SizeIs(1));
+  EXPECT_EQ(KeyOf(next[0].partition), K(kSteps)) << "who has waited longest";
+}
+
+TEST_F(CatchUpWindow, LeavesTheCreditToWhatWasJustAppended) {
+  Fill();
+  const int32_t at_its_end = kPartitions - 1;
+  FollowerMessage message;
+  message.unsubscribe = {{.partition = K(at_its_end), .attempt = Attempt(1)}};
+  message.subscribe = {Ask(at_its_end)};
+  message.subscribe[0].log_end = Offset(3);
+  message.subscribe[0].last_epoch = LeaderEpoch(3);
+  message.subscribe[0].attempt = Attempt(2);
+  Send(message);
+  ASSERT_THAT(Reads(), IsEmpty());
+  broker.Take<SendToFollower>();
+  broker.tells_stored = true;
+  broker.Produce(K(at_its_end), 1);
+  const auto now_sent = broker.Take<SendToFollower>();
+  ASSERT_FALSE(now_sent.empty());
+  const auto& batches = std::get<Batches>(now_sent[0].message.items.at(0));
+  EXPECT_EQ(batches.partition, K(at_its_end));
+  EXPECT_THAT(batches.batches, SizeIs(1));
+}
+
+TEST_F(CatchUpWindow, OfASubscriptionThatEndedMakesRoomForOthers) {
+  Fill();
+  FollowerMessage leave;
+  leave.unsubscribe = {{.partition = K(0), .attempt = Attempt(1)}};
+  Send(leave);
+  EXPECT_THAT(Reads(), SizeIs(1));
+}
+
+TEST_F(CatchUpWindow, OfALeadershipThatEndedMakesRoomForOthers) {
+  Fill();
+  const uint64_t before = broker.reads;
+  broker.Tell(Two(1, 4, 4));
+  EXPECT_GT(broker.reads, before);
+}
+
+TEST_F(CatchUpWindow, OfAReplicaThatIsNoneAnyMoreMakesRoomForOthers) {
+  Fill();
+  StateOf alone = Two(0, 3, 4);
+  alone.isr = {0};
+  alone.replicas = {0};
+  const uint64_t before = broker.reads;
+  broker.Tell(alone);
+  EXPECT_GT(broker.reads, before);
 }
 
 }  // namespace

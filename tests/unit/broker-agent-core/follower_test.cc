@@ -79,6 +79,32 @@ TEST_F(Follower, AcknowledgesAfterTheWriteAndReturnsTheCredit) {
   EXPECT_EQ(sent[0].message.credit_bytes, 4U);
 }
 
+/// How the follower's disk is asked to append one record of a leader whose log ends there.
+AppendToLog::Turn TurnOf(std::vector<int32_t> isr, int64_t leader_end) {
+  TestBroker broker(0);
+  broker.Start(100);
+  broker.Tell({.leader = 1, .epoch = 3, .version = 3, .isr = std::move(isr), .replicas = {0, 1}});
+  const OutboundId stream = broker.Take<OpenStream>().at(0).stream;
+  const Subscribe ask = broker.Take<SendToLeader>().at(0).message.subscribe.at(0);
+  Batches batches = OneBatch(ask, 0, 3);
+  batches.leader_end = Offset(leader_end);
+  for (const AgentAction& action : broker.agent.Handle(
+           LeaderMessageReceived{.stream = stream, .message = {.items = {batches}}}, broker.now)) {
+    if (const auto* append = std::get_if<AppendToLog>(&action)) {
+      return append->turn;
+    }
+  }
+  ADD_FAILURE() << "nothing is appended";
+  return {};
+}
+
+TEST(FollowersAppends, GoBehindOthersWhileItCatchesUpOutsideTheIsr) {
+  using Turn = AppendToLog::Turn;
+  EXPECT_EQ(TurnOf({1}, 2), Turn::kBehindOthers);
+  EXPECT_EQ(TurnOf({1}, 1), Turn::kInOrder) << "the last that the leader has";
+  EXPECT_EQ(TurnOf({0, 1}, 2), Turn::kInOrder) << "the leader waits for it";
+}
+
 TEST_F(Follower, IgnoresAnswersOfAnotherSubscription) {
   Batches other = OneBatch(ask, 0, 3);
   other.attempt = Attempt(ask.attempt.value() + 1);

@@ -280,6 +280,21 @@ TEST_F(StoredRecords, AreFoundByTheirTime) {
   EXPECT_EQ(find(400, 0), OffsetAndTime{}) << "not committed";
 }
 
+TEST_F(StoredRecords, AreAppendedBeforeWhatWaitsToBeRead) {
+  ASSERT_FALSE(Append({Produced(0, 1, 3)}));
+  store_->Do(ReadFromLog{.partition = Partition(0),
+                         .op = OpId(3),
+                         .from = Offset(0),
+                         .below = Offset(1),
+                         .max_bytes = 1'000'000});
+  store_->Do(AppendToLog{.source = AppendToLog::Source::kProducer,
+                         .partition = Partition(0),
+                         .op = OpId(4),
+                         .batches = {Produced(1, 1, 3)}});
+  EXPECT_EQ(Next<LogAppended>().op, OpId(4));
+  EXPECT_EQ(Next<LogRead>().op, OpId(3));
+}
+
 class ConfiguredRecords : public StoredRecords {
  protected:
   void Configure(TopicSettings settings) {
