@@ -81,9 +81,11 @@ AgentOptions AgentOptionsOf(const BrokerSettings& settings,
 
 /// What a shard has to itself. The first one's threads have the plain names.
 struct ShardParts {
-  ShardParts(int32_t index, std::unique_ptr<storage::ReplicaLogs> logs)
+  ShardParts(int32_t index, std::unique_ptr<storage::ReplicaLogs> logs, Executor& journal)
       : suffix(index == 0 ? "" : "-" + std::to_string(index)),
-        store(std::move(logs), disk, {.wall_clock_ms = WallClockMs, .sync = &sync}) {}
+        store(std::move(logs),
+              disk,
+              {.wall_clock_ms = WallClockMs, .sync = &sync, .journal = &journal}) {}
 
   const std::string suffix;
   Loop sync{"sync" + suffix};
@@ -94,7 +96,7 @@ struct ShardParts {
 };
 using Shards = std::vector<std::unique_ptr<ShardParts>>;
 
-Shards MakeShards(std::unique_ptr<storage::ReplicaLogs> logs, int32_t count) {
+Shards MakeShards(std::unique_ptr<storage::ReplicaLogs> logs, int32_t count, Executor& journal) {
   auto shares =
       storage::ReplicaLogs::Deal(std::move(logs), count, [count](const storage::ReplicaKey& key) {
         return ShardOf({.topic = key.topic, .index = key.index}, count);
@@ -103,7 +105,8 @@ Shards MakeShards(std::unique_ptr<storage::ReplicaLogs> logs, int32_t count) {
   shards.reserve(shares.size());
   for (auto& share : shares) {
     shards.push_back(
-        std::make_unique<ShardParts>(static_cast<int32_t>(shards.size()), std::move(share)));
+        std::make_unique<ShardParts>(
+        static_cast<int32_t>(shards.size()), std::move(share), journal));
   }
   return shards;
 }
@@ -134,7 +137,7 @@ class BrokerProcess::Impl {
         registration_(RegistrationOf(settings, beginning, opened)),
         service_options_{.topic_defaults = settings.topic_defaults,
                          .create_topics = settings.auto_create_topics},
-        shards_(MakeShards(std::move(opened.logs), settings.shards)),
+        shards_(MakeShards(std::move(opened.logs), settings.shards, journal_)),
         behind_all_(LoopsOf(shards_)),
         transport_(behind_all_),
         sharded_(transport_, settings.shards) {
@@ -154,6 +157,7 @@ class BrokerProcess::Impl {
       shard->disk.Close();
       shard->sync.Close();
     }
+    journal_.Close();
   }
   Impl(const Impl&) = delete;
   Impl& operator=(const Impl&) = delete;
@@ -249,6 +253,7 @@ class BrokerProcess::Impl {
   Hooks hooks_;
   std::promise<Stopped> stopped_;
   std::shared_future<Stopped> stopped_future_ = stopped_.get_future().share();
+  Loop journal_{"journal"};  ///< Of all shards.
   kafka::ClientServiceOptions service_options_;
   Shards shards_;
   BehindAll behind_all_;

@@ -72,6 +72,12 @@ std::optional<Error> ErrorOf(const Status& status) {
   return status.ok() ? std::nullopt : std::optional(status.error());
 }
 
+void NoteFailure(LogsChanged& result, const LogChange& failed, const Error& error) {
+  LOG(ERROR) << "replica not changed partition=" << failed.partition
+             << " change=" << Name(failed.kind) << " error=\"" << error << '"';
+  result.failures.push_back({.partition = KeyOf(failed.partition), .error = error});
+}
+
 /// Returns the only batch in a payload.
 Result<storage::RecordBatchView> ViewOf(const RecordBatch& batch) {
   if (batch.payload.size() == 0) {
@@ -180,12 +186,13 @@ struct DiskReplicaStore::Disk : std::enable_shared_from_this<DiskReplicaStore::D
       : logs(std::move(opened)),
         disk(executor),
         sync(given.sync == nullptr ? executor : *given.sync),
+        journal(given.journal == nullptr ? executor : *given.journal),
         options(std::move(given)),
         cluster_id(logs->directory().cluster_id()) {}
 
   /// Does what the queue has next: there is a task for each action.
   void DoNext() EXCLUDES(mutex);
-  void Do(const ChangeLogs& change) const;
+  void Do(const ChangeLogs& change);
   void Do(const ConfigureLogs& configure) const;
   void Do(const TrimLogs& trim) const;
   void Do(const AppendToLog& append);
@@ -195,7 +202,7 @@ struct DiskReplicaStore::Disk : std::enable_shared_from_this<DiskReplicaStore::D
   void Do(const ReadFromLog& read) const;
   void Do(const FindInLog& find) const;
   void Do(const RecordMarks& record) const;
-  void Do(const WriteCheckpoints&) const;
+  void Do(const WriteCheckpoints&);
   void Do(const RecordEpochs& record) const;
   void Do(const RecordFirstRegistration& record) const;
 
@@ -220,12 +227,16 @@ struct DiskReplicaStore::Disk : std::enable_shared_from_this<DiskReplicaStore::D
             storage::SegmentList::Reach reach,
             std::function<void(const Result<Offset>& synced_to)> done);
   void SyncSealed(const ReplicaKey& key);
+  /// Makes durable, on the journal's thread, what the journal has by now. `done` comes on this one,
+  /// unless everything is closed by then.
+  void SyncJournal(std::function<void(const Status&)> done);
   Result<Offset> Truncate(const TruncateLog& truncate) const;
   storage::NoteMarks MarksOf(const RecordMarks::Mark& mark) const;
 
   std::unique_ptr<storage::ReplicaLogs> logs;  ///< The disk's thread only; null once closed.
   Executor& disk;
   Executor& sync;
+  Executor& journal;
   std::set<ReplicaKey> sealed_syncs;  ///< The disk's thread only: of these one is on its way.
   const Options options;
   AgentEventSink sink;
@@ -245,26 +256,53 @@ void DiskReplicaStore::Disk::DoNext() {
   }
 }
 
-void DiskReplicaStore::Disk::Do(const ChangeLogs& change) const {
+void DiskReplicaStore::Disk::Do(const ChangeLogs& change) {
   std::vector<ReplicaChange> changes;
   changes.reserve(change.changes.size());
   bool deletes = false;
+  bool moves = false;
   for (const LogChange& one : change.changes) {
     changes.push_back(ChangeOf(one));
     deletes |= one.kind == LogChange::Kind::kDelete;
+    moves |= one.kind != LogChange::Kind::kRecord;
   }
   LogsChanged result{.op = change.op, .failures = {}};
-  for (DataDirectory::Failure& failure : logs->Change(changes)) {
-    const LogChange& failed = change.changes[failure.change];
-    LOG(ERROR) << "replica not changed partition=" << failed.partition
-               << " change=" << Name(failed.kind) << " error=\"" << failure.error << '"';
-    result.failures.push_back(
-        {.partition = KeyOf(failed.partition), .error = std::move(failure.error)});
+  for (const DataDirectory::Failure& failure : logs->Change(
+           changes, moves ? storage::Durability::kSynced : storage::Durability::kWritten)) {
+    NoteFailure(result, change.changes[failure.change], failure.error);
+  }
+  if (!moves && result.failures.empty()) {
+    SyncJournal([this, change, result = std::move(result)](const Status& synced) mutable {
+      for (const LogChange& one : synced.ok() ? std::vector<LogChange>{} : change.changes) {
+        NoteFailure(result, one, synced.error());
+      }
+      sink(std::move(result));
+    });
+    return;
   }
   sink(std::move(result));
   if (deletes) {
     RemoveDeleted();
   }
+}
+
+void DiskReplicaStore::Disk::SyncJournal(std::function<void(const Status&)> done) {
+  Result<std::optional<storage::JournalSync>> begun = logs->directory().BeginJournalSync();
+  if (!begun.ok()) {
+    done(begun.error());
+    return;
+  }
+  if (!*begun) {
+    done(Success{});
+    return;
+  }
+  journal.Post([self = shared_from_this(), work = std::move(**begun), done = std::move(done)]() {
+    self->disk.Post([self, work, done, outcome = work.Run()]() {
+      if (self->logs != nullptr) {
+        done(self->logs->directory().FinishJournalSync(work, outcome));
+      }
+    });
+  });
 }
 
 void DiskReplicaStore::Disk::Do(const ConfigureLogs& configure) const {
@@ -372,17 +410,20 @@ void DiskReplicaStore::Disk::SyncSealed(const ReplicaKey& key) {
   });
 }
 
-void DiskReplicaStore::Disk::Do(const WriteCheckpoints&) const {
+void DiskReplicaStore::Disk::Do(const WriteCheckpoints&) {
   // The files are written behind the journal, never ahead of it.
-  if (const Status synced = logs->directory().SyncJournal(); !synced.ok()) {
-    LOG(WARNING) << "journal not synced directory=" << logs->directory().path() << " error=\""
-                 << synced.error() << '"';
-    return;
-  }
-  sync.Post([write = logs->TakeCheckpoints(), directory = logs->directory().path()]() {
-    const Status written = write();
-    LOG_IF(WARNING, !written.ok()) << "checkpoints not written directory=" << directory
-                                   << " error=\"" << written.error() << '"';
+  SyncJournal([this, write = logs->TakeCheckpoints(),
+               directory = logs->directory().path()](const Status& journalled) {
+    if (!journalled.ok()) {
+      LOG(WARNING) << "journal not synced directory=" << directory << " error=\""
+                   << journalled.error() << '"';
+      return;
+    }
+    sync.Post([write, directory]() {
+      const Status written = write();
+      LOG_IF(WARNING, !written.ok()) << "checkpoints not written directory=" << directory
+                                     << " error=\"" << written.error() << '"';
+    });
   });
 }
 
@@ -638,7 +679,11 @@ void DiskReplicaStore::Close(std::function<void(Status)> done) {
   };
   // Behind whatever was asked for, and behind the syncs and files that this has led to.
   const bool posted = state_->disk.Post([state = state_, close]() {
-    const bool synced = state->sync.Post([state, close]() { state->disk.Post(close); });
+    const bool synced = state->sync.Post([state, close]() {
+      if (!state->journal.Post([state, close]() { state->disk.Post(close); })) {
+        state->disk.Post(close);
+      }
+    });
     if (!synced) {
       close();
     }

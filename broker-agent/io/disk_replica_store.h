@@ -20,10 +20,10 @@ namespace regent {
 AgentState RecoverState(const storage::DataDirectory& directory,
                         const std::vector<storage::OpenedReplica>& replicas);
 
-/// The replicas of one data directory, worked on by one thread: `disk`'s, in a DiskQueue's order:
-/// appends that somebody waits for go first. The journal is written in
-/// groups, one sync per ChangeLogs. What a segment holds is synced when it has been rolled away, on
-/// a second thread, while appends go on; then its log's recovery point moves.
+/// The replicas of one data directory, worked on by one thread: `disk`'s. Appends that somebody
+/// waits for go first (DiskQueue). The journal is written in groups, one sync per ChangeLogs; what
+/// changes no directory is synced on a thread for that, while appends go on. What a segment holds
+/// is synced when it has been rolled away, on another one; then its log's recovery point moves.
 class DiskReplicaStore final : public ReplicaStore {
  public:
   struct Options {
@@ -32,6 +32,9 @@ class DiskReplicaStore final : public ReplicaStore {
     /// Where syncs run that nobody's append has to wait for; lives as long as `disk`. Null: on
     /// `disk`.
     Executor* sync = nullptr;
+    /// Where the journal is synced, so that neither appends wait for it nor it for a long sync.
+    /// Lives as long as `disk`. Null: on `disk`.
+    Executor* journal = nullptr;
   };
 
   /// `disk` outlives it, or is closed before it goes.

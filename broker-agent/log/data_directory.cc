@@ -535,8 +535,8 @@ void DataDirectory::Revert(const Undo& undo) {
   }
 }
 
-std::vector<DataDirectory::Failure> DataDirectory::Change(
-    const std::vector<ReplicaChange>& changes) {
+std::vector<DataDirectory::Failure> DataDirectory::Change(const std::vector<ReplicaChange>& changes,
+                                                          Durability durability) {
   const MutexLock lock(mutex_);
   std::vector<Failure> failures;
   std::vector<size_t> done;
@@ -554,10 +554,11 @@ std::vector<DataDirectory::Failure> DataDirectory::Change(
     done.push_back(i);
     std::ranges::move(RecordsOf(changes[i]), std::back_inserter(records));
   }
+  CHECK(undos.empty() || durability == Durability::kSynced) << "directories have changed";
   // Directories first: a journal that knows a replica without a directory means "missing" (R10).
   Status durable = undos.empty() ? Status(Success{}) : files_.SyncDirectory(options_.path);
   if (durable.ok()) {
-    durable = journal_->Commit(records, Durability::kSynced);
+    durable = journal_->Commit(records, durability);
   }
   if (!durable.ok()) {
     for (; !undos.empty(); undos.pop_back()) {
@@ -576,9 +577,14 @@ Status DataDirectory::Note(const std::vector<JournalRecord>& records, Durability
   return journal_->Commit(records, durability);
 }
 
-Status DataDirectory::SyncJournal() {
+Result<std::optional<JournalSync>> DataDirectory::BeginJournalSync() {
   const MutexLock lock(mutex_);
-  return journal_->Sync();
+  return journal_->BeginSync();
+}
+
+Status DataDirectory::FinishJournalSync(const JournalSync& sync, const Status& outcome) {
+  const MutexLock lock(mutex_);
+  return journal_->FinishSync(sync, outcome);
 }
 
 Status DataDirectory::RemoveDeleted() {

@@ -84,12 +84,15 @@ class DataDirectory {
     Error error;
   };
   /// Carries a batch out with one sync of the directory and one of the journal. A change that fails
-  /// leaves its replica as it was and does not stop the others.
-  std::vector<Failure> Change(const std::vector<ReplicaChange>& changes) EXCLUDES(mutex_);
+  /// leaves its replica as it was and does not stop the others. kWritten, if all are kRecord: the
+  /// sync is the caller's to begin.
+  std::vector<Failure> Change(const std::vector<ReplicaChange>& changes,
+                              Durability durability = Durability::kSynced) EXCLUDES(mutex_);
   /// Journals records that change no directory.
   Status Note(const std::vector<JournalRecord>& records, Durability durability) EXCLUDES(mutex_);
-  /// Makes durable what was only written so far.
-  Status SyncJournal() EXCLUDES(mutex_);
+  /// As Journal::BeginSync and Journal::FinishSync.
+  Result<std::optional<JournalSync>> BeginJournalSync() EXCLUDES(mutex_);
+  Status FinishJournalSync(const JournalSync& sync, const Status& outcome) EXCLUDES(mutex_);
   /// Removes what kDelete and earlier lives have left as `…-delete`. Nobody waits for it meanwhile.
   Status RemoveDeleted() EXCLUDES(mutex_);
 

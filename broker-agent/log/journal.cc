@@ -318,9 +318,10 @@ Status Journal::Commit(const std::vector<JournalRecord>& records, Durability dur
     written = file_->Sync();
   }
   if (!written.ok()) {
-    Distrust();
+    (void)Distrust();
     return written;
   }
+  ++commits_;
   dirty_ = durability == Durability::kWritten;
   for (const JournalRecord& record : records) {
     Apply(record, entries_);
@@ -328,29 +329,35 @@ Status Journal::Commit(const std::vector<JournalRecord>& records, Durability dur
   return Success{};
 }
 
-Status Journal::Sync() {
+Result<std::optional<JournalSync>> Journal::BeginSync() {
   if (file_ == nullptr) {
-    return Rewrite(entries_);
+    if (Status rewritten = Rewrite(entries_); !rewritten.ok()) {
+      return rewritten.error();
+    }
   }
-  if (!dirty_) {
-    return Success{};
+  return dirty_ ? std::optional(JournalSync{.file = file_, .commits = commits_}) : std::nullopt;
+}
+
+Status Journal::FinishSync(const JournalSync& sync, const Status& outcome) {
+  if (file_ != sync.file) {
+    // Written anew since, durably, unless that has failed, too.
+    return file_ != nullptr ? Success{} : Rewrite(entries_);
   }
-  Status synced = file_->Sync();
-  if (synced.ok()) {
-    dirty_ = false;
-  } else {
-    Distrust();
+  if (!outcome.ok()) {
+    return Distrust();
   }
-  return synced;
+  dirty_ = dirty_ && commits_ != sync.commits;
+  return Success{};
 }
 
 /// fsync does not say it twice: the file is written anew, now if the disk lets us, before the next
 /// record otherwise.
-void Journal::Distrust() {
+Status Journal::Distrust() {
   file_.reset();
-  if (const Status rewritten = Rewrite(entries_); !rewritten.ok()) {
-    LOG(WARNING) << "journal not trusted path=" << path_ << " error=\"" << rewritten.error() << '"';
-  }
+  Status rewritten = Rewrite(entries_);
+  LOG_IF(WARNING, !rewritten.ok())
+      << "journal not trusted path=" << path_ << " error=\"" << rewritten.error() << '"';
+  return rewritten;
 }
 
 }  // namespace regent::storage

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <ostream>
 #include <string>
 #include <variant>
@@ -104,6 +105,14 @@ enum class Durability {
   kWritten,  ///< Survives a crash of the process; of the machine, once a later commit is synced.
 };
 
+/// Makes durable what a journal has written so far, on any thread, while it goes on.
+struct JournalSync {
+  std::shared_ptr<AppendFile> file;
+  uint64_t commits = 0;  ///< How many there had been when it began.
+
+  Status Run() const { return file->Sync(); }
+};
+
 /// The append-only journal of a data directory (architecture §8): every replica that the directory
 /// has ever held and not deleted, with its epochs and marks.
 ///
@@ -124,8 +133,12 @@ class Journal {
 
   /// Applies all records or, with an error, none.
   Status Commit(const std::vector<JournalRecord>& records, Durability durability);
-  /// Makes durable what was only written.
-  Status Sync();
+  /// Begins a sync of what was only written, to be run on any thread; FinishSync must follow.
+  /// Nothing: all is durable.
+  Result<std::optional<JournalSync>> BeginSync();
+  /// Takes the outcome of a JournalSync::Run. If that has failed, what it was about may be durable
+  /// all the same: the file has been written anew.
+  Status FinishSync(const JournalSync& sync, const Status& outcome);
 
   const std::map<ReplicaKey, JournalEntry>& entries() const { return entries_; }
   /// How many bytes of a torn tail Open cut off.
@@ -139,14 +152,15 @@ class Journal {
   Status Load(std::string_view content);
   Status Rewrite(const std::map<ReplicaKey, JournalEntry>& entries);
   /// What of the last write or sync has reached the disk is not known.
-  void Distrust();
+  Status Distrust();
 
   FileSystem& files_;
   std::string path_;
   std::map<ReplicaKey, JournalEntry> entries_;
-  std::unique_ptr<AppendFile> file_;  ///< Null: to be written anew before the next record.
+  std::shared_ptr<AppendFile> file_;  ///< Null: to be written anew before the next record.
   bool dirty_ = false;                ///< Something was written and not synced.
-  uint64_t compacted_bytes_ = 0;      ///< Size of the file after it was last written anew.
+  uint64_t commits_ = 0;
+  uint64_t compacted_bytes_ = 0;  ///< Size of the file after it was last written anew.
   uint64_t torn_bytes_ = 0;
 };
 

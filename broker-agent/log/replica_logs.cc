@@ -354,7 +354,8 @@ void ReplicaLogs::Release(const ReplicaKey& key) {
   logs_.erase(found);
 }
 
-std::vector<DataDirectory::Failure> ReplicaLogs::Change(const std::vector<ReplicaChange>& changes) {
+std::vector<DataDirectory::Failure> ReplicaLogs::Change(const std::vector<ReplicaChange>& changes,
+                                                        Durability durability) {
   for (const ReplicaChange& change : changes) {
     switch (change.kind) {
       case ReplicaChange::Kind::kSetAside:
@@ -364,7 +365,7 @@ std::vector<DataDirectory::Failure> ReplicaLogs::Change(const std::vector<Replic
       case ReplicaChange::Kind::kCreate: break;
     }
   }
-  std::vector<DataDirectory::Failure> failures = directory_->Change(changes);
+  std::vector<DataDirectory::Failure> failures = directory_->Change(changes, durability);
   for (const ReplicaChange& change : changes) {
     const ReplicaKey key = KeyOf(change.partition);
     if (change.kind == ReplicaChange::Kind::kDelete && !directory_->PathOf(key)) {
@@ -409,9 +410,11 @@ OffsetCheckpoints ReplicaLogs::OwnCheckpoints() const {
   return checkpoints;
 }
 
-std::function<Status()> ReplicaLogs::TakeCheckpoints() {
-  checkpoints_->Take(share_, OwnCheckpoints());
-  return [checkpoints = checkpoints_]() { return checkpoints->Write(); };
+std::function<Status()> ReplicaLogs::TakeCheckpoints() const {
+  return [checkpoints = checkpoints_, share = share_, own = OwnCheckpoints()]() {
+    checkpoints->Take(share, own);
+    return checkpoints->Write();
+  };
 }
 
 Status ReplicaLogs::Close() {

@@ -77,15 +77,16 @@ class ReplicaLogs {
   /// The replica's log obeys `config` from now on, also if it is opened or made later.
   void Configure(const ReplicaKey& key, const LogConfig& config);
   /// As DataDirectory::Change; what is set aside or deleted is closed first.
-  std::vector<DataDirectory::Failure> Change(const std::vector<ReplicaChange>& changes);
+  std::vector<DataDirectory::Failure> Change(const std::vector<ReplicaChange>& changes,
+                                             Durability durability = Durability::kSynced);
   /// Notes how far the log is durable by now, if that is further than the journal says. Not synced:
   /// a note that is lost costs time at the next start.
   Status RaiseRecoveryPoint(const ReplicaKey& key);
   /// Before a log is cut at `to`: nothing above it counts as durable any more, durably.
   Status LowerRecoveryPoint(const ReplicaKey& key, Offset to);
-  /// Takes down what Kafka's checkpoint files say of these logs; what is returned writes them, with
-  /// what the other shares have last taken down, and may be called on any thread.
-  std::function<Status()> TakeCheckpoints();
+  /// Takes down what Kafka's checkpoint files say of these logs by now. What is returned writes them,
+  /// with what the other shares have last had written; on any thread, once the journal is durable.
+  std::function<Status()> TakeCheckpoints() const;
   /// Syncs and closes every log. The last share to be closed writes the checkpoint files, and marks
   /// the stop as clean if all went well with every one of them.
   Status Close();

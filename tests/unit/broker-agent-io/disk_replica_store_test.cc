@@ -51,7 +51,8 @@ class DiskReplicaStoreTest : public ::testing::Test {
     recovered_ = RecoverState(logs->logs->directory(), logs->replicas);
     store_ = std::make_unique<DiskReplicaStore>(
         std::move(logs->logs), disk_,
-        DiskReplicaStore::Options{.wall_clock_ms = []() { return kNow; }, .sync = &sync_});
+        DiskReplicaStore::Options{
+            .wall_clock_ms = []() { return kNow; }, .sync = &sync_, .journal = Journal()});
     store_->Start([this](AgentEvent event) { events_.push_back(std::move(event)); });
     disk_.Run();
   }
@@ -62,9 +63,11 @@ class DiskReplicaStoreTest : public ::testing::Test {
     EXPECT_TRUE(closed);
   }
   void RunAll() {
-    while (disk_.RunOne() || sync_.RunOne()) {
+    while (disk_.RunOne() || sync_.RunOne() || journal_.RunOne()) {
     }
   }
+  /// Where the journal is synced; null: on the disk's thread.
+  virtual Executor* Journal() { return nullptr; }
   void Bind() {
     store_->Bind("cluster", [](const Status& status) { EXPECT_TRUE(status.ok()); });
     disk_.Run();
@@ -82,6 +85,7 @@ class DiskReplicaStoreTest : public ::testing::Test {
   storage::MemoryFileSystem files_;
   zk::ManualExecutor disk_;
   zk::ManualExecutor sync_;
+  zk::ManualExecutor journal_;
   std::unique_ptr<DiskReplicaStore> store_;
   AgentState recovered_;
   std::vector<std::string> notes_;
@@ -293,6 +297,56 @@ TEST_F(StoredRecords, AreAppendedBeforeWhatWaitsToBeRead) {
                          .batches = {Produced(1, 1, 3)}});
   EXPECT_EQ(Next<LogAppended>().op, OpId(4));
   EXPECT_EQ(Next<LogRead>().op, OpId(3));
+}
+
+/// The journal is synced on a thread of its own.
+class JournalledChanges : public StoredRecords {
+ protected:
+  Executor* Journal() override { return &journal_; }
+  void Record(int32_t epoch) {
+    store_->Do(ChangeLogs{.op = OpId(6),
+                          .changes = {{.kind = LogChange::Kind::kRecord,
+                                       .partition = Partition(0),
+                                       .leader_epoch = LeaderEpoch(epoch),
+                                       .partition_epoch = PartitionEpoch(epoch)}}});
+  }
+};
+
+TEST_F(JournalledChanges, DoNotKeepAppendsWaitingForTheirSync) {
+  Record(4);
+  EXPECT_FALSE(Append({Produced(0, 1, 3)}));
+  EXPECT_THAT(events_, IsEmpty()) << "they are not durable";
+  RunAll();
+  EXPECT_THAT(Next<LogsChanged>().failures, IsEmpty());
+}
+
+TEST_F(JournalledChanges, AreDurableOnceTheyAreTold) {
+  Record(4);
+  RunAll();
+  EXPECT_THAT(Next<LogsChanged>().failures, IsEmpty());
+  store_.reset();
+  RunAll();
+  files_.Crash();
+  Restart();
+  EXPECT_EQ(recovered_.replicas.at(0).leader_epoch, LeaderEpoch(4));
+}
+
+TEST_F(JournalledChanges, ThatCannotBeMadeDurableAreTold) {
+  Record(4);
+  disk_.Run();
+  files_.SetFault([](storage::DiskOperation, const std::string&) -> std::optional<Error> {
+    return Error{ErrorCode::kUnavailable, "Input/output error"};
+  });
+  RunAll();
+  const auto changed = Next<LogsChanged>();
+  ASSERT_THAT(changed.failures, SizeIs(1));
+  EXPECT_EQ(changed.failures[0].partition, KeyOf(Partition(0)));
+}
+
+TEST_F(JournalledChanges, AreFinishedBeforeTheDirectoryIsClosed) {
+  Record(4);
+  Close();
+  EXPECT_THAT(Next<LogsChanged>().failures, IsEmpty());
 }
 
 class ConfiguredRecords : public StoredRecords {

@@ -84,10 +84,46 @@ TEST_F(JournalTest, SyncsWhatWasOnlyWritten) {
   auto journal = Open();
   ASSERT_TRUE(journal->Commit({Note(a_, 3)}, Durability::kSynced).ok());
   ASSERT_TRUE(journal->Commit({Note(a_, 4)}, Durability::kWritten).ok());
-  ASSERT_TRUE(journal->Sync().ok());
+  const auto sync = journal->BeginSync().value();
+  ASSERT_TRUE(sync);
+  ASSERT_TRUE(journal->FinishSync(*sync, sync->Run()).ok());
+  EXPECT_FALSE(journal->BeginSync().value()) << "all is durable";
   journal.reset();
   files_.Crash();
   EXPECT_EQ(Open()->entries().at(KeyOf(a_)).leader_epoch, LeaderEpoch(4));
+}
+
+TEST_F(JournalTest, SyncsAgainWhatWasWrittenWhileASyncRan) {
+  auto journal = Open();
+  ASSERT_TRUE(journal->Commit({Note(a_, 3)}, Durability::kWritten).ok());
+  const auto sync = journal->BeginSync().value();
+  ASSERT_TRUE(sync);
+  const Status outcome = sync->Run();
+  ASSERT_TRUE(journal->Commit({Note(a_, 4)}, Durability::kWritten).ok());
+  ASSERT_TRUE(journal->FinishSync(*sync, outcome).ok());
+  EXPECT_TRUE(journal->BeginSync().value());
+}
+
+TEST_F(JournalTest, IsWrittenAnewWhenASyncOnAnotherThreadHasFailed) {
+  auto journal = Open();
+  ASSERT_TRUE(journal->Commit({Note(a_, 3)}, Durability::kWritten).ok());
+  const auto sync = journal->BeginSync().value();
+  ASSERT_TRUE(sync);
+  EXPECT_TRUE(journal->FinishSync(*sync, Error{ErrorCode::kUnavailable, "sync"}).ok());
+  journal.reset();
+  files_.Crash();
+  EXPECT_EQ(Open()->entries().at(KeyOf(a_)).leader_epoch, LeaderEpoch(3));
+}
+
+TEST_F(JournalTest, SaysThatASyncHasFailedIfItCannotBeWrittenAnewEither) {
+  auto journal = Open();
+  ASSERT_TRUE(journal->Commit({Note(a_, 3)}, Durability::kWritten).ok());
+  const auto sync = journal->BeginSync().value();
+  ASSERT_TRUE(sync);
+  files_.SetFault([](DiskOperation, const std::string&) -> std::optional<Error> {
+    return Error{ErrorCode::kUnavailable, "Input/output error"};
+  });
+  EXPECT_FALSE(journal->FinishSync(*sync, sync->Run()).ok());
 }
 
 TEST_F(JournalTest, KeepsTheEpochHistoryInOrder) {
