@@ -10,6 +10,7 @@ import time
 
 import fetch
 import judges
+import produce
 import regent_load
 from harness import eventually
 from systems import BROKERS, PORT, Kafka, KafkaRaft, Regent
@@ -71,29 +72,37 @@ class DataPath:
                       latency[percentile], "ms")
 
     def catch_up(self):
-        """A follower that has nothing gets 2 GiB of a partition, while another of the same leader is
-        written to."""
+        """A follower that has nothing gets 2 GiB of a partition, while two others of the same leader are
+        written to, one of which it follows, too, and is soon in sync with."""
         system, follower = self.system, 2
         what = f"a follower lacks {BACKLOG >> 30} GiB"
+        others = {"another partition": [0, 1], "another partition that it is in sync with": [0, 1, 2]}
         system.topic("backlog", [[0, 1, 2]])
-        system.topic("meanwhile", [[0, 1]])
+        for number, replicas in enumerate(others.values()):
+            system.topic(f"meanwhile-{number}", [replicas])
         system.processes[follower].end()
         system.await_partitions("backlog", 1, lambda leader, isr: isr == [0, 1], by=(0, 1))
         self.load("backlog", f"--records={BACKLOG // RECORD}", "--linger-ms=5")
-        steady = regent_load.Running("meanwhile", f"--sizes={RECORD}", "--acks=all",
-                                     "--per-second=500", "--linger-ms=0")
+        steady = []
         try:
+            for number in range(len(others)):
+                steady.append(regent_load.Running(
+                    f"meanwhile-{number}", f"--sizes={RECORD}", "--acks=all", "--per-second=500",
+                    "--linger-ms=0"))
             system.start_broker(follower)
             began = self.first_bytes(follower)
             system.await_partitions("backlog", 1, lambda leader, isr: isr == [0, 1, 2])
             seconds = time.monotonic() - began
-            produced, = steady.stop()
+            latencies = [load.stop()[0]["latencyMs"] for load in steady]
         finally:
-            steady.destroy()
+            for load in steady:
+                load.destroy()
         self.emit(f"{what}: its first bytes -> in sync", seconds, "s")
         self.emit(f"{what}: the same", BACKLOG / 1e6 / seconds, "MB/s")
-        self.emit(f"{what}: p99 of another partition, 500 records/s, linger 0 ms, meanwhile",
-                  produced["latencyMs"]["p99"], "ms")
+        for name, latency in zip(others, latencies):
+            for percentile in ("p50", "p99"):
+                self.emit(f"{what}: {percentile} of {name}, 500 records/s, linger 0 ms, meanwhile",
+                          latency[percentile], "ms")
 
     def read_files(self):
         """A consumer reads that backlog from its beginning, which no broker has in its own memory any
@@ -133,11 +142,11 @@ class DataPath:
             system.processes[0].send(signal.SIGTERM)
             seen(lambda leader, isr: leader == successor, [successor])
 
-        def write():
-            self.load("many", f"--partitions={self.replicas}", f"--records={self.replicas}")
-        for what, act in (("made", create), ("the first record in each", write),
+        def write(leader):
+            produce.to_each(PORT + leader, "many", self.replicas, RECORD)
+        for what, act in (("made", create), ("the first record in each", lambda: write(0)),
                           ("led by another once their leader is told to stop", stop),
-                          ("a record in each by the new leader", write)):
+                          ("a record in each by the new leader", lambda: write(successor))):
             what = f"{self.replicas:,} replicas: {what}"
             syncs = system.syncs(successor)
             began = time.monotonic()

@@ -24,7 +24,10 @@ constexpr uint64_t kMessages = 500;
 class Arrivals {
  public:
   void Add(uint64_t number) EXCLUDES(mutex_) {
-    std::this_thread::sleep_for(std::chrono::microseconds(200));
+    const auto until = std::chrono::steady_clock::now() + std::chrono::microseconds(200);
+    while (std::chrono::steady_clock::now() < until) {
+      std::this_thread::yield();
+    }
     const MutexLock lock(mutex_);
     numbers_.push_back(number);
     changed_.notify_all();

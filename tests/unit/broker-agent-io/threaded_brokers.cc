@@ -77,8 +77,11 @@ storage::ReplicaLogs::Opened OpenLogs(storage::FileSystem& files,
 // --- One broker ----------------------------------------------------------------------------------
 
 ThreadedBroker::ShardParts::ShardParts(std::unique_ptr<storage::ReplicaLogs> logs,
-                                       std::unique_ptr<ControllerClient> to_controller)
-    : store(std::move(logs), disk, {.wall_clock_ms = []() { return kNow; }, .sync = &sync}),
+                                       std::unique_ptr<ControllerClient> to_controller,
+                                       Executor& journal)
+    : store(std::move(logs),
+            disk,
+            {.wall_clock_ms = []() { return kNow; }, .sync = &sync, .journal = &journal}),
       controller(std::move(to_controller)) {}
 
 ThreadedBroker::Shards ThreadedBroker::MakeShards(std::unique_ptr<storage::ReplicaLogs> logs,
@@ -89,7 +92,7 @@ ThreadedBroker::Shards ThreadedBroker::MakeShards(std::unique_ptr<storage::Repli
   };
   Shards shards;
   for (auto& share : storage::ReplicaLogs::Deal(std::move(logs), count, shard_of)) {
-    shards.push_back(std::make_unique<ShardParts>(std::move(share), controller.MakeClient()));
+    shards.push_back(std::make_unique<ShardParts>(std::move(share), controller.MakeClient(), journal_));
   }
   return shards;
 }
@@ -140,6 +143,7 @@ ThreadedBroker::~ThreadedBroker() {
     shard->disk.Close();
     shard->sync.Close();
   }
+  journal_.Close();
 }
 
 void ThreadedBroker::CloseLoops() {

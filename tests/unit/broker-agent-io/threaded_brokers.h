@@ -62,7 +62,8 @@ class ThreadedBroker {
   /// What a shard has to itself.
   struct ShardParts {
     ShardParts(std::unique_ptr<storage::ReplicaLogs> logs,
-               std::unique_ptr<ControllerClient> to_controller);
+               std::unique_ptr<ControllerClient> to_controller,
+               Executor& journal);
 
     Loop sync{"sync"};
     Loop disk{"disk"};
@@ -72,9 +73,9 @@ class ThreadedBroker {
   };
   using Shards = std::vector<std::unique_ptr<ShardParts>>;
 
-  static Shards MakeShards(std::unique_ptr<storage::ReplicaLogs> logs,
-                           int32_t count,
-                           StandInController& controller);
+  Shards MakeShards(std::unique_ptr<storage::ReplicaLogs> logs,
+                    int32_t count,
+                    StandInController& controller);
   std::vector<Executor*> LoopsOfShards() const;
   AgentHostOptions OptionsFor(zk::InMemoryZooKeeper& zookeeper);
 
@@ -86,6 +87,7 @@ class ThreadedBroker {
   kafka::FakeClusterAdmin admin_;  // Nobody asks it.
   storage::ReplicaLogs::Opened opened_;
   AgentState recovered_;
+  Loop journal_{"journal"};
   Shards shards_;
   BehindAll behind_all_;
   InProcessTransport transport_;
