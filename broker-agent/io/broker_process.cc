@@ -104,9 +104,8 @@ Shards MakeShards(std::unique_ptr<storage::ReplicaLogs> logs, int32_t count, Exe
   Shards shards;
   shards.reserve(shares.size());
   for (auto& share : shares) {
-    shards.push_back(
-        std::make_unique<ShardParts>(
-        static_cast<int32_t>(shards.size()), std::move(share), journal));
+    shards.push_back(std::make_unique<ShardParts>(static_cast<int32_t>(shards.size()),
+                                                  std::move(share), journal));
   }
   return shards;
 }

@@ -84,8 +84,9 @@ class ReplicaLogs {
   Status RaiseRecoveryPoint(const ReplicaKey& key);
   /// Before a log is cut at `to`: nothing above it counts as durable any more, durably.
   Status LowerRecoveryPoint(const ReplicaKey& key, Offset to);
-  /// Takes down what Kafka's checkpoint files say of these logs by now. What is returned writes them,
-  /// with what the other shares have last had written; on any thread, once the journal is durable.
+  /// Takes down what Kafka's checkpoint files say of these logs by now. What is returned writes
+  /// them, with what the other shares have last had written; on any thread, once the journal is
+  /// durable.
   std::function<Status()> TakeCheckpoints() const;
   /// Syncs and closes every log. The last share to be closed writes the checkpoint files, and marks
   /// the stop as clean if all went well with every one of them.

@@ -92,7 +92,8 @@ ThreadedBroker::Shards ThreadedBroker::MakeShards(std::unique_ptr<storage::Repli
   };
   Shards shards;
   for (auto& share : storage::ReplicaLogs::Deal(std::move(logs), count, shard_of)) {
-    shards.push_back(std::make_unique<ShardParts>(std::move(share), controller.MakeClient(), journal_));
+    shards.push_back(
+        std::make_unique<ShardParts>(std::move(share), controller.MakeClient(), journal_));
   }
   return shards;
 }

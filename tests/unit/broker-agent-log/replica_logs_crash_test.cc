@@ -93,8 +93,8 @@ TEST(ReplicaBreachOf, SeesEveryBreach) {
 }
 
 TopicPartition Named(const std::string& topic, char id) {
-  return {.topic = std::make_shared<const TopicIdentity>(TopicIdentity{
-              .name = topic, .id = TopicId::FromBytes(std::string(16, id)).value()}),
+  return {.topic = std::make_shared<const TopicIdentity>(
+              TopicIdentity{.name = topic, .id = TopicId::FromBytes(std::string(16, id)).value()}),
           .index = 0};
 }
 
@@ -154,26 +154,38 @@ class Story {
  private:
   std::vector<std::function<void()>> Steps() {
     return {
-        [&] { Change({To(Kind::kCreate, bystander_, 1), To(Kind::kCreate, mover_, 1)}); },
+        [&] {
+          Change({To(Kind::kCreate, bystander_, 1), To(Kind::kCreate, mover_, 1)});
+        },
         [&] { Append(bystander_); },
         [&] { Append(mover_); },
         [&] { Sync(bystander_); },
         [&] { Append(bystander_); },
         [&] { Append(mover_); },
         [&] { Change({To(Kind::kSetAside, mover_)}); },
-        [&] { Change({To(Kind::kCreate, namesake_, 1), To(Kind::kRecord, bystander_, 2)}); },
+        [&] {
+          Change({To(Kind::kCreate, namesake_, 1), To(Kind::kRecord, bystander_, 2)});
+        },
         [&] { Append(namesake_); },
         [&] { Sync(namesake_); },
-        [&] { Change({To(Kind::kDelete, namesake_), To(Kind::kCreate, other_, 1)}); },
+        [&] {
+          Change({To(Kind::kDelete, namesake_), To(Kind::kCreate, other_, 1)});
+        },
         [&] { Sweep(); },
         [&] { Append(other_); },
-        [&] { Change({To(Kind::kTakeBack, mover_, 2), To(Kind::kSetAside, other_)}); },
+        [&] {
+          Change({To(Kind::kTakeBack, mover_, 2), To(Kind::kSetAside, other_)});
+        },
         [&] { Append(mover_); },
-        [&] { Change({To(Kind::kDelete, mover_), To(Kind::kDelete, other_)}); },
+        [&] {
+          Change({To(Kind::kDelete, mover_), To(Kind::kDelete, other_)});
+        },
         [&] { Change({To(Kind::kCreate, mover_, 3)}); },
         [&] { Append(mover_); },
         [&] { Sync(mover_); },
-        [&] { Change({To(Kind::kDelete, mover_), To(Kind::kRecord, bystander_, 4)}); },
+        [&] {
+          Change({To(Kind::kDelete, mover_), To(Kind::kRecord, bystander_, 4)});
+        },
         [&] { Sweep(); },
         [&] { Append(bystander_); },
     };
@@ -390,9 +402,9 @@ TEST(ReplicaLogsRecoveryCrashTest, RecoversFromACrashDuringRecovery) {
       for (uint64_t during = 0; struck; ++during) {
         SCOPED_TRACE("operation " + std::to_string(at) + ", then " + std::to_string(during));
         const std::unique_ptr<Story> story = Tell(DiskFault::kStopAfter, at);
-        struck = story->Recover(end, FaultyFileSystem::Plan{.fault = DiskFault::kStopAfter,
-                                                            .at = during,
-                                                            .only = std::nullopt});
+        struck = story->Recover(
+            end, FaultyFileSystem::Plan{
+                     .fault = DiskFault::kStopAfter, .at = during, .only = std::nullopt});
         ASSERT_FALSE(::testing::Test::HasFailure());
         ASSERT_LT(during, kDuringMax);
       }
