@@ -6,6 +6,10 @@
 namespace regent::kafka {
 namespace {
 
+/// What the controller takes.
+constexpr Duration kTimeoutMin = std::chrono::seconds(1);
+constexpr Duration kTimeoutMax = std::chrono::minutes(10);
+
 KafkaError KafkaErrorOf(ErrorCode code, KafkaError invalid_as) {
   switch (code) {
     case ErrorCode::kInvalidArgument: return invalid_as;
@@ -33,7 +37,8 @@ Refusal RefusalOf(const Error& error, KafkaError invalid_as) {
 }
 
 AdminOptions OptionsOf(int32_t timeout_ms, bool validate_only) {
-  return {.timeout = std::chrono::milliseconds(std::max(timeout_ms, 1)),
+  return {.timeout =
+              std::clamp<Duration>(std::chrono::milliseconds(timeout_ms), kTimeoutMin, kTimeoutMax),
           .validate_only = validate_only};
 }
 

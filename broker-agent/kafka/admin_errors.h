@@ -16,7 +16,8 @@ struct Refusal {
 
 /// An error of the controller in the protocol's words; what it calls invalid is `invalid_as`.
 Refusal RefusalOf(const Error& error, KafkaError invalid_as);
-/// Kafka's clients give milliseconds; 0 and less: as short as can be.
+/// Kafka's clients give milliseconds, 0 for what they only want begun; the controller waits for a
+/// second at least, and ten minutes at most.
 AdminOptions OptionsOf(int32_t timeout_ms, bool validate_only);
 
 /// Writes it into the part of an answer that has these two fields.

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <map>
 #include <memory>
 #include <optional>
@@ -90,6 +91,17 @@ class AdminTest : public ::testing::Test {
 };
 
 // --- CreateTopics ---
+
+TEST_F(AdminTest, TheControllerIsGivenATimeoutThatItTakesWhateverTheClientSays) {
+  CreateTopicsRequest request;
+  request.topics.push_back({.name = "new", .num_partitions = 1, .replication_factor = 1});
+  for (const int32_t timeout_ms : {-1, 0, 999, 1000, 600'000, 600'001, 2'147'483'647}) {
+    request.timeout_ms = timeout_ms;
+    EXPECT_EQ(Ask<CreateTopicsResponse>(request, 7).topics.at(0).error, KafkaError::kNone);
+    EXPECT_EQ(controller_.created.back().second.timeout,
+              milliseconds(std::clamp(timeout_ms, 1000, 600'000)));
+  }
+}
 
 TEST_F(AdminTest, ATopicIsMadeByTheControllerAndToldWithItsConfigs) {
   const auto answer = Create({.name = "new",
