@@ -12,6 +12,7 @@
 #include "broker-agent/io/controller_client.h"
 #include "common/zk/in_memory.h"
 #include "tests/simulation/disk.h"
+#include "tests/simulation/mutants.h"
 #include "tests/simulation/network.h"
 #include "tests/simulation/options.h"
 #include "tests/simulation/probes.h"

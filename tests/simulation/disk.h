@@ -16,6 +16,7 @@
 #include "broker-agent/log/memory_file_system.h"
 #include "broker-agent/log/record_batch_view.h"
 #include "broker-agent/log/replica_logs.h"
+#include "tests/simulation/mutants.h"
 #include "tests/simulation/options.h"
 #include "tests/simulation/world.h"
 

@@ -3,139 +3,169 @@
 #include <iostream>
 #include <optional>
 #include <string>
-#include <string_view>
+#include <unistd.h>
 #include <vector>
 
 #include <glog/logging.h>
 
+#include "tests/simulation/command_line.h"
+#include "tests/simulation/find_mutants.h"
 #include "tests/simulation/report.h"
-#include "tests/simulation/simulation.h"
+#include "tests/simulation/run_seeds.h"
+#include "tests/simulation/tally.h"
+#include "tests/simulation/text.h"
 
 // Runs seeds of the simulation until one fails.
 
 namespace regent::simulation {
 namespace {
 
-constexpr const char* kUsage =
-    "tests/simulation/run [--seeds N] [--first S] [--minutes M] [--mutant X] [--only CHECKER]\n"
-    "                     [--trace] [--hashes] [--keep-going] [--no-probes]\n"
-    "  --seeds N     how many seeds to run (1000)\n"
-    "  --first S     the first of them (1)\n"
-    "  --minutes M   stop after so long, however many seeds that were\n"
-    "  --mutant X    with a planted bug: runs until it is caught\n"
-    "  --only C      look at one checker's rule alone (a mutant's own by default)\n"
-    "  --trace       print everything that happens in each seed\n"
-    "  --hashes      print each seed's trace hash: the same on every compiler\n"
-    "  --keep-going  do not stop at the first seed that fails\n"
-    "  --no-probes   do not ask that every rare branch was reached\n";
+using Clock = std::chrono::steady_clock;
 
-struct Arguments {
-  uint64_t seeds = 1000;
-  uint64_t first = 1;
-  double minutes = 0;
-  Mutant mutant = Mutant::kNone;
-  std::optional<Checker> only;
-  bool trace = false;
-  bool hashes = false;
-  bool keep_going = false;
-  bool probes = true;
+/// How far it has come, again and again, on standard error.
+class Progress {
+ public:
+  void Show(const Tally& tally) {
+    const auto now = Clock::now();
+    if (now < next_) {
+      return;
+    }
+    next_ = now + (terminal_ ? kOnTerminal : kInLog);
+    const std::chrono::duration<double> passed = now - since_;
+    const uint64_t ran = tally.ran - ran_before_.value_or(tally.ran);
+    if (ran_before_) {
+      std::cerr << (terminal_ ? "\r" : "") << tally.ran << " histories, "
+                << static_cast<uint64_t>(static_cast<double>(ran) / passed.count()) << " a second, "
+                << tally.failed << " failed, next seed " << tally.next_seed
+                << (terminal_ ? "  " : "\n") << std::flush;
+    } else {
+      ran_before_ = tally.ran;
+      since_ = now;
+    }
+  }
+  void End() const {
+    if (terminal_ && ran_before_) {
+      std::cerr << '\n';
+    }
+  }
+
+ private:
+  static constexpr std::chrono::seconds kOnTerminal{1};
+  static constexpr std::chrono::seconds kInLog{30};
+
+  const bool terminal_ = isatty(STDERR_FILENO) == 1;
+  Clock::time_point since_;
+  Clock::time_point next_;
+  std::optional<uint64_t> ran_before_;
 };
 
-/// Nothing if the command line cannot be understood; the reason has been printed.
-std::optional<Arguments> Parse(const std::vector<std::string>& words) {
-  Arguments arguments;
-  for (size_t i = 0; i < words.size(); ++i) {
-    const std::string& word = words[i];
-    const bool flag =
-        word == "--trace" || word == "--hashes" || word == "--keep-going" || word == "--no-probes";
-    if (!flag && i + 1 == words.size()) {
-      std::cerr << (word == "--help" ? "" : "not understood: " + word + "\n") << kUsage;
-      return std::nullopt;
-    }
-    const std::string value = flag ? "" : words[++i];
-    if (word == "--seeds") {
-      arguments.seeds = std::stoull(value);
-    } else if (word == "--first") {
-      arguments.first = std::stoull(value);
-    } else if (word == "--minutes") {
-      arguments.minutes = std::stod(value);
-      arguments.seeds = UINT64_MAX;
-    } else if (word == "--mutant" && MutantNamed(value)) {
-      arguments.mutant = *MutantNamed(value);
-      arguments.only = CaughtBy(arguments.mutant);
-      arguments.probes = false;
-    } else if (word == "--only" && CheckerNamed(value)) {
-      arguments.only = CheckerNamed(value);
-    } else if (word == "--trace") {
-      arguments.trace = true;
-    } else if (word == "--hashes") {
-      arguments.hashes = true;
-    } else if (word == "--keep-going") {
-      arguments.keep_going = true;
-    } else if (word == "--no-probes") {
-      arguments.probes = false;
-    } else {
-      std::cerr << "not understood: " << word << ' ' << value << '\n' << kUsage;
-      return std::nullopt;
+/// One run of the program over many seeds.
+class Run {
+ public:
+  explicit Run(const Arguments& arguments) : arguments_(arguments) {
+    for (const std::string& word : WordsOf(arguments.run)) {
+      run_ += (run_.empty() ? "" : " ") + word;
     }
   }
-  return arguments;
+
+  /// Returns the program's exit code.
+  int Do();
+
+ private:
+  static constexpr std::chrono::seconds kNoteEvery{5};
+
+  bool Take(uint64_t seed, const RunResult& result);
+  void NoteProgress();
+  void Summarize() const;
+  RunOptions OptionsOf(uint64_t seed) const {
+    RunOptions options = arguments_.run;
+    options.seed = seed;
+    return options;
+  }
+  double SecondsPassed() const {
+    return std::chrono::duration<double>(Clock::now() - started_).count();
+  }
+
+  Arguments arguments_;
+  std::string run_;
+  const Clock::time_point started_ = Clock::now();
+  Clock::time_point note_next_ = started_ + kNoteEvery;
+  Tally tally_;
+  Progress progress_;
+  std::vector<uint64_t> failed_;
+};
+
+int Run::Do() {
+  if (arguments_.find_mutants) {
+    return FindMutants(std::cout, arguments_.jobs) == 0 ? 0 : 1;
+  }
+  tally_.next_seed = arguments_.run.seed;
+  if (!arguments_.resume_file.empty()) {
+    Result<Tally> noted = Load(arguments_.resume_file, run_, arguments_.run.seed);
+    if (!noted.ok()) {
+      std::cerr << noted.error().message << '\n';
+      return 2;
+    }
+    tally_ = *std::move(noted);
+  }
+  if (arguments_.trace) {
+    PrintTrace(std::cout, arguments_.run);
+  }
+  RunSeeds({.run = OptionsOf(tally_.next_seed),
+            .count = arguments_.seeds - std::min(arguments_.seeds, tally_.ran),
+            .jobs = arguments_.jobs},
+           [this](uint64_t seed, const RunResult& result) { return Take(seed, result); });
+  progress_.End();
+  NoteProgress();
+  for (const uint64_t seed : failed_) {
+    Explain(std::cout, OptionsOf(seed),
+            arguments_.shorten ? Shortening::kSearch : Shortening::kNone);
+  }
+  Summarize();
+  bool complete = true;
+  if (arguments_.probes && tally_.failed == 0) {
+    for (const std::string_view name : tally_.NeverReached()) {
+      std::cout << "never reached: " << name << '\n';
+      complete = false;
+    }
+  }
+  return tally_.failed == 0 && complete ? 0 : 1;
 }
 
-/// Below so many seeds a probe that was not reached says nothing.
-constexpr uint64_t kSeedsForProbes = 300;
+bool Run::Take(uint64_t seed, const RunResult& result) {
+  tally_.Add(seed, result);
+  if (arguments_.hashes) {
+    std::cout << seed << ' ' << result.trace_hash << '\n';
+  }
+  if (result.failure) {
+    failed_.push_back(seed);
+  }
+  progress_.Show(tally_);
+  if (Clock::now() >= note_next_) {
+    NoteProgress();
+    note_next_ = Clock::now() + kNoteEvery;
+  }
+  const bool late = arguments_.minutes > 0 && SecondsPassed() > arguments_.minutes * 60;
+  return !late && (!result.failure || arguments_.keep_going);
+}
 
-int Main(const Arguments& arguments) {
-  const auto started = std::chrono::steady_clock::now();
-  const auto passed = [&] {
-    return std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
-  };
-  Probes probes;
-  uint64_t ran = 0;
-  uint64_t steps = 0;
-  uint64_t failed = 0;
-  Duration slowest_agreement{0};
-  for (uint64_t seed = arguments.first; ran < arguments.seeds; ++seed) {
-    if (arguments.minutes > 0 && passed() > arguments.minutes * 60) {
-      break;
-    }
-    const RunOptions options{.seed = seed, .mutant = arguments.mutant, .only = arguments.only};
-    SetCurrentRun(options);
-    if (arguments.trace) {
-      PrintTrace(std::cout, options);
-    }
-    const RunResult result = RunHistory(options);
-    ++ran;
-    steps += result.steps;
-    probes.Add(result.probes);
-    if (arguments.hashes) {
-      std::cout << seed << ' ' << result.trace_hash << '\n';
-    }
-    if (result.failure) {
-      ++failed;
-      Explain(std::cout, options);
-      if (!arguments.keep_going) {
-        break;
-      }
-      continue;
-    }
-    slowest_agreement = std::max(slowest_agreement, result.agreed_after);
+void Run::NoteProgress() {
+  if (arguments_.resume_file.empty()) {
+    return;
   }
-  std::cout << ran << " seeds, " << failed << " failed, " << steps << " steps, "
-            << static_cast<uint64_t>(passed() * 1000) << " ms, slowest agreement "
-            << slowest_agreement.count() / 1000 << " ms\n";
-  for (const auto& [name, times] : probes.counts()) {
-    std::cout << "  sometimes: " << name << " " << times << '\n';
+  if (const Status saved = Save(arguments_.resume_file, run_, tally_); !saved.ok()) {
+    std::cerr << saved.error().message << '\n';
   }
-  if (arguments.probes && failed == 0 && ran >= kSeedsForProbes) {
-    for (const char* name : kRequiredProbes) {
-      if (probes.Count(name) == 0) {
-        std::cout << "never reached: " << name << '\n';
-        ++failed;
-      }
-    }
+}
+
+void Run::Summarize() const {
+  const double passed = SecondsPassed();
+  std::cout << tally_.ran << " seeds, " << tally_.failed << " failed, " << tally_.steps
+            << " steps, " << static_cast<uint64_t>(passed * 1000) << " ms, slowest agreement "
+            << tally_.slowest_agreement.count() / 1000 << " ms\n";
+  for (const auto& [name, times] : tally_.probes.counts()) {
+    std::cout << "  sometimes: " << name << ' ' << times << '\n';
   }
-  return failed == 0 ? 0 : 1;
 }
 
 }  // namespace
@@ -146,6 +176,11 @@ int main(int argc, char** argv) {
   FLAGS_logtostderr = true;
   google::InitGoogleLogging(argv[0]);
   regent::simulation::NameSeedInAborts();
-  const auto arguments = regent::simulation::Parse({argv + 1, argv + argc});
-  return arguments ? regent::simulation::Main(*arguments) : 2;
+  const auto arguments = regent::simulation::ParseArguments({argv + 1, argv + argc});
+  if (!arguments.ok() || arguments->help) {
+    std::cerr << (arguments.ok() ? "" : arguments.error().message + '\n')
+              << regent::simulation::kUsage;
+    return arguments.ok() ? 0 : 2;
+  }
+  return regent::simulation::Run(*arguments).Do();
 }

@@ -1,8 +1,12 @@
 #include "tests/simulation/options.h"
 
+#include <algorithm>
 #include <array>
 #include <sstream>
 #include <utility>
+#include <variant>
+
+#include "common/base/overloaded.h"
 
 namespace regent::simulation {
 namespace {
@@ -14,33 +18,6 @@ constexpr std::array kCheckerNames = {
     std::pair(Checker::kFiles, "files"),          std::pair(Checker::kLogMatching, "log-matching"),
     std::pair(Checker::kCommitted, "committed"),  std::pair(Checker::kAcknowledged, "acknowledged"),
     std::pair(Checker::kSequences, "sequences"),  std::pair(Checker::kConsumed, "consumed"),
-};
-
-struct MutantRow {
-  Mutant mutant;
-  const char* name;
-  Checker caught_by;
-};
-constexpr std::array kMutantRows = {
-    MutantRow{Mutant::kNone, "none", Checker::kPromise},
-    MutantRow{Mutant::kLeaderEpochNotRaised, "leader-epoch-not-raised", Checker::kOneLeader},
-    MutantRow{Mutant::kLeaderOutsideIsr, "leader-outside-isr", Checker::kLeaderInIsr},
-    MutantRow{Mutant::kLostAnswerIsSuccess, "lost-answer-is-success", Checker::kMemory},
-    MutantRow{Mutant::kBelievedBeforeAcknowledged, "believed-before-acknowledged",
-              Checker::kMemory},
-    MutantRow{Mutant::kNoLicence, "no-licence", Checker::kStaleEpochs},
-    MutantRow{Mutant::kStaleControllerObeyed, "stale-controller-obeyed", Checker::kStaleEpochs},
-    MutantRow{Mutant::kAcknowledgedUnheard, "acknowledged-unheard", Checker::kAgreement},
-    MutantRow{Mutant::kTruncationSkipped, "truncation-skipped", Checker::kFiles},
-    MutantRow{Mutant::kAppendNotWritten, "append-not-written", Checker::kCommitted},
-    MutantRow{Mutant::kBatchAltered, "batch-altered", Checker::kLogMatching},
-    MutantRow{Mutant::kConfirmedUnwritten, "confirmed-unwritten", Checker::kAcknowledged},
-    MutantRow{Mutant::kProducersForgotten, "producers-forgotten", Checker::kSequences},
-    MutantRow{Mutant::kReadsBeyondHighWatermark, "reads-beyond-high-watermark", Checker::kConsumed},
-    MutantRow{Mutant::kRetentionAboveHighWatermark, "retention-above-high-watermark",
-              Checker::kCommitted},
-    MutantRow{Mutant::kSuspectUnmarked, "suspect-unmarked", Checker::kCommitted},
-    MutantRow{Mutant::kFailureUnreported, "failure-unreported", Checker::kAgreement},
 };
 
 /// One in two seeds has the fault.
@@ -58,15 +35,65 @@ uint64_t DrawRate(Rng& rng, uint64_t max) {
   return on ? rate : 0;
 }
 
-void Write(std::ostream& out, const char* name, const Recurring& recurring) {
-  if (recurring.on()) {
-    out << ' ' << name << '=' << recurring.every.count() / 1000 << "ms";
-  }
+using Field =
+    std::variant<uint64_t FaultOptions::*, Recurring FaultOptions::*, Recurring WorkloadOptions::*>;
+struct Part {
+  std::string_view name;
+  Field field;
+};
+constexpr std::array kParts = {
+    Part{"request_lost", &FaultOptions::request_lost_percent},
+    Part{"answer_lost", &FaultOptions::answer_lost_percent},
+    Part{"request_late", &FaultOptions::request_late_percent},
+    Part{"stream_break", &FaultOptions::stream_break_permille},
+    Part{"cut", &FaultOptions::cut},
+    Part{"clog", &FaultOptions::clog},
+    Part{"kill_broker", &FaultOptions::kill_broker},
+    Part{"machine_crash", &FaultOptions::machine_crash_percent},
+    Part{"kill_candidate", &FaultOptions::kill_candidate},
+    Part{"pause", &FaultOptions::pause},
+    Part{"slow_disk", &FaultOptions::slow_disk},
+    Part{"failed_disk", &FaultOptions::failed_disk},
+    Part{"lost_before", &FaultOptions::lost_before_permille},
+    Part{"lost_after", &FaultOptions::lost_after_permille},
+    Part{"disconnect", &FaultOptions::disconnect},
+    Part{"expire", &FaultOptions::expire},
+    Part{"lag", &FaultOptions::lag},
+    Part{"outage", &FaultOptions::outage},
+    Part{"office_deleted", &FaultOptions::office_deleted},
+    Part{"extra_shards", &FaultOptions::extra_shards_max},
+    Part{"preferred_election", &WorkloadOptions::preferred_election},
+    Part{"preferred_znode", &WorkloadOptions::preferred_znode},
+    Part{"controlled_shutdown", &WorkloadOptions::controlled_shutdown},
+    Part{"resignation", &WorkloadOptions::resignation},
+    Part{"produce", &WorkloadOptions::produce},
+    Part{"consume", &WorkloadOptions::consume},
+};
+
+/// Calls `visit` with the field of `setting`.
+template <class Visit>
+auto VisitPart(const Part& part, auto& setting, Visit visit) {
+  return std::visit(
+      Overloaded{[&](Recurring WorkloadOptions::*field) { return visit(setting.workload.*field); },
+                 [&](auto field) { return visit(setting.faults.*field); }},
+      part.field);
 }
-void Write(std::ostream& out, const char* name, uint64_t rate) {
-  if (rate != 0) {
-    out << ' ' << name << '=' << rate;
-  }
+
+bool IsOn(const Recurring& recurring) {
+  return recurring.on();
+}
+bool IsOn(uint64_t rate) {
+  return rate != 0;
+}
+bool IsOn(const Part& part, const Setting& setting) {
+  return VisitPart(part, setting, [](const auto& field) { return IsOn(field); });
+}
+
+void Write(std::ostream& out, const Recurring& recurring) {
+  out << recurring.every.count() / 1000 << "ms";
+}
+void Write(std::ostream& out, uint64_t rate) {
+  out << rate;
 }
 
 }  // namespace
@@ -93,34 +120,8 @@ FaultOptions FaultOptions::Draw(Rng& rng) {
   o.outage = DrawRecurring(rng, seconds(10), seconds(40), seconds(12));
   o.office_deleted = DrawRecurring(rng, seconds(3), seconds(12), Duration(0));
   o.failed_disk = DrawRecurring(rng, seconds(4), seconds(20), seconds(10));
-  o.shards_max = rng.Percent(50) ? 3 : 1;
+  o.extra_shards_max = rng.Percent(50) ? 2 : 0;
   return o;
-}
-
-std::string FaultOptions::ToText() const {
-  std::ostringstream out;
-  out << "delay=" << delay_max.count() / 1000 << "ms";
-  Write(out, "request_lost", request_lost_percent);
-  Write(out, "answer_lost", answer_lost_percent);
-  Write(out, "request_late", request_late_percent);
-  Write(out, "stream_break", stream_break_permille);
-  Write(out, "cut", cut);
-  Write(out, "clog", clog);
-  Write(out, "kill_broker", kill_broker);
-  Write(out, "machine_crash", machine_crash_percent);
-  Write(out, "kill_candidate", kill_candidate);
-  Write(out, "pause", pause);
-  Write(out, "slow_disk", slow_disk);
-  Write(out, "failed_disk", failed_disk);
-  Write(out, "lost_before", lost_before_permille);
-  Write(out, "lost_after", lost_after_permille);
-  Write(out, "disconnect", disconnect);
-  Write(out, "expire", expire);
-  Write(out, "lag", lag);
-  Write(out, "outage", outage);
-  Write(out, "office_deleted", office_deleted);
-  Write(out, "shards_max", shards_max);
-  return out.str();
 }
 
 WorkloadOptions WorkloadOptions::Draw(Rng& rng) {
@@ -137,16 +138,46 @@ WorkloadOptions WorkloadOptions::Draw(Rng& rng) {
   return o;
 }
 
-std::string WorkloadOptions::ToText() const {
+Setting Setting::Draw(Rng& rng) {
+  Setting setting;
+  setting.faults = FaultOptions::Draw(rng);
+  setting.workload = WorkloadOptions::Draw(rng);
+  return setting;
+}
+
+std::string Setting::ToText() const {
   std::ostringstream out;
-  out << "lasts=" << lasts.count() / 1000000 << "s topics=" << topics_max;
-  Write(out, "preferred_election", preferred_election);
-  Write(out, "preferred_znode", preferred_znode);
-  Write(out, "controlled_shutdown", controlled_shutdown);
-  Write(out, "resignation", resignation);
-  Write(out, "produce", produce);
-  Write(out, "consume", consume);
+  out << "lasts=" << workload.lasts.count() / 1000 << "ms topics=" << workload.topics_max
+      << " delay=" << faults.delay_max.count() / 1000 << "ms";
+  for (const Part& part : kParts) {
+    if (IsOn(part, *this)) {
+      out << ' ' << part.name << '=';
+      VisitPart(part, *this, [&](const auto& field) { Write(out, field); });
+    }
+  }
   return out.str();
+}
+
+std::vector<std::string_view> Setting::Parts() const {
+  std::vector<std::string_view> parts;
+  for (const Part& part : kParts) {
+    if (IsOn(part, *this)) {
+      parts.push_back(part.name);
+    }
+  }
+  return parts;
+}
+
+void Setting::SwitchOff(std::string_view part) {
+  for (const Part& each : kParts) {
+    if (each.name == part) {
+      VisitPart(each, *this, [](auto& field) { field = {}; });
+    }
+  }
+}
+
+bool IsPart(std::string_view name) {
+  return std::ranges::find(kParts, name, &Part::name) != kParts.end();
 }
 
 std::string_view Name(Checker checker) {
@@ -165,33 +196,6 @@ std::optional<Checker> CheckerNamed(std::string_view name) {
     }
   }
   return std::nullopt;
-}
-
-std::string_view Name(Mutant mutant) {
-  for (const MutantRow& row : kMutantRows) {
-    if (row.mutant == mutant) {
-      return row.name;
-    }
-  }
-  return "?";
-}
-
-std::optional<Mutant> MutantNamed(std::string_view name) {
-  for (const MutantRow& row : kMutantRows) {
-    if (row.name == name) {
-      return row.mutant;
-    }
-  }
-  return std::nullopt;
-}
-
-Checker CaughtBy(Mutant mutant) {
-  for (const MutantRow& row : kMutantRows) {
-    if (row.mutant == mutant) {
-      return row.caught_by;
-    }
-  }
-  return Checker::kPromise;
 }
 
 }  // namespace regent::simulation

@@ -2,9 +2,9 @@
 
 #include <cstdint>
 #include <optional>
-#include <set>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "common/base/instant.h"
 #include "common/base/rng.h"
@@ -43,8 +43,8 @@ struct FaultOptions {
   /// Of the kills of brokers: the machine goes, and with it what was not synced.
   uint64_t machine_crash_percent = 0;
   Duration disk_max = milliseconds(2);
-  /// Among how many shards a life of a broker spreads its partitions, at most.
-  uint64_t shards_max = 1;
+  /// Beyond one, among which a life of a broker spreads its partitions.
+  uint64_t extra_shards_max = 0;
   Recurring slow_disk;  ///< One broker's disk takes up to a second for everything.
   /// One write or sync of one broker's disk fails, and what it was for with it.
   Recurring failed_disk;
@@ -61,7 +61,6 @@ struct FaultOptions {
 
   static FaultOptions None() { return {}; }
   static FaultOptions Draw(Rng& rng);
-  std::string ToText() const;
 };
 
 /// What is asked of the cluster while it suffers.
@@ -77,8 +76,21 @@ struct WorkloadOptions {
   Duration lasts{0};  ///< Then everything heals.
 
   static WorkloadOptions Draw(Rng& rng);
-  std::string ToText() const;
 };
+
+/// What a seed has drawn for a history.
+struct Setting {
+  FaultOptions faults;
+  WorkloadOptions workload;
+
+  static Setting Draw(Rng& rng);
+  std::string ToText() const;
+  /// The names of what is drawn: each can be switched off by itself.
+  std::vector<std::string_view> Parts() const;
+  void SwitchOff(std::string_view part);
+};
+/// Whether a setting may have a part of that name.
+bool IsPart(std::string_view name);
 
 /// What a run looks at after each step; see checkers.h.
 enum class Checker {
@@ -97,65 +109,5 @@ enum class Checker {
 };
 std::string_view Name(Checker checker);
 std::optional<Checker> CheckerNamed(std::string_view name);
-
-/// A bug planted in the simulated surroundings of the production code: nothing of it exists in the
-/// product.
-enum class Mutant {
-  kNone,
-  /// Announcements carry the leader epoch that the partition had when the term first spoke of it.
-  kLeaderEpochNotRaised,
-  /// A state is written with a leader from outside the ISR.
-  kLeaderOutsideIsr,
-  /// A write whose answer was lost counts as done.
-  kLostAnswerIsSuccess,
-  /// A write counts as done when it is sent.
-  kBelievedBeforeAcknowledged,
-  /// Writes go without the check of the controller epoch.
-  kNoLicence,
-  /// An agent takes every controller for the current one.
-  kStaleControllerObeyed,
-  /// An agent says "done" to some requests that never reached it.
-  kAcknowledgedUnheard,
-  /// A log keeps what it was told to cut.
-  kTruncationSkipped,
-  /// An append is acknowledged while the process still holds it, and dies with it.
-  kAppendNotWritten,
-  /// A stream changes some batches, and their checksums with them.
-  kBatchAltered,
-  /// Followers confirm more than they have.
-  kConfirmedUnwritten,
-  /// A process that starts knows nothing of the producers in its logs.
-  kProducersForgotten,
-  /// Reads for consumers go on behind the high watermark.
-  kReadsBeyondHighWatermark,
-  /// Retention does not mind the high watermark.
-  kRetentionAboveHighWatermark,
-  /// A replica comes back from a crash of its machine as if it had lost nothing.
-  kSuspectUnmarked,
-  /// Brokers keep to themselves that replicas have failed.
-  kFailureUnreported,
-};
-std::string_view Name(Mutant mutant);
-std::optional<Mutant> MutantNamed(std::string_view name);
-/// The checker that is to catch it.
-Checker CaughtBy(Mutant mutant);
-inline constexpr Mutant kMutants[] = {
-    Mutant::kLeaderEpochNotRaised,
-    Mutant::kLeaderOutsideIsr,
-    Mutant::kLostAnswerIsSuccess,
-    Mutant::kBelievedBeforeAcknowledged,
-    Mutant::kNoLicence,
-    Mutant::kStaleControllerObeyed,
-    Mutant::kAcknowledgedUnheard,
-    Mutant::kTruncationSkipped,
-    Mutant::kAppendNotWritten,
-    Mutant::kBatchAltered,
-    Mutant::kConfirmedUnwritten,
-    Mutant::kProducersForgotten,
-    Mutant::kReadsBeyondHighWatermark,
-    Mutant::kRetentionAboveHighWatermark,
-    Mutant::kSuspectUnmarked,
-    Mutant::kFailureUnreported,
-};
 
 }  // namespace regent::simulation

@@ -6,13 +6,17 @@
 
 #include <glog/logging.h>
 
+#include "tests/simulation/command_line.h"
+#include "tests/simulation/shorten.h"
+#include "tests/simulation/text.h"
+
 namespace regent::simulation {
 namespace {
 
 constexpr size_t kEntriesBeforeAbort = 5000;
 
 RunOptions& Current() {
-  static RunOptions current;
+  thread_local RunOptions current;
   return current;
 }
 
@@ -28,19 +32,16 @@ __attribute__((noreturn)) void SayAndAbort() {
 
 }  // namespace
 
-std::string ReplayCommand(const RunOptions& options) {
-  std::string command =
-      "tests/simulation/run --seeds 1 --first " + std::to_string(options.seed) + " --trace";
-  if (options.mutant != Mutant::kNone) {
-    command += " --mutant " + std::string(Name(options.mutant));
+void Explain(std::ostream& out, RunOptions options, Shortening shortening) {
+  std::string how;
+  if (shortening == Shortening::kSearch) {
+    const std::string whole = ReplayCommand(options);
+    const Shortened shortened = Shorten(options);
+    options = shortened.run;
+    how = Text("  shortened: ", shortened.steps, " steps and ", shortened.parts,
+               " faults and activities are left after ", shortened.tries,
+               " tries; all of it: ", whole, '\n');
   }
-  if (options.only) {
-    command += " --only " + std::string(Name(*options.only));
-  }
-  return command;
-}
-
-void Explain(std::ostream& out, RunOptions options) {
   options.keep = Trace::Keep::kText;
   SetCurrentRun(options);
   const RunResult result = RunHistory(options);
@@ -56,8 +57,8 @@ void Explain(std::ostream& out, RunOptions options) {
   const auto ms = result.failure->at.since_origin().count() / 1000;
   out << "seed " << options.seed << ": checker " << Name(result.failure->checker) << " at " << ms
       << " ms: " << result.failure->subject << ": " << result.failure->text << '\n'
-      << "  setting: " << result.setting << '\n'
-      << "  replay:  " << ReplayCommand(options) << '\n';
+      << "  setting: " << result.setting.ToText() << '\n'
+      << how << "  replay:  " << ReplayCommand(options) << '\n';
 }
 
 void PrintTrace(std::ostream& out, RunOptions options) {

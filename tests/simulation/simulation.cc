@@ -33,30 +33,40 @@ bool KnowsFailures(const controller::Controller& term, const BrokerProcess& brok
   });
 }
 
+Setting SettingOf(const RunOptions& options, Rng& rng) {
+  Setting setting = Setting::Draw(rng);
+  for (const std::string& part : options.without) {
+    setting.SwitchOff(part);
+  }
+  setting.workload.lasts =
+      std::min(setting.workload.lasts, options.until.value_or(Duration::max()));
+  return setting;
+}
+
 /// One history. Members are destroyed in reverse: processes before what surrounds them.
 class History {
  public:
   explicit History(const RunOptions& options)
       : options_(options),
         world_(options.seed, options.keep),
-        faults_(FaultOptions::Draw(world_.rng())),
-        workload_options_(WorkloadOptions::Draw(world_.rng())),
-        network_(world_, faults_),
-        checkers_(world_,
-                  zookeeper_,
-                  probes_,
-                  {.only = options.only, .machines_crash = faults_.machine_crash_percent > 0}),
+        setting_(SettingOf(options, world_.rng())),
+        network_(world_, setting_.faults),
+        checkers_(
+            world_,
+            zookeeper_,
+            probes_,
+            {.only = options.only, .machines_crash = setting_.faults.machine_crash_percent > 0}),
         around_{.world = world_,
                 .zookeeper = zookeeper_,
                 .network = network_,
                 .probes = probes_,
-                .faults = faults_,
+                .faults = setting_.faults,
                 .disk_witness = checkers_.records(),
                 .mutant = options.mutant},
         cast_{.around = around_, .brokers = {}, .candidates = {}, .checkers = checkers_},
-        tormentor_(cast_, faults_),
-        workload_(cast_, workload_options_),
-        clients_(cast_, workload_options_) {
+        tormentor_(cast_, setting_.faults),
+        workload_(cast_, setting_.workload),
+        clients_(cast_, setting_.workload) {
     for (int i = 0; i < kCandidates; ++i) {
       candidates_.push_back(
           std::make_unique<CandidateProcess>(around_, BrokerId(11 + i), checkers_));
@@ -81,8 +91,7 @@ class History {
 
   RunOptions options_;
   World world_;
-  FaultOptions faults_;
-  WorkloadOptions workload_options_;
+  Setting setting_;
   Probes probes_;
   zk::InMemoryZooKeeper zookeeper_;
   Network network_;
@@ -148,7 +157,7 @@ void History::LookForAgreement() {
     over_ = true;
     return;
   }
-  if (faults_.machine_crash_percent > 0) {
+  if (setting_.faults.machine_crash_percent > 0) {
     AcceptLosses();
   }
   world_.After(kAgreementLook, [this] { LookForAgreement(); });
@@ -176,7 +185,7 @@ RunResult History::Run() {
   tormentor_.Begin();
   workload_.Begin();
   clients_.Begin();
-  world_.After(workload_options_.lasts, [this] {
+  world_.After(setting_.workload.lasts, [this] {
     workload_.Stop();
     clients_.Stop();
     tormentor_.Heal();
@@ -202,7 +211,7 @@ RunResult History::Run() {
   result.steps = world_.steps();
   result.agreed_after = world_.now() - healed_;
   result.probes = probes_;
-  result.setting = faults_.ToText() + " | " + workload_options_.ToText();
+  result.setting = setting_;
   const std::string subject = result.failure ? result.failure->subject : "";
   result.about_failure = world_.trace().Last(kEntriesAboutFailure, subject);
   result.everything = {world_.trace().entries().begin(), world_.trace().entries().end()};
@@ -210,6 +219,10 @@ RunResult History::Run() {
 }
 
 }  // namespace
+
+RunOptions OptionsFor(Mutant mutant) {
+  return {.mutant = mutant, .only = CaughtBy(mutant)};
+}
 
 RunResult RunHistory(const RunOptions& options) {
   return History(options).Run();

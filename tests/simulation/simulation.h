@@ -2,10 +2,12 @@
 
 #include <cstdint>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
 #include "tests/simulation/checkers.h"
+#include "tests/simulation/mutants.h"
 #include "tests/simulation/options.h"
 #include "tests/simulation/probes.h"
 #include "tests/simulation/trace.h"
@@ -17,8 +19,15 @@ struct RunOptions {
   Trace::Keep keep = Trace::Keep::kHash;
   Mutant mutant = Mutant::kNone;
   /// Look at this rule alone; for a mutant the one that is to catch it.
-  std::optional<Checker> only;
+  std::optional<Checker> only = std::nullopt;
+  std::set<std::string> without = {};            ///< Parts that are switched off.
+  std::optional<Duration> until = std::nullopt;  ///< Everything heals then at the latest.
+
+  friend bool operator==(const RunOptions&, const RunOptions&) = default;
 };
+
+/// With the bug, looking at the rule that is to catch it.
+RunOptions OptionsFor(Mutant mutant);
 
 struct RunResult {
   std::optional<Failure> failure;
@@ -26,7 +35,7 @@ struct RunResult {
   uint64_t steps = 0;
   Duration agreed_after{0};  ///< From the healing on.
   Probes probes;
-  std::string setting;  ///< Faults and workload that the seed drew.
+  Setting setting;  ///< What the seed drew and nobody switched off.
   /// With Keep::kText: what concerns the failure's subject, last; everything.
   std::vector<Trace::Entry> about_failure;
   std::vector<Trace::Entry> everything;

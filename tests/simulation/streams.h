@@ -6,6 +6,7 @@
 #include <set>
 
 #include "broker-agent/io/replication_transport.h"
+#include "tests/simulation/mutants.h"
 #include "tests/simulation/network.h"
 #include "tests/simulation/process.h"
 

@@ -6,7 +6,7 @@
 namespace regent::simulation {
 
 const Trace*& Trace::Current() {
-  static const Trace* current = nullptr;
+  thread_local const Trace* current = nullptr;
   return current;
 }
 

@@ -51,8 +51,8 @@ class Trace {
   uint64_t hash() const { return hash_; }
   const std::deque<Entry>& entries() const { return entries_; }
 
-  /// The trace of the history that runs now, for those who report that the process dies; null if
-  /// none does.
+  /// The trace of the history that runs now on this thread, for those who report that the process
+  /// dies; null if none does.
   static const Trace*& Current();
 
   /// The last `count` entries about `subject` or naming it; all subjects if it is empty.

@@ -10,6 +10,7 @@
 
 #include "common/zk/client.h"
 #include "common/zk/in_memory.h"
+#include "tests/simulation/mutants.h"
 #include "tests/simulation/options.h"
 #include "tests/simulation/probes.h"
 #include "tests/simulation/world.h"
