@@ -75,6 +75,13 @@ void RoleChanges::PublishRole(Replica& replica,
     return;
   }
   const bool goes_on = !ChangesRole(replica, p);
+  if (goes_on && p.partition_epoch == replica.partition_epoch) {
+    // An AlterPartition was as fast, and another may be on its way since: it stays (R5, S36).
+    TakeIsr(replica, p);
+    TakeUnderEqualEpochs(replica, topic, p);
+    leaders_.Wake(replica.key());
+    return;
+  }
   if (!goes_on) {
     CloseRole(replica);
   }

@@ -103,6 +103,24 @@ TEST_F(Isr, AcksAllIsAnsweredAtItsDeadlineAtTheLatest) {
   EXPECT_THAT(net[0].Take<AnswerAppend>(), IsEmpty()) << "exactly once (S45)";
 }
 
+TEST_F(Isr, APendingChangeOutlivesAStateThatTheDiskWasSlowToRecord) {
+  const AlterPartitionRequest asked = AskToAdd2();
+  net.Hold(1, 0);
+  net.Hold(2, 0);
+  net[0].Produce(K(0), 1);
+  net.Run();
+  const StateOf next{.leader = 0, .epoch = 1, .version = 2, .isr = {0, 1}};
+  net[0].HoldDisk();
+  net[0].Send(net[0].Request({next.Build()}));
+  Answer(asked, AlterAnswer::kDone, next);
+  EXPECT_EQ(Asked().items[0].partition_epoch, PartitionEpoch(2)) << "2 is to be added still";
+  net.Release(1, 0);
+  net.Run();
+  net[0].ReleaseDisk();
+  net.Run();
+  EXPECT_EQ(HighWatermark(), Offset(0)) << "2 may be in the ISR by now, without the record (S36)";
+}
+
 TEST_F(Isr, AcksAllIsRefusedBelowMinIsrAndNothingIsAppended) {
   TellAll(StateOf{.leader = 0, .epoch = 1, .version = 1, .isr = {0}}, 2);
   net[0].Produce(K(0), 1, Acks::kAll);
