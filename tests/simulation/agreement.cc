@@ -104,6 +104,25 @@ Disagreement Memory(const Scene& scene,
   return {};
 }
 
+/// Whoever holds what has been deleted.
+Disagreement Deleted(const Scene& scene,
+                     const PartitionKey& key,
+                     const StateHistory::Partition& partition) {
+  for (const BrokerProcess* broker : scene.brokers) {
+    const auto view = broker->agent()->metadata();
+    const auto topic = view == nullptr ? nullptr : view->Find(partition.name.topic->name);
+    const bool told = topic != nullptr && topic->topic->id == key.topic;
+    if (broker->agent()->Find(key) || told) {
+      return {Text(partition.name), broker->name() + (told ? " tells clients of it" : " holds it") +
+                                        ", and its topic has been deleted"};
+    }
+  }
+  if (scene.active->term()->cluster().Find(key.topic, key.index)) {
+    return {Text(partition.name), "is known to the controller, and its topic has been deleted"};
+  }
+  return {};
+}
+
 Disagreement State(const StateHistory::Partition& partition) {
   const PartitionState& state = partition.records.back().state;
   if (state.leader == kNoBroker) {
@@ -202,6 +221,12 @@ Disagreement FindDisagreement(const StateHistory& history,
     return found;
   }
   for (const auto& [key, partition] : history.partitions()) {
+    if (partition.gone) {
+      if (found = Deleted(scene, key, partition); !found.none()) {
+        return found;
+      }
+      continue;
+    }
     if (partition.records.empty()) {
       return {Text(partition.name), "has no state"};
     }

@@ -153,7 +153,7 @@ AgentHostOptions BrokerProcess::Options(const storage::ReplicaLogs::Opened& open
   options.agent.broker = id();
   options.agent.life = life_id_;
   options.agent.cluster_id = opened.logs->directory().cluster_id().value_or("");
-  options.agent.replica_lag_time_max = seconds(2);
+  options.agent.replica_lag_time_max = kLagMax;
   options.agent.shutdown_deadline = seconds(10);
   options.agent.marks_interval = seconds(2);
   options.agent.checkpoint_interval = seconds(5);

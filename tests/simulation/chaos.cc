@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "common/wire/znode_json.h"
 #include "common/zk/paths.h"
 
 namespace regent::simulation {
@@ -36,6 +35,7 @@ Tormentor::Tormentor(Cast& cast, const FaultOptions& faults)
 void Tormentor::Begin() {
   recurrence_.Begin(faults_.cut, [this] { CutSomething(); });
   recurrence_.Begin(faults_.clog, [this] { ClogSomething(); });
+  recurrence_.Begin(faults_.isr_storm, [this] { LetFollowerLag(); });
   recurrence_.Begin(faults_.kill_broker, [this] { KillBroker(); });
   recurrence_.Begin(faults_.kill_candidate, [this] { KillCandidate(); });
   recurrence_.Begin(faults_.pause, [this] { PauseSomething(); });
@@ -91,6 +91,17 @@ void Tormentor::ClogSomething() {
   broker.Note("has slow streams");
   Network& network = cast_.around.network;
   network.Clog(broker, delay_max);
+  Later(wait, [&network, &broker] { network.Clog(broker, Duration(0)); });
+}
+
+/// Just long enough to leave the ISR, and back again.
+void Tormentor::LetFollowerLag() {
+  BrokerProcess& broker = Pick(cast_.brokers);
+  const Duration wait = world_.Between(kLagMax / 2, kLagMax * 2);
+  broker.Note("lags");
+  Network& network = cast_.around.network;
+  network.Clog(broker, 2 * kLagMax);
+  cast_.around.probes.Hit("follower made to lag");
   Later(wait, [&network, &broker] { network.Clog(broker, Duration(0)); });
 }
 
@@ -262,189 +273,6 @@ void Tormentor::Heal() {
   for (BrokerProcess* broker : cast_.brokers) {
     broker->SetDiskDelay(faults_.disk_max);
     broker->disk().Mend();
-  }
-}
-
-Workload::Workload(Cast& cast, const WorkloadOptions& options)
-    : cast_(cast),
-      options_(options),
-      world_(cast.around.world),
-      recurrence_(world_),
-      first_sort_(world_.rng().Below(3)) {}
-
-void Workload::Begin() {
-  recurrence_.Begin(options_.create_topic, [this] { CreateTopic(); });
-  recurrence_.Begin(options_.preferred_election, [this] { ElectPreferred(); });
-  recurrence_.Begin(options_.preferred_znode, [this] { AskForElectionByZnode(); });
-  recurrence_.Begin(options_.controlled_shutdown, [this] { StopBroker(); });
-  recurrence_.Begin(options_.resignation, [this] { Resign(); });
-}
-
-std::vector<BrokerList> Workload::DrawAssignment() {
-  const uint64_t first = world_.rng().Below(3);
-  const uint64_t partitions = world_.rng().Between(1, 3);
-  std::vector<BrokerList> assignment;
-  for (uint64_t p = 0; p < partitions; ++p) {
-    BrokerList replicas;
-    for (uint64_t r = 0; r < 3; ++r) {
-      replicas.push_back(BrokerId(static_cast<int32_t>(1 + (first + p + r) % 3)));
-    }
-    assignment.push_back(std::move(replicas));
-  }
-  return assignment;
-}
-
-void Workload::CreateTopic() {
-  // One loses nothing with a machine, one loses its old records, one is as by default.
-  const uint64_t sort = (topics_ + first_sort_) % 3;
-  const bool synced = sort == 0;
-  const bool trimmed = sort == 1;
-  const std::string prefix = synced ? kSyncedTopicPrefix : trimmed ? kTrimmedTopicPrefix : "t";
-  const std::string name = prefix + std::to_string(topics_);
-  // A name is asked for until it is there, so that creations are begun again.
-  if (cast_.around.zookeeper.Find(zk::TopicPath(name))) {
-    ++topics_;
-    return;
-  }
-  if (topics_ >= options_.topics_max) {
-    return;
-  }
-  const uint64_t kind = world_.rng().Below(5);
-  if (kind == 0 && !synced && !trimmed) {
-    CreateTopicByZnode(name);
-    return;
-  }
-  controller::CreateTopicSpec spec{.name = name};
-  if (kind <= 2) {
-    spec.partitions = static_cast<int32_t>(world_.rng().Between(1, 4));
-    spec.replication_factor = static_cast<int32_t>(world_.rng().Between(1, 3));
-  } else {
-    spec.assignment = DrawAssignment();
-  }
-  if (world_.rng().Percent(30)) {
-    spec.configs["min.insync.replicas"] = "2";
-  }
-  if (trimmed || world_.rng().Percent(50)) {
-    spec.configs["segment.bytes"] = "500";
-  }
-  if (trimmed) {
-    spec.configs["retention.bytes"] = "1000";
-  }
-  if (synced) {
-    spec.configs["flush.messages"] = "1";
-  }
-  for (CandidateProcess* candidate : cast_.candidates) {
-    if (candidate->runner() != nullptr) {
-      candidate->runner()->CreateTopic(
-          spec, [this, name](const controller::CreateTopicResult& result) {
-            world_.trace().Note(world_.now(), "workload",
-                                "create " + name + ": " +
-                                    (result.error ? result.error->message : std::string("done")));
-          });
-    }
-  }
-}
-
-void Workload::CreateTopicByZnode(const std::string& name) {
-  wire::TopicAssignment assignment;
-  assignment.replicas = DrawAssignment();
-  const auto made = cast_.around.zookeeper.Apply(
-      {zk::CreateOp{.path = zk::TopicPath(name), .data = wire::EncodeTopicAssignment(assignment)}});
-  if (made.ok()) {
-    cast_.around.probes.Hit("topic made by znode");
-  }
-}
-
-void Workload::AcceptLosses(const std::string& topic) {
-  if (world_.rng().Percent(50)) {
-    ElectUncleanly(topic);
-    return;
-  }
-  const controller::AlterTopicConfigSpec spec{.name = topic,
-                                              .set = {{"unclean.leader.election.enable", "true"}}};
-  for (CandidateProcess* candidate : cast_.candidates) {
-    if (candidate->runner() != nullptr) {
-      candidate->runner()->AlterTopicConfig(spec, [](const auto&) {});
-    }
-  }
-}
-
-void Workload::ElectUncleanly(const std::string& topic) {
-  const auto count = [this](const controller::ElectLeadersResult& result) {
-    for (const controller::ElectResult& each : result.results) {
-      if (each.outcome == controller::ElectOutcome::kElected) {
-        cast_.around.probes.Hit("unclean election asked for by an operator");
-      }
-    }
-  };
-  const controller::ElectLeadersSpec spec{.type = controller::ElectionType::kUnclean,
-                                          .topics = {topic}};
-  for (CandidateProcess* candidate : cast_.candidates) {
-    if (candidate->runner() != nullptr) {
-      candidate->runner()->ElectLeaders(spec, count);
-    }
-  }
-}
-
-void Workload::ElectPreferred() {
-  const auto count = [this](const controller::ElectLeadersResult& result) {
-    for (const controller::ElectResult& each : result.results) {
-      if (each.outcome == controller::ElectOutcome::kElected) {
-        cast_.around.probes.Hit("preferred election");
-      }
-    }
-  };
-  for (CandidateProcess* candidate : cast_.candidates) {
-    if (candidate->runner() != nullptr) {
-      candidate->runner()->ElectLeaders({}, count);
-    }
-  }
-}
-
-void Workload::AskForElectionByZnode() {
-  std::vector<wire::PartitionName> partitions;
-  for (const auto& [key, partition] : cast_.checkers.history().partitions()) {
-    if (world_.rng().Percent(50)) {
-      partitions.push_back({.topic = partition.name.topic->name, .index = partition.name.index});
-    }
-  }
-  if (partitions.empty()) {
-    return;
-  }
-  const auto asked = cast_.around.zookeeper.Apply({zk::CreateOp{
-      .path = zk::PreferredElectionPath(), .data = wire::EncodePreferredElection(partitions)}});
-  if (asked.ok()) {
-    cast_.around.probes.Hit("preferred election asked for by znode");
-  }
-}
-
-void Workload::StopBroker() {
-  BrokerProcess& broker = *cast_.brokers[world_.rng().Below(cast_.brokers.size())];
-  const Duration wait = world_.Between(milliseconds(500), options_.controlled_shutdown.for_max);
-  broker.RequestStop();
-  // Whoever supervises it starts it again once it has gone; one that hangs is killed.
-  world_.After(seconds(12) + wait, [&broker] {
-    if (broker.stopping()) {
-      broker.Kill(Death::kProcess);
-    }
-    if (!broker.up()) {
-      broker.StartLife();
-    }
-  });
-  for (int i = 1; i <= 4; ++i) {
-    world_.After(wait * i, [&broker] {
-      if (!broker.up()) {
-        broker.StartLife();
-      }
-    });
-  }
-}
-
-void Workload::Resign() {
-  for (CandidateProcess* candidate : cast_.candidates) {
-    if (candidate->runner() != nullptr) {
-      candidate->runner()->RequestResignation("asked to");
-    }
   }
 }
 

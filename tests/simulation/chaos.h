@@ -55,6 +55,7 @@ class Tormentor {
  private:
   void CutSomething();
   void ClogSomething();
+  void LetFollowerLag();
   void KillBroker();
   void KillCandidate();
   void PauseSomething();
@@ -78,36 +79,6 @@ class Tormentor {
   Recurrence recurrence_;
   bool outage_ = false;
   bool healed_ = false;
-};
-
-/// What operators ask of the cluster.
-class Workload {
- public:
-  /// `cast` outlives it.
-  Workload(Cast& cast, const WorkloadOptions& options);
-
-  void Begin();
-  void Stop() { recurrence_.Stop(); }
-  /// An operator has the topic elect whoever is there (R11).
-  void AcceptLosses(const std::string& topic);
-
- private:
-  std::vector<BrokerList> DrawAssignment();
-  void CreateTopic();
-  /// As Kafka's old tools do: without a topic id.
-  void CreateTopicByZnode(const std::string& name);
-  void ElectUncleanly(const std::string& topic);
-  void ElectPreferred();
-  void AskForElectionByZnode();
-  void StopBroker();
-  void Resign();
-
-  Cast& cast_;
-  WorkloadOptions options_;
-  World& world_;
-  Recurrence recurrence_;
-  uint64_t first_sort_;  ///< Of topics; the others follow it.
-  uint64_t topics_ = 0;
 };
 
 }  // namespace regent::simulation

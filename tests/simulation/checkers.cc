@@ -87,7 +87,7 @@ void Checkers::LookAtTree() {
     NoOlderControllerWrites(partition);
     CountTransition(partition);
     if (state.recovery == LeaderRecovery::kRecovering) {
-      records_.AcceptLoss(key);
+      records_.AcceptLoss(partition.name, {.leader = state.leader, .epoch = state.leader_epoch});
     }
   }
 }
@@ -213,7 +213,8 @@ void Checkers::EpochsOnlyRise(const BrokerProcess& broker, const ReplicaStatus& 
            Text(broker.name(), " went back from epochs ", held.leader_epoch, '.',
                 held.partition_epoch, " to ", replica.leader_epoch, '.', replica.partition_epoch));
   }
-  if (same_life && replica.log.end < held.high_watermark && records_.Durable(replica.partition)) {
+  if (same_life && replica.log.end < held.high_watermark &&
+      records_.Durable(replica.partition, held.raised_in)) {
     Report(Checker::kCommitted, Text(replica.partition),
            Text(broker.name(), " cut its log to ", replica.log.end, ", below its high watermark ",
                 held.high_watermark));
@@ -225,11 +226,13 @@ void Checkers::EpochsOnlyRise(const BrokerProcess& broker, const ReplicaStatus& 
                              replica.partition_epoch, ", leader ", replica.leader, ", log ",
                              replica.log.high_watermark, '/', replica.log.end));
   }
+  const bool raised = replica.log.high_watermark > held.high_watermark;
   held = {.life = broker.life_id(),
           .leader_epoch = replica.leader_epoch,
           .partition_epoch = replica.partition_epoch,
           .role = replica.role,
-          .high_watermark = replica.log.high_watermark};
+          .high_watermark = replica.log.high_watermark,
+          .raised_in = raised ? replica.leader_epoch : held.raised_in};
 }
 
 void Checkers::OnAnswered(BrokerProcess& agent,

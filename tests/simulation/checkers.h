@@ -72,6 +72,7 @@ class Checkers final : public ControlWitness {
     PartitionEpoch partition_epoch = kNoPartitionEpoch;
     Role role = Role::kNone;
     Offset high_watermark{0};
+    LeaderEpoch raised_in = kNoLeaderEpoch;  ///< Leader epoch in which it last rose.
   };
   void LookAtTree();
   void LookAtAgent(BrokerProcess& broker);

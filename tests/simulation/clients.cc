@@ -1,7 +1,6 @@
 #include "tests/simulation/clients.h"
 
 #include <algorithm>
-#include <iterator>
 #include <utility>
 
 #include "broker-agent/core/producer_states.h"
@@ -98,11 +97,18 @@ ClientProcess::ClientProcess(Cast& cast, const std::string& kind, int32_t number
 
 std::optional<TopicPartition> ClientProcess::PickPartition() {
   const auto& partitions = cast_.checkers.history().partitions();
-  if (partitions.empty()) {
-    return std::nullopt;
+  std::vector<TopicPartition> there;
+  there.reserve(partitions.size());
+  for (const auto& [key, partition] : partitions) {
+    if (!partition.gone) {
+      there.push_back(partition.name);
+    }
   }
-  return std::next(partitions.begin(), static_cast<int>(world_.rng().Below(partitions.size())))
-      ->second.name;
+  return there.empty() ? std::nullopt : std::optional(there[world_.rng().Below(there.size())]);
+}
+
+bool ClientProcess::IsGone(const PartitionKey& partition) const {
+  return cast_.checkers.history().Find(partition)->gone;
 }
 
 BrokerProcess* ClientProcess::PickLeader(const PartitionKey& partition) {
@@ -235,6 +241,10 @@ void IdempotentProducer::OnAnswer(const PartitionKey& key,
   if (lane == lanes_.end() || epoch != epoch_) {
     return;
   }
+  if (IsGone(key)) {
+    lanes_.erase(lane);  // With all that it had for the topic.
+    return;
+  }
   std::deque<Batch>& waiting = lane->second.waiting;
   const auto batch = std::ranges::find(waiting, first, &Batch::first);
   if (batch == waiting.end() || batch->acknowledged) {
@@ -265,7 +275,7 @@ void IdempotentProducer::OnAnswer(const PartitionKey& key,
 
 std::string IdempotentProducer::Unfinished() const {
   for (const auto& [key, lane] : lanes_) {
-    if (!lane.waiting.empty()) {
+    if (!lane.waiting.empty() && !IsGone(key)) {
       const Batch& batch = lane.waiting.front();
       return Text("has not been told that its batch ", batch.first, " of ", lane.partition,
                   " is there, sent ", batch.tries, " times: ", batch.last_error);

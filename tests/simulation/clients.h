@@ -25,6 +25,8 @@ class ClientProcess : public Process {
  protected:
   /// Any partition that there is, or nothing.
   std::optional<TopicPartition> PickPartition();
+  /// Whether its topic has been deleted.
+  bool IsGone(const PartitionKey& partition) const;
   /// Somebody who believes to lead it, rightly or not; null: nobody does.
   BrokerProcess* PickLeader(const PartitionKey& partition);
 

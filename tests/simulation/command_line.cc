@@ -11,7 +11,8 @@ namespace regent::simulation {
 
 const char* const kUsage =
     "tests/simulation/run [--seeds N] [--first S] [--minutes M] [--jobs J] [--resume FILE]\n"
-    "                     [--mutant X] [--only CHECKER] [--without PART,…] [--until MS]\n"
+    "                     [--workload PART,…] [--without PART,…] [--until MS]\n"
+    "                     [--variant V] [--mutant X] [--only CHECKER]\n"
     "                     [--find-mutants] [--trace] [--hashes] [--keep-going] [--as-it-is]\n"
     "                     [--no-probes]\n"
     "  --seeds N       how many seeds to run (1000)\n"
@@ -21,6 +22,9 @@ const char* const kUsage =
     "  --resume FILE   note there how far it has come, and go on from what is noted\n"
     "  --mutant X      with a planted bug: runs until it is caught\n"
     "  --only C        look at one checker's rule alone (a mutant's own by default)\n"
+    "  --workload P,Q  with these of the faults and activities, whether the seeds draw them or "
+    "not\n"
+    "  --variant V     what happens is drawn anew, in the setting that the seed has drawn\n"
     "  --without P,Q   without these of the faults and activities that the seeds draw\n"
     "  --until MS      everything heals after so many milliseconds at the latest\n"
     "  --find-mutants  look for a seed that catches each mutant, and print them as a table\n"
@@ -55,18 +59,21 @@ bool ReadChecker(const std::string& word, Arguments& arguments) {
   return arguments.run.only.has_value();
 }
 
-bool ReadParts(const std::string& word, Arguments& arguments) {
-  arguments.probes = false;
-  std::string_view rest = word;
-  while (!rest.empty()) {
-    const std::string_view part = rest.substr(0, rest.find(','));
+bool ReadParts(std::string_view words, std::set<std::string>& parts) {
+  while (!words.empty()) {
+    const std::string_view part = words.substr(0, words.find(','));
     if (!IsPart(part)) {
       return false;
     }
-    arguments.run.without.emplace(part);
-    rest.remove_prefix(std::min(part.size() + 1, rest.size()));
+    parts.emplace(part);
+    words.remove_prefix(std::min(part.size() + 1, words.size()));
   }
   return true;
+}
+
+bool ReadWithout(const std::string& word, Arguments& arguments) {
+  arguments.probes = false;
+  return ReadParts(word, arguments.run.without);
 }
 
 bool ReadUntil(const std::string& word, Arguments& arguments) {
@@ -82,12 +89,21 @@ bool ReadMinutes(const std::string& word, Arguments& arguments) {
   return Read(word, arguments.minutes);
 }
 
+std::string Joined(const std::set<std::string>& parts) {
+  std::string joined;
+  for (const std::string& part : parts) {
+    joined += (joined.empty() ? "" : ",") + part;
+  }
+  return joined;
+}
+
 using ReadValue = std::function<bool(const std::string& word, Arguments& arguments)>;
 
 const std::map<std::string, ReadValue, std::less<>>& Options() {
   static const std::map<std::string, ReadValue, std::less<>> options = {
       {"--seeds", [](const auto& word, auto& into) { return Read(word, into.seeds); }},
       {"--first", [](const auto& word, auto& into) { return Read(word, into.run.seed); }},
+      {"--variant", [](const auto& word, auto& into) { return Read(word, into.run.variant); }},
       {"--jobs", [](const auto& word, auto& into) { return Read(word, into.jobs); }},
       {"--resume",
        [](const auto& word, auto& into) {
@@ -97,7 +113,8 @@ const std::map<std::string, ReadValue, std::less<>>& Options() {
       {"--minutes", ReadMinutes},
       {"--mutant", ReadMutant},
       {"--only", ReadChecker},
-      {"--without", ReadParts},
+      {"--workload", [](const auto& word, auto& into) { return ReadParts(word, into.run.with); }},
+      {"--without", ReadWithout},
       {"--until", ReadUntil}};
   return options;
 }
@@ -151,18 +168,20 @@ std::vector<std::string> WordsOf(const RunOptions& options) {
     words.emplace_back(option);
     words.push_back(std::move(value));
   };
+  if (options.variant != 0) {
+    add("--variant", Text(options.variant));
+  }
   if (options.mutant != Mutant::kNone) {
     add("--mutant", Text(Name(options.mutant)));
   }
   if (options.only) {
     add("--only", Text(Name(*options.only)));
   }
+  if (!options.with.empty()) {
+    add("--workload", Joined(options.with));
+  }
   if (!options.without.empty()) {
-    std::string parts;
-    for (const std::string& part : options.without) {
-      parts += (parts.empty() ? "" : ",") + part;
-    }
-    add("--without", std::move(parts));
+    add("--without", Joined(options.without));
   }
   if (options.until) {
     add("--until", Text(*options.until / milliseconds(1)));

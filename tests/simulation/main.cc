@@ -171,6 +171,7 @@ void Run::Summarize() const {
 }  // namespace
 }  // namespace regent::simulation
 
+// NOLINTNEXTLINE(bugprone-exception-escape): what nobody expects ends the process.
 int main(int argc, char** argv) {
   FLAGS_minloglevel = google::GLOG_FATAL;
   FLAGS_logtostderr = true;

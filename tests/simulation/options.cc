@@ -20,6 +20,9 @@ constexpr std::array kCheckerNames = {
     std::pair(Checker::kSequences, "sequences"),  std::pair(Checker::kConsumed, "consumed"),
 };
 
+constexpr Recurring kOften = {.every = seconds(3), .for_max = seconds(4)};
+constexpr uint64_t kOftenPercent = 50;
+
 /// One in two seeds has the fault.
 Recurring DrawRecurring(Rng& rng, Duration every_min, Duration every_max, Duration for_max) {
   const bool on = rng.Percent(50);
@@ -35,8 +38,10 @@ uint64_t DrawRate(Rng& rng, uint64_t max) {
   return on ? rate : 0;
 }
 
-using Field =
-    std::variant<uint64_t FaultOptions::*, Recurring FaultOptions::*, Recurring WorkloadOptions::*>;
+using Field = std::variant<uint64_t FaultOptions::*,
+                           Recurring FaultOptions::*,
+                           uint64_t WorkloadOptions::*,
+                           Recurring WorkloadOptions::*>;
 struct Part {
   std::string_view name;
   Field field;
@@ -48,6 +53,7 @@ constexpr std::array kParts = {
     Part{"stream_break", &FaultOptions::stream_break_permille},
     Part{"cut", &FaultOptions::cut},
     Part{"clog", &FaultOptions::clog},
+    Part{"isr_storm", &FaultOptions::isr_storm},
     Part{"kill_broker", &FaultOptions::kill_broker},
     Part{"machine_crash", &FaultOptions::machine_crash_percent},
     Part{"kill_candidate", &FaultOptions::kill_candidate},
@@ -65,18 +71,35 @@ constexpr std::array kParts = {
     Part{"preferred_election", &WorkloadOptions::preferred_election},
     Part{"preferred_znode", &WorkloadOptions::preferred_znode},
     Part{"controlled_shutdown", &WorkloadOptions::controlled_shutdown},
+    Part{"rolling_restart", &WorkloadOptions::rolling_restart},
+    Part{"delete_topic", &WorkloadOptions::delete_topic},
+    Part{"unclean_topics", &WorkloadOptions::unclean_topics_percent},
     Part{"resignation", &WorkloadOptions::resignation},
     Part{"produce", &WorkloadOptions::produce},
     Part{"consume", &WorkloadOptions::consume},
 };
 
 /// Calls `visit` with the field of `setting`.
+FaultOptions& OptionsOf(Setting& setting, const FaultOptions*) {
+  return setting.faults;
+}
+WorkloadOptions& OptionsOf(Setting& setting, const WorkloadOptions*) {
+  return setting.workload;
+}
+
+/// Calls `visit` with the field of `setting`.
 template <class Visit>
-auto VisitPart(const Part& part, auto& setting, Visit visit) {
+auto VisitPart(const Part& part, Setting& setting, Visit visit) {
   return std::visit(
-      Overloaded{[&](Recurring WorkloadOptions::*field) { return visit(setting.workload.*field); },
-                 [&](auto field) { return visit(setting.faults.*field); }},
+      [&]<class Value, class Options>(Value Options::*field) {
+        return visit(OptionsOf(setting, static_cast<Options*>(nullptr)).*field);
+      },
       part.field);
+}
+template <class Visit>
+auto VisitPart(const Part& part, const Setting& setting, Visit visit) {
+  Setting copy = setting;
+  return VisitPart(part, copy, visit);
 }
 
 bool IsOn(const Recurring& recurring) {
@@ -119,6 +142,7 @@ FaultOptions FaultOptions::Draw(Rng& rng) {
   o.lag = DrawRecurring(rng, seconds(2), seconds(10), seconds(5));
   o.outage = DrawRecurring(rng, seconds(10), seconds(40), seconds(12));
   o.office_deleted = DrawRecurring(rng, seconds(3), seconds(12), Duration(0));
+  o.isr_storm = DrawRecurring(rng, milliseconds(300), seconds(3), kLagMax);
   o.failed_disk = DrawRecurring(rng, seconds(4), seconds(20), seconds(10));
   o.extra_shards_max = rng.Percent(50) ? 2 : 0;
   return o;
@@ -132,6 +156,9 @@ WorkloadOptions WorkloadOptions::Draw(Rng& rng) {
   o.preferred_znode = DrawRecurring(rng, seconds(2), seconds(8), Duration(0));
   o.controlled_shutdown = DrawRecurring(rng, seconds(4), seconds(12), seconds(6));
   o.resignation = DrawRecurring(rng, seconds(4), seconds(15), Duration(0));
+  o.rolling_restart = DrawRecurring(rng, seconds(8), seconds(20), Duration(0));
+  o.delete_topic = DrawRecurring(rng, seconds(2), seconds(8), Duration(0));
+  o.unclean_topics_percent = rng.Percent(25) ? 50 : 0;
   o.produce = DrawRecurring(rng, milliseconds(100), milliseconds(800), Duration(0));
   o.consume = DrawRecurring(rng, milliseconds(100), milliseconds(800), Duration(0));
   o.lasts = seconds(rng.Between(10, 30));
@@ -172,6 +199,16 @@ void Setting::SwitchOff(std::string_view part) {
   for (const Part& each : kParts) {
     if (each.name == part) {
       VisitPart(each, *this, [](auto& field) { field = {}; });
+    }
+  }
+}
+
+void Setting::SwitchOn(std::string_view part) {
+  for (const Part& each : kParts) {
+    if (each.name == part && !IsOn(each, *this)) {
+      VisitPart(each, *this,
+                Overloaded{[](Recurring& field) { field = kOften; },
+                           [](uint64_t& field) { field = kOftenPercent; }});
     }
   }
 }

@@ -35,6 +35,8 @@ struct FaultOptions {
   uint64_t stream_break_permille = 0;  ///< Of each message.
   Recurring cut;                       ///< Two processes, one way or both.
   Recurring clog;                      ///< One follower's streams become slow: it lags.
+  /// Followers lag and return, again and again: AlterPartition upon AlterPartition.
+  Recurring isr_storm;
 
   // --- Processes ---
   Recurring kill_broker;
@@ -66,10 +68,13 @@ struct FaultOptions {
 /// What is asked of the cluster while it suffers.
 struct WorkloadOptions {
   Recurring create_topic;
+  Recurring delete_topic;  ///< It is made anew under the same name.
   uint64_t topics_max = 3;
+  uint64_t unclean_topics_percent = 0;  ///< That allow an unclean election from the beginning.
   Recurring preferred_election;
   Recurring preferred_znode;  ///< The same, asked for as Kafka's tools do.
   Recurring controlled_shutdown;
+  Recurring rolling_restart;  ///< By SIGTERM, one broker after the other.
   Recurring resignation;
   Recurring produce;  ///< Of each producer.
   Recurring consume;
@@ -88,7 +93,11 @@ struct Setting {
   /// The names of what is drawn: each can be switched off by itself.
   std::vector<std::string_view> Parts() const;
   void SwitchOff(std::string_view part);
+  /// Has it happen often, unless the seed has drawn it.
+  void SwitchOn(std::string_view part);
 };
+/// How long a follower may lag in the ISR.
+inline constexpr Duration kLagMax = seconds(2);
 /// Whether a setting may have a part of that name.
 bool IsPart(std::string_view name);
 

@@ -66,6 +66,11 @@ inline constexpr const char* kRequiredProbes[] = {
     "replica failed",
     "failed replica known to the controller",
     "topic made by znode",
+    "topic made anew",
+    "deletion asked for by znode",
+    "rolling restart",
+    "follower made to lag",
+    "unclean election",
 };
 
 }  // namespace regent::simulation

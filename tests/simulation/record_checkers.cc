@@ -32,12 +32,40 @@ const StoredBatch* RecordCheckers::Copy::At(Offset base) const {
   return found == batches.end() || found->header.base != base ? nullptr : &*found;
 }
 
-bool RecordCheckers::Durable(const TopicPartition& partition) const {
-  return !loss_accepted_.contains(KeyOf(partition));
+bool RecordCheckers::Durable(const TopicPartition& partition, LeaderEpoch epoch) const {
+  const auto unclean = unclean_.find(KeyOf(partition));
+  return unclean == unclean_.end() || epoch >= unclean->second;
+}
+
+void RecordCheckers::AcceptLoss(const TopicPartition& partition, const UncleanElection& election) {
+  const PartitionKey key = KeyOf(partition);
+  LeaderEpoch& epoch = unclean_.try_emplace(key, kNoLeaderEpoch).first->second;
+  if (election.epoch <= epoch) {
+    return;
+  }
+  epoch = election.epoch;
+  probes_.Hit("unclean election");
+  const Copy& copy = copies_[{election.leader, key}];
+  Ledger& ledger = ledgers_[key];
+  const auto lost = std::ranges::find_if(ledger.batches, [&](const StoredBatch& batch) {
+    const StoredBatch* const held = copy.At(batch.header.base);
+    return batch.header.base >= copy.start && (held == nullptr || held->bytes != batch.bytes);
+  });
+  if (lost != ledger.batches.end()) {
+    probes_.Hit("committed records lost by permission");
+    ledger.end = lost->header.base;
+    ledger.batches.erase(lost, ledger.batches.end());
+  }
+  ledger.end = std::min(ledger.end, copy.end());
+  std::erase_if(promised_[key], [&](const Promised& promise) {
+    const StoredBatch* const held = copy.At(promise.base);
+    return held == nullptr || !IsProduced(*held, promise.payload);
+  });
 }
 
 bool RecordCheckers::ForgetsProducers(const TopicPartition& partition) const {
-  return !Durable(partition) || partition.topic->name.starts_with(kTrimmedTopicPrefix);
+  return unclean_.contains(KeyOf(partition)) ||
+         partition.topic->name.starts_with(kTrimmedTopicPrefix);
 }
 
 template <class... Parts>
@@ -58,6 +86,11 @@ void RecordCheckers::OnOpened(BrokerId broker, const AgentState& state, Death la
       report_(Checker::kFiles, Text(replica.partition),
               Text(Name(broker), " cannot open its log: ", *replica.failure));
       return;
+    }
+    if (!replica.log) {
+      copies_.erase({broker, KeyOf(replica.partition)});  // Its directory is gone (R10).
+      probes_.Hit("replica without a log");
+      continue;
     }
     const Copy before = std::exchange(copies_[{broker, KeyOf(replica.partition)}],
                                       Copy{.start = replica.log->start});
@@ -119,6 +152,7 @@ void RecordCheckers::OnAppended(BrokerId broker, const TopicPartition& partition
 void RecordCheckers::Take(BrokerId broker, const TopicPartition& partition, StoredBatch batch) {
   const ReplicaOf replica{broker, KeyOf(partition)};
   InOrder(replica, partition, batch);
+  OfOneTopic(broker, partition, batch);
   SameEverywhere(broker, partition, batch);
   SequencesRise(replica, partition, batch);
   if (refused_.contains(std::string(AsProduced(batch.bytes)))) {
@@ -130,6 +164,18 @@ void RecordCheckers::Take(BrokerId broker, const TopicPartition& partition, Stor
        batch.header.last(), " of leader epoch ", batch.header.epoch, ", producer ",
        storage::MarkOf(batch.header));
   copies_[replica].batches.push_back(std::move(batch));
+}
+
+void RecordCheckers::OfOneTopic(BrokerId broker,
+                                const TopicPartition& partition,
+                                const StoredBatch& batch) {
+  const auto [home, first] =
+      homes_.try_emplace(std::hash<std::string_view>()(AsProduced(batch.bytes)), KeyOf(partition));
+  if (!first && home->second != KeyOf(partition)) {
+    report_(Checker::kFiles, Text(partition),
+            Text("S41: ", Name(broker), " appends a batch at ", batch.header.base,
+                 " that was written to ", home->second));
+  }
 }
 
 void RecordCheckers::InOrder(const ReplicaOf& replica,
@@ -251,7 +297,7 @@ void RecordCheckers::OnLeader(const Sighting& seen) {
                  seen.high_watermark, " to ", high_watermark, " in leader epoch ",
                  seen.replica.leader_epoch));
   }
-  if (!Durable(partition)) {
+  if (!Durable(partition, seen.replica.leader_epoch)) {
     return;
   }
   const Copy& copy = copies_[{seen.broker, KeyOf(partition)}];
@@ -347,7 +393,7 @@ void RecordCheckers::OnProduced(const Produced& produced, const Result<Offset>& 
             Text("S31: ", Name(produced.broker), " has acknowledged the batch at ", *base,
                  " with acks=all, and its high watermark is ", produced.leader_high_watermark));
   }
-  if (Durable(produced.partition)) {
+  if (Durable(produced.partition, held->header.epoch)) {
     promised_[key].push_back({.base = *base, .payload = produced.payload});
   }
 }
@@ -370,10 +416,18 @@ void RecordCheckers::OnConsumed(const Consumed& consumed, const FetchedPartition
       complain(Text("the batch at ", batch.base, " is not the next one"));
     }
     next = batch.next;
+    const LeaderEpoch epoch = batch.epoch;
     const auto [same, first] =
-        consumed_.try_emplace({KeyOf(consumed.partition), batch.base}, batch.payload.bytes());
-    if (!first && same->second != batch.payload.bytes() && Durable(consumed.partition)) {
+        consumed_.try_emplace({KeyOf(consumed.partition), batch.base},
+                              Read{.epoch = epoch, .bytes = std::string(batch.payload.bytes())});
+    if (first || same->second.bytes == batch.payload.bytes()) {
+      continue;
+    }
+    if (Durable(consumed.partition, std::min(epoch, same->second.epoch))) {
       complain(Text("S16: the batch at ", batch.base, " is not the one that was read before"));
+    }
+    if (epoch > same->second.epoch) {
+      same->second = {.epoch = epoch, .bytes = std::string(batch.payload.bytes())};
     }
   }
 }
@@ -386,6 +440,9 @@ void RecordCheckers::OnProducerId(int64_t id) {
 
 void RecordCheckers::AtTheEnd(const StateHistory& history) {
   for (const auto& [key, partition] : history.partitions()) {
+    if (partition.gone) {
+      continue;
+    }
     const Copy& first = copies_[{partition.replicas.front(), key}];
     for (const BrokerId broker : partition.replicas) {
       const Copy& copy = copies_[{broker, key}];
@@ -399,9 +456,7 @@ void RecordCheckers::AtTheEnd(const StateHistory& history) {
         report_(Checker::kLogMatching, Text(partition.name),
                 Text(Name(broker), " has another log than ", Name(partition.replicas.front())));
       }
-      if (Durable(partition.name)) {
-        KeepsPromised(broker, partition.name, copy);
-      }
+      KeepsPromised(broker, partition.name, copy);
     }
   }
 }

@@ -79,11 +79,16 @@ class RecordCheckers final : public DiskWitness {
   };
   void OnConsumed(const Consumed& consumed, const FetchedPartition& answer);
   void OnProducerId(int64_t id);
-  /// A leader was elected uncleanly: an operator has accepted that records are lost (R11).
-  void AcceptLoss(const PartitionKey& partition) { loss_accepted_.insert(partition); }
+  /// `leader` was elected uncleanly in `epoch`: what it has not got, and what earlier leaders have
+  /// promised, is lost by permission (R7, R11). From there on nothing more may be.
+  struct UncleanElection {
+    BrokerId leader = kNoBroker;
+    LeaderEpoch epoch = kNoLeaderEpoch;
+  };
+  void AcceptLoss(const TopicPartition& partition, const UncleanElection& election);
 
-  /// Whether what was committed in the partition must be there.
-  bool Durable(const TopicPartition& partition) const;
+  /// Whether what was committed in `epoch` must be there.
+  bool Durable(const TopicPartition& partition, LeaderEpoch epoch) const;
   /// Whether a leader may have to forget a producer that has done nothing wrong.
   bool ForgetsProducers(const TopicPartition& partition) const;
 
@@ -117,9 +122,16 @@ class RecordCheckers final : public DiskWitness {
     std::string payload;
   };
 
+  /// A batch as some consumer has read it.
+  struct Read {
+    LeaderEpoch epoch = kNoLeaderEpoch;
+    std::string bytes;
+  };
+
   /// What the files hold behind the copy.
   std::vector<StoredBatch> NewsOf(BrokerId broker, const TopicPartition& partition);
   void Take(BrokerId broker, const TopicPartition& partition, StoredBatch batch);
+  void OfOneTopic(BrokerId broker, const TopicPartition& partition, const StoredBatch& batch);
   void InOrder(const ReplicaOf& replica, const TopicPartition& partition, const StoredBatch& batch);
   void SameEverywhere(BrokerId broker, const TopicPartition& partition, const StoredBatch& batch);
   /// Below it some replica has no records any more: one that leads and has started since knows
@@ -143,12 +155,13 @@ class RecordCheckers final : public DiskWitness {
   std::map<BrokerId, Disk*> disks_;
   std::map<ReplicaOf, Copy> copies_;
   std::map<std::tuple<PartitionKey, LeaderEpoch, Offset>, std::string> by_epoch_;
+  std::map<size_t, PartitionKey> homes_;  ///< By what a producer has sent, hashed.
   std::map<PartitionKey, Ledger> ledgers_;
   std::map<PartitionKey, std::vector<Promised>> promised_;
-  std::map<std::pair<PartitionKey, Offset>, std::string> consumed_;
+  std::map<std::pair<PartitionKey, Offset>, Read> consumed_;
   std::set<std::string> refused_;  ///< Payloads that are to be in no log.
   std::set<int64_t> producer_ids_;
-  std::set<PartitionKey> loss_accepted_;
+  std::map<PartitionKey, LeaderEpoch> unclean_;  ///< The latest of such elections.
 };
 
 }  // namespace regent::simulation

@@ -11,7 +11,8 @@
 namespace regent::simulation {
 namespace {
 
-constexpr uint64_t kTriesMax = 400;
+constexpr uint64_t kTriesMax = 1000;
+constexpr uint64_t kVariants = 6;
 /// Of the time that a history lasts; the shortest first.
 constexpr int kEighths[] = {1, 2, 4, 6, 7};
 /// Times as long as it was a history may become by what it does without: less happens in it.
@@ -92,13 +93,22 @@ class Search {
   bool DoWithoutParts() {
     bool fewer = false;
     for (const std::string_view part : best_.setting.Parts()) {
-      RunOptions options = shortest_;
-      options.without.emplace(part);
-      fewer = Try(std::move(options),
-                  [&](const RunResult& result) { return result.steps <= steps_max_; }) ||
-              fewer;
+      fewer = DoWithout(part) || fewer;
     }
     return fewer;
+  }
+
+  /// Whatever is left out changes what chance does in the rest, so chance has some tries.
+  bool DoWithout(std::string_view part) {
+    RunOptions options = shortest_;
+    options.without.emplace(part);
+    for (uint64_t variant = 0; variant <= kVariants; ++variant) {
+      options.variant = variant == 0 ? shortest_.variant : variant;
+      if (Try(options, [&](const RunResult& result) { return result.steps <= steps_max_; })) {
+        return true;
+      }
+    }
+    return false;
   }
 
   RunOptions shortest_;

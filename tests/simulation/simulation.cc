@@ -10,6 +10,7 @@
 #include "tests/simulation/agreement.h"
 #include "tests/simulation/chaos.h"
 #include "tests/simulation/clients.h"
+#include "tests/simulation/workload.h"
 
 namespace regent::simulation {
 namespace {
@@ -35,11 +36,17 @@ bool KnowsFailures(const controller::Controller& term, const BrokerProcess& brok
 
 Setting SettingOf(const RunOptions& options, Rng& rng) {
   Setting setting = Setting::Draw(rng);
+  for (const std::string& part : options.with) {
+    setting.SwitchOn(part);
+  }
   for (const std::string& part : options.without) {
     setting.SwitchOff(part);
   }
   setting.workload.lasts =
       std::min(setting.workload.lasts, options.until.value_or(Duration::max()));
+  if (options.variant != 0) {
+    rng = Rng(options.seed ^ Rng(options.variant).Next());
+  }
   return setting;
 }
 
@@ -166,8 +173,8 @@ void History::LookForAgreement() {
 /// All that is left of some ISRs may be suspect: such a partition waits for an operator (R11).
 void History::AcceptLosses() {
   for (const auto& [key, partition] : checkers_.history().partitions()) {
-    const bool offline =
-        !partition.records.empty() && partition.records.back().state.leader == kNoBroker;
+    const bool offline = !partition.gone && !partition.records.empty() &&
+                         partition.records.back().state.leader == kNoBroker;
     const std::string& topic = partition.name.topic->name;
     Instant& asked = accepted_.try_emplace(topic, healed_).first->second;
     if (offline && world_.now() - asked > kOperatorWaits) {

@@ -20,6 +20,9 @@ struct RunOptions {
   Mutant mutant = Mutant::kNone;
   /// Look at this rule alone; for a mutant the one that is to catch it.
   std::optional<Checker> only = std::nullopt;
+  std::set<std::string> with = {};  ///< Parts that are there, whether the seed draws them or not.
+  /// Other than 0: what happens is drawn anew, in the setting that the seed has drawn.
+  uint64_t variant = 0;
   std::set<std::string> without = {};            ///< Parts that are switched off.
   std::optional<Duration> until = std::nullopt;  ///< Everything heals then at the latest.
 

@@ -15,9 +15,7 @@ StateHistory::News StateHistory::Observe(const zk::InMemoryZooKeeper& tree) {
   zxid_ = tree.zxid();
   ObserveEpoch(tree, news);
   ObserveBrokers(tree, news);
-  for (const std::string& topic : tree.ChildrenOf(zk::TopicsPath())) {
-    ObserveTopic(tree, topic, news);
-  }
+  ObserveTopics(tree, news);
   return news;
 }
 
@@ -59,6 +57,20 @@ void StateHistory::ObserveBrokers(const zk::InMemoryZooKeeper& tree, News& news)
   brokers_ = std::move(brokers);
 }
 
+void StateHistory::ObserveTopics(const zk::InMemoryZooKeeper& tree, News& news) {
+  std::map<std::string, TopicRef> before = std::exchange(topics_, {});
+  for (const std::string& topic : tree.ChildrenOf(zk::TopicsPath())) {
+    if (const auto known = before.find(topic); known != before.end()) {
+      topics_.insert(before.extract(known));
+    }
+    ObserveTopic(tree, topic, news);
+  }
+  for (auto& [key, partition] : partitions_) {
+    const auto topic = topics_.find(partition.name.topic->name);
+    partition.gone = topic == topics_.end() || topic->second->id != key.topic;
+  }
+}
+
 void StateHistory::ObserveTopic(const zk::InMemoryZooKeeper& tree,
                                 const std::string& name,
                                 News& news) {
@@ -72,7 +84,7 @@ void StateHistory::ObserveTopic(const zk::InMemoryZooKeeper& tree,
     return;
   }
   TopicRef& identity = topics_[name];
-  if (identity == nullptr) {
+  if (identity == nullptr || identity->id != *topic->id) {
     identity = std::make_shared<TopicIdentity>(TopicIdentity{.name = name, .id = *topic->id});
   }
   for (size_t i = 0; i < topic->replicas.size(); ++i) {

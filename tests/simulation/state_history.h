@@ -28,6 +28,7 @@ class StateHistory {
     BrokerList replicas;
     Zxid czxid{0};
     std::vector<Record> records;  ///< By partition epoch; empty: there is no state yet.
+    bool gone = false;            ///< Its topic has been deleted.
 
     const Record* At(PartitionEpoch epoch) const {
       const auto index = static_cast<size_t>(epoch.value());
@@ -57,6 +58,7 @@ class StateHistory {
  private:
   void ObserveEpoch(const zk::InMemoryZooKeeper& tree, News& news);
   void ObserveBrokers(const zk::InMemoryZooKeeper& tree, News& news);
+  void ObserveTopics(const zk::InMemoryZooKeeper& tree, News& news);
   void ObserveTopic(const zk::InMemoryZooKeeper& tree, const std::string& name, News& news);
 
   int64_t zxid_ = 0;
