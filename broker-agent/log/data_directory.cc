@@ -135,6 +135,12 @@ Status DataDirectory::ScanDirectories(const std::vector<DirectoryEntry>& entries
   for (const std::string& name : live) {
     ScanReplica(name, names);
   }
+  for (const auto& [key, entry] : journal_->entries()) {
+    const auto location = locations_.find(key);
+    if (location == locations_.end() || location->second.stray) {
+      contested_.insert(LiveName(entry.partition));
+    }
+  }
   // A process that ended before its sync may have left them, and the journal is to know them.
   return locations_.empty() ? Status(Success{}) : files_.SyncDirectory(options_.path);
 }
@@ -408,7 +414,10 @@ Result<std::optional<DataDirectory::Undo>> DataDirectory::MakeReplica(const Repl
     return made.error();
   }
   const std::string metadata = JoinPath(path, kPartitionMetadataFile);
-  Status made = files_.Create(metadata, FormatPartitionMetadata(change.partition.topic->id));
+  const std::string whose = FormatPartitionMetadata(change.partition.topic->id);
+  // Elsewhere the journal tells after a crash, so that making many replicas costs one sync.
+  Status made =
+      contested_.contains(name) ? files_.Replace(metadata, whose) : files_.Create(metadata, whose);
   if (made.ok()) {
     made = files_.Create(JoinPath(path, kFirstLogFile), "");
   }
@@ -444,6 +453,9 @@ Result<std::optional<DataDirectory::Undo>> DataDirectory::MoveReplica(const Repl
   }
   location->second.name = to;
   location->second.stray = to.ends_with(kStraySuffix);
+  if (to.ends_with(kStraySuffix)) {
+    contested_.insert(LiveName(change.partition));
+  }
   if (to.ends_with(kDeleteSuffix)) {
     locations_.erase(location);
     to_remove_.push_back(to);

@@ -4,6 +4,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -163,6 +164,9 @@ class DataDirectory {
   std::unique_ptr<Journal> journal_ GUARDED_BY(mutex_);
   std::map<ReplicaKey, Location> locations_ GUARDED_BY(mutex_);
   std::vector<std::string> to_remove_ GUARDED_BY(mutex_);  ///< Names of `…-delete` directories.
+  /// Names of live directories under which the journal knows a replica that none of them holds: a
+  /// new one of that name must say by itself whose it is.
+  std::set<std::string> contested_ GUARDED_BY(mutex_);
 };
 
 }  // namespace regent::storage

@@ -125,6 +125,35 @@ TEST_F(DataDirectoryTest, RefusesReplicasThatDoNotSayWhoseTheyAre) {
   EXPECT_THAT(opened.error().message, HasSubstr("/data/regent.journal knows replicas"));
 }
 
+TEST_F(DataDirectoryTest, TwoTopicsOfOneNameAreToldApartAfterACrash) {
+  const TopicPartition anew = Partition(7, 0);
+  auto directory = OpenBound();
+  ASSERT_THAT(directory->Change({Change(Kind::kCreate, a_)}), IsEmpty());
+  ASSERT_THAT(directory->Change({Change(Kind::kSetAside, a_)}), IsEmpty());
+  ASSERT_THAT(directory->Change({Change(Kind::kCreate, anew)}), IsEmpty());
+  directory.reset();
+  files_.Crash();
+  directory = Open();
+  EXPECT_THAT(directory->problems(), IsEmpty());
+  EXPECT_EQ(directory->PathOf(KeyOf(anew)), "/data/test1-0");
+  EXPECT_EQ(directory->PathOf(KeyOf(a_)), "/data/" + stray_name_);
+}
+
+TEST_F(DataDirectoryTest, ATopicIsToldFromAnEarlierOneThatTheJournalAloneKnows) {
+  const TopicPartition anew = Partition(7, 0);
+  auto directory = OpenBound();
+  ASSERT_THAT(directory->Change({Change(Kind::kCreate, a_)}), IsEmpty());
+  directory.reset();
+  ASSERT_TRUE(files_.RemoveTree("/data/test1-0").ok());
+  directory = Open();
+  ASSERT_THAT(directory->Change({Change(Kind::kCreate, anew)}), IsEmpty());
+  directory.reset();
+  files_.Crash();
+  directory = Open();
+  EXPECT_THAT(directory->problems(), IsEmpty());
+  EXPECT_EQ(directory->PathOf(KeyOf(anew)), "/data/test1-0");
+}
+
 TEST_F(DataDirectoryTest, MakesAReplicaAsKafkaLaysItOutAndKeepsItThroughACrash) {
   auto directory = OpenBound();
   ReplicaChange create = Change(Kind::kCreate, a_, 4);
