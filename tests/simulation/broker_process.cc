@@ -203,7 +203,8 @@ void BrokerProcess::StartLife() {
   life_id_ = Uuid::Random(around_.world.rng());
   stopping_ = false;
   Note("starts, life " + life_id_.ToText());
-  const auto shards = static_cast<int32_t>(world_.rng().Between(1, 1 + around_.faults.extra_shards_max));
+  const auto shards =
+      static_cast<int32_t>(world_.rng().Between(1, 1 + around_.faults.extra_shards_max));
   around_.probes.Hit("broker with several shards", shards > 1 ? 1 : 0);
   parts_ = std::make_unique<Life>(*this, *executor(), disk_.Open(), shards);
   parts_->host.Start();
