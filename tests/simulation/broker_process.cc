@@ -17,8 +17,8 @@ constexpr Duration kTick = milliseconds(100);
 /// An agent's calls to the controller.
 class SimControllerClient final : public ControllerClient {
  public:
-  SimControllerClient(Network& network, Process& self, Mutant mutant)
-      : network_(network), self_(self), mutant_(mutant) {}
+  SimControllerClient(Surroundings& around, Process& self)
+      : around_(around), network_(around.network), self_(self), mutant_(around.mutant) {}
 
   void Start(AgentEventSink sink) override { sink_ = std::move(sink); }
 
@@ -27,15 +27,19 @@ class SimControllerClient final : public ControllerClient {
     if (mutant_ == Mutant::kFailureUnreported) {
       send.request.failed.clear();
     }
+    OneInFlight(send.request);
     network_.Call<AlterPartitionResponse>(
         self_, send.controller.port,
-        [request = std::move(send.request)](Process& target, const auto& answer) {
+        [request = send.request](Process& target, const auto& answer) {
           if (controller::CandidateRunner* const runner = RunnerOf(target)) {
             runner->AlterPartition(request, answer);
           }
         },
-        [this, number](Result<AlterPartitionResponse> response) {
-          if (response.ok()) {
+        [this, number, asked = send.request](Result<AlterPartitionResponse> response) {
+          Forget(asked);
+          if (!response.ok() && mutant_ == Mutant::kUnknownOutcomeReverts) {
+            sink_(AlterPartitionAnswered{.number = number, .response = Refused(asked)});
+          } else if (response.ok()) {
             sink_(AlterPartitionAnswered{.number = number, .response = *std::move(response)});
           } else {
             sink_(AlterPartitionLost{.number = number});
@@ -69,10 +73,49 @@ class SimControllerClient final : public ControllerClient {
     return candidate == nullptr ? nullptr : candidate->runner();
   }
 
+  /// What a refusal of every item would look like.
+  static AlterPartitionResponse Refused(const AlterPartitionRequest& asked) {
+    AlterPartitionResponse response;
+    response.controller_epoch = asked.controller_epoch;
+    response.results.reserve(asked.items.size());
+    for (const AlterPartitionItem& item : asked.items) {
+      response.results.push_back({.topic = item.topic,
+                                  .index = item.index,
+                                  .answer = AlterAnswer::kIneligibleReplica,
+                                  .leader = asked.broker,
+                                  .leader_epoch = item.leader_epoch,
+                                  .partition_epoch = item.partition_epoch,
+                                  .isr = {}});
+    }
+    return response;
+  }
+
+  /// S36; but a term that lost its office by hand and is back is asked anew, whatever is on its
+  /// way.
+  void OneInFlight(const AlterPartitionRequest& asked) {
+    for (const AlterPartitionItem& item : asked.items) {
+      const bool first =
+          in_flight_.insert({asked.controller_epoch, {item.topic, item.index}}).second;
+      if (!first && !around_.faults.office_deleted.on()) {
+        around_.report(Checker::kInFlight, self_.name(),
+                       self_.name() +
+                           " sends a second AlterPartition for one partition while "
+                           "the first is on its way");
+      }
+    }
+  }
+  void Forget(const AlterPartitionRequest& asked) {
+    for (const AlterPartitionItem& item : asked.items) {
+      in_flight_.erase({asked.controller_epoch, {item.topic, item.index}});
+    }
+  }
+
+  Surroundings& around_;
   Network& network_;
   Process& self_;
   Mutant mutant_;
   AgentEventSink sink_;
+  std::set<std::pair<ControllerEpoch, PartitionKey>> in_flight_;
 };
 
 }  // namespace
@@ -87,7 +130,7 @@ struct BrokerProcess::Life {
                 {.broker = self.id(),
                  .delay_max = self.around_.faults.disk_max,
                  .mutant = self.around_.mutant}),
-          controller(self.around_.network, self, self.around_.mutant) {}
+          controller(self.around_, self) {}
 
     SimReplicaStore store;
     SimControllerClient controller;

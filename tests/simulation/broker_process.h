@@ -29,6 +29,7 @@ struct Surroundings {
   Probes& probes;
   const FaultOptions& faults;
   DiskWitness& disk_witness;
+  std::function<void(Checker checker, std::string subject, std::string text)> report;
   Mutant mutant = Mutant::kNone;
 };
 

@@ -4,6 +4,7 @@
 #include <set>
 #include <utility>
 
+#include "common/zk/paths.h"
 #include "controller/core/cluster.h"
 #include "tests/simulation/text.h"
 
@@ -85,6 +86,8 @@ void Checkers::LookAtTree() {
     OneLeaderInZooKeeper(key, partition);
     LeaderInIsr(partition);
     NoOlderControllerWrites(partition);
+    ElectedInOrder(partition);
+    WrittenOnce(partition);
     CountTransition(partition);
     if (state.recovery == LeaderRecovery::kRecovering) {
       records_.AcceptLoss(partition.name, {.leader = state.leader, .epoch = state.leader_epoch});
@@ -135,6 +138,35 @@ void Checkers::NoOlderControllerWrites(const StateHistory::Partition& partition)
   }
 }
 
+/// R7. Whoever could not lead has left the ISR in the same write.
+void Checkers::ElectedInOrder(const StateHistory::Partition& partition) {
+  if (partition.records.size() < 2) {
+    return;
+  }
+  const PartitionState& state = partition.records.back().state;
+  const PartitionState& before = partition.records[partition.records.size() - 2].state;
+  if (state.leader == kNoBroker || state.leader_epoch == before.leader_epoch ||
+      state.recovery == LeaderRecovery::kRecovering) {
+    return;
+  }
+  const auto first = std::ranges::find_if(
+      partition.replicas, [&](BrokerId replica) { return Contains(state.isr, replica); });
+  if (first != partition.replicas.end() && *first != state.leader) {
+    Report(
+        Checker::kElection, Text(partition.name),
+        Text("elected was not broker ", *first, ", the first of the replicas in the ISR: ", state));
+  }
+}
+
+/// R3: what is repeated blindly happens twice.
+void Checkers::WrittenOnce(const StateHistory::Partition& partition) {
+  const auto& records = partition.records;
+  if (records.size() > 1 && records.back().state == records[records.size() - 2].state) {
+    Report(Checker::kOnce, Text(partition.name),
+           Text("the state was written twice: ", records.back().state));
+  }
+}
+
 void Checkers::CountTransition(const StateHistory::Partition& partition) {
   const PartitionState& state = partition.records.back().state;
   if (state.leader == kNoBroker) {
@@ -169,6 +201,7 @@ void Checkers::LookAtAgent(BrokerProcess& broker) {
   }
   for (const ReplicaStatus& replica : broker.Replicas()) {
     OneLeaderAmongAgents(broker, replica);
+    HeldByMinIsr(broker, replica);
     if (replica.role == Role::kLeader) {
       const Held& held = held_[{broker.id(), KeyOf(replica.partition)}];
       records_.OnLeader({.broker = broker.id(),
@@ -198,6 +231,24 @@ void Checkers::OneLeaderAmongAgents(const BrokerProcess& broker, const ReplicaSt
     Report(Checker::kOneLeader, Text(replica.partition),
            Text(broker.name(), " leads in leader epoch ", replica.leader_epoch,
                 ", in which an earlier life of it has led"));
+  }
+}
+
+/// S37.
+void Checkers::HeldByMinIsr(const BrokerProcess& broker, const ReplicaStatus& replica) {
+  const Held& held = held_[{broker.id(), KeyOf(replica.partition)}];
+  const bool same_lead = held.life == broker.life_id() && held.role == Role::kLeader &&
+                         replica.role == Role::kLeader && held.leader_epoch == replica.leader_epoch;
+  const size_t isr = std::max(held.isr, replica.isr.size());
+  if (!same_lead || replica.log.high_watermark <= held.high_watermark || isr > 1 ||
+      replica.replicas.size() < 2) {
+    return;
+  }
+  const auto config = tree_.Find(zk::TopicConfigPath(replica.partition.topic->name));
+  if (config && config->data.find(R"("min.insync.replicas":"2")") != std::string::npos) {
+    Report(Checker::kMinIsr, Text(replica.partition),
+           Text("S37: ", broker.name(), " moved its high watermark from ", held.high_watermark,
+                " to ", replica.log.high_watermark, " with an ISR of one, and two are wanted"));
   }
 }
 
@@ -232,6 +283,7 @@ void Checkers::EpochsOnlyRise(const BrokerProcess& broker, const ReplicaStatus& 
           .partition_epoch = replica.partition_epoch,
           .role = replica.role,
           .high_watermark = replica.log.high_watermark,
+          .isr = replica.isr.size(),
           .raised_in = raised ? replica.leader_epoch : held.raised_in};
 }
 

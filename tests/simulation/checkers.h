@@ -72,6 +72,7 @@ class Checkers final : public ControlWitness {
     PartitionEpoch partition_epoch = kNoPartitionEpoch;
     Role role = Role::kNone;
     Offset high_watermark{0};
+    size_t isr = 0;                          ///< Its size.
     LeaderEpoch raised_in = kNoLeaderEpoch;  ///< Leader epoch in which it last rose.
   };
   void LookAtTree();
@@ -82,6 +83,9 @@ class Checkers final : public ControlWitness {
   void OneLeaderInZooKeeper(const PartitionKey& key, const StateHistory::Partition& partition);
   void OneLeaderAmongAgents(const BrokerProcess& broker, const ReplicaStatus& replica);
   void LeaderInIsr(const StateHistory::Partition& partition);
+  void ElectedInOrder(const StateHistory::Partition& partition);
+  void WrittenOnce(const StateHistory::Partition& partition);
+  void HeldByMinIsr(const BrokerProcess& broker, const ReplicaStatus& replica);
   void NoOlderControllerWrites(const StateHistory::Partition& partition);
   void EpochsOnlyRise(const BrokerProcess& broker, const ReplicaStatus& replica);
   void MemoryWasAcknowledged(CandidateProcess& candidate, const controller::Controller& term);

@@ -49,6 +49,7 @@ bool ReadMutant(const std::string& word, Arguments& arguments) {
     const RunOptions options = OptionsFor(*mutant);
     arguments.run.mutant = options.mutant;
     arguments.run.only = options.only;
+    arguments.run.with.insert(options.with.begin(), options.with.end());
     arguments.probes = false;
   }
   return mutant.has_value();

@@ -147,6 +147,13 @@ void SimChannels::LeaderAndIsr(BrokerId broker,
     self_.executor()->Post([done = std::move(done)] { done(ControlResponse{}); });
     return;
   }
+  const BrokerEpoch first =
+      first_registrations_.try_emplace(broker, request->header.broker_epoch).first->second;
+  if (around_.mutant == Mutant::kFullStateNotSent && request->full &&
+      request->header.broker_epoch != first) {
+    self_.executor()->Post([done = std::move(done)] { done(ControlResponse{}); });
+    return;
+  }
   LeaderAndIsrRequest sent = *request;
   if (around_.mutant == Mutant::kLeaderEpochNotRaised) {
     for (LeaderAndIsrTopic& topic : sent.topics) {

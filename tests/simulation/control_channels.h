@@ -21,6 +21,7 @@ class SimChannels final : public controller::AgentTransport {
   void CloseAll() override {
     ports_.clear();
     first_epochs_.clear();
+    first_registrations_.clear();
   }
 
   void LeaderAndIsr(BrokerId broker,
@@ -43,6 +44,7 @@ class SimChannels final : public controller::AgentTransport {
   std::map<BrokerId, int32_t> ports_;
   /// The mutant's: what the term first announced.
   std::map<std::pair<TopicId, int32_t>, LeaderEpoch> first_epochs_;
+  std::map<BrokerId, BrokerEpoch> first_registrations_;  ///< Of the term.
 };
 
 }  // namespace regent::simulation

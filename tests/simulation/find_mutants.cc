@@ -1,6 +1,8 @@
 #include "tests/simulation/find_mutants.h"
 
 #include <optional>
+#include <string>
+#include <string_view>
 
 #include "tests/simulation/mutants.h"
 #include "tests/simulation/run_seeds.h"
@@ -20,19 +22,23 @@ std::optional<uint64_t> FirstSeedThatCatches(Mutant mutant, int jobs) {
   return caught;
 }
 
+std::string InCode(std::string_view word) {
+  return word.empty() ? "" : "`" + std::string(word) + "`";
+}
+
 }  // namespace
 
 int FindMutants(std::ostream& out, int jobs) {
   int missed = 0;
-  out << "| mutant | what it does | caught by | seeds needed |\n|---|---|---|---|\n";
+  out << "| mutant | what it does | caught by | workload | seeds needed |\n|---|---|---|---|---|\n";
   for (const Mutant mutant : kMutants) {
     const auto caught = FirstSeedThatCatches(mutant, jobs);
     out << "| `" << Name(mutant) << "` | " << WhatItDoes(mutant) << " | `" << Name(CaughtBy(mutant))
-        << "` | ";
+        << "` | " << InCode(WorkloadOf(mutant)) << " | ";
     if (caught) {
       out << *caught;
     } else {
-      out << "none of " << kSeedsForMutant;
+      out << "not caught";
       ++missed;
     }
     out << " |" << std::endl;

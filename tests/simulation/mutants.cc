@@ -13,6 +13,7 @@ struct MutantRow {
   std::string_view name;
   Checker caught_by;
   std::string_view what;
+  std::string_view workload = {};
 };
 constexpr std::array kMutantRows = {
     MutantRow{Mutant::kNone, "none", Checker::kPromise, ""},
@@ -49,6 +50,48 @@ constexpr std::array kMutantRows = {
               "A replica comes back from a crash of its machine as if it had lost nothing"},
     MutantRow{Mutant::kFailureUnreported, "failure-unreported", Checker::kAgreement,
               "Brokers keep to themselves that replicas have failed"},
+    MutantRow{Mutant::kFollowerEndsKept, "follower-ends-kept", Checker::kCommitted,
+              "A leader counts what followers had before its epoch (M1)"},
+    MutantRow{Mutant::kEpochStartIgnored, "epoch-start-ignored", Checker::kCommitted,
+              "A follower enters the ISR below the start of the leader's epoch (M2)", "isr_storm"},
+    MutantRow{Mutant::kStaleAnswersTaken, "stale-answers-taken", Checker::kCommitted,
+              "A follower takes answers of earlier epochs and attempts (M3)"},
+    MutantRow{Mutant::kBrokerEpochIgnored, "broker-epoch-ignored", Checker::kCommitted,
+              "AlterPartition adds a broker whatever its epoch (M4)"},
+    MutantRow{Mutant::kPartitionEpochIgnored, "partition-epoch-ignored", Checker::kCommitted,
+              "AlterPartition is taken whatever its partition epoch (M5)"},
+    MutantRow{Mutant::kProposedIsrCounts, "proposed-isr-counts", Checker::kCommitted,
+              "A proposed ISR counts as the maximal one (M6)", "isr_storm"},
+    MutantRow{Mutant::kMinIsrIgnored, "min-isr-ignored", Checker::kMinIsr,
+              "The high watermark moves below min.insync.replicas (M7)"},
+    MutantRow{Mutant::kJournalNotSynced, "journal-not-synced", Checker::kOneLeader,
+              "What a broker notes of its epochs is not synced (M8)"},
+    MutantRow{Mutant::kTruncatesToHighWatermark, "truncates-to-high-watermark", Checker::kCommitted,
+              "Followers cut to their high watermark, not where the leader says (M9)"},
+    MutantRow{Mutant::kTruncatesOnce, "truncates-once", Checker::kLogMatching,
+              "A follower that has cut its log once is taken to agree (M10)", "unclean_topics"},
+    MutantRow{Mutant::kZombiesServed, "zombies-served", Checker::kCommitted,
+              "A leader serves followers of earlier epochs (M11)"},
+    MutantRow{Mutant::kCleanMarkLeft, "clean-mark-left", Checker::kCommitted,
+              "The mark of a clean stop stays while the logs are in use (M12)", "rolling_restart"},
+    MutantRow{Mutant::kUnknownOutcomeReverts, "unknown-outcome-reverts", Checker::kCommitted,
+              "A leader takes a lost answer to AlterPartition for a refusal (M13)", "isr_storm"},
+    MutantRow{Mutant::kReadCountsAsHeld, "read-counts-as-held", Checker::kAcknowledged,
+              "What is read for a follower counts as what it has (M15)"},
+    MutantRow{Mutant::kRetriedBlindly, "retried-blindly", Checker::kOnce,
+              "A write whose answer was lost is sent again"},
+    MutantRow{Mutant::kChildrenUnwatched, "children-unwatched", Checker::kAgreement,
+              "Children are read without a watch in force"},
+    MutantRow{Mutant::kLastMemberDropped, "last-member-dropped", Checker::kLeaderInIsr,
+              "The last member of an ISR leaves it when it dies"},
+    MutantRow{Mutant::kFullStateNotSent, "full-state-not-sent", Checker::kAgreement,
+              "A broker that is back hears no full state"},
+    MutantRow{Mutant::kElectedInIsrOrder, "elected-in-isr-order", Checker::kElection,
+              "The first of the ISR is elected, not of the replicas"},
+    MutantRow{Mutant::kTwoAltersInFlight, "two-alters-in-flight", Checker::kInFlight,
+              "An AlterPartition is sent again while it is on its way"},
+    MutantRow{Mutant::kExpiredSessionIgnored, "expired-session-ignored", Checker::kAgreement,
+              "A term goes on after its session has ended"},
 };
 
 const MutantRow& RowOf(Mutant mutant) {
@@ -69,6 +112,10 @@ std::string_view WhatItDoes(Mutant mutant) {
 
 Checker CaughtBy(Mutant mutant) {
   return RowOf(mutant).caught_by;
+}
+
+std::string_view WorkloadOf(Mutant mutant) {
+  return RowOf(mutant).workload;
 }
 
 std::optional<Mutant> MutantNamed(std::string_view name) {

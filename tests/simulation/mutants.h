@@ -7,8 +7,9 @@
 
 namespace regent::simulation {
 
-/// A bug planted in the simulated surroundings of the production code: nothing of it exists in the
-/// product. What each does stands in its table.
+/// A bug planted in the simulated surroundings of the production code, or in copies of its sources
+/// that only the simulation links (planted-bugs): nothing of it exists in the product. What each
+/// does stands in its table.
 enum class Mutant {
   kNone,
   kLeaderEpochNotRaised,
@@ -27,6 +28,27 @@ enum class Mutant {
   kRetentionAboveHighWatermark,
   kSuspectUnmarked,
   kFailureUnreported,
+  kFollowerEndsKept,
+  kEpochStartIgnored,
+  kStaleAnswersTaken,
+  kBrokerEpochIgnored,
+  kPartitionEpochIgnored,
+  kProposedIsrCounts,
+  kMinIsrIgnored,
+  kJournalNotSynced,
+  kTruncatesToHighWatermark,
+  kTruncatesOnce,
+  kZombiesServed,
+  kCleanMarkLeft,
+  kUnknownOutcomeReverts,
+  kReadCountsAsHeld,
+  kRetriedBlindly,
+  kChildrenUnwatched,
+  kLastMemberDropped,
+  kFullStateNotSent,
+  kElectedInIsrOrder,
+  kTwoAltersInFlight,
+  kExpiredSessionIgnored,
 };
 std::string_view Name(Mutant mutant);
 /// In one sentence.
@@ -34,6 +56,8 @@ std::string_view WhatItDoes(Mutant mutant);
 std::optional<Mutant> MutantNamed(std::string_view name);
 /// The checker that is to catch it.
 Checker CaughtBy(Mutant mutant);
+/// The workload in which it is looked for beside what seeds draw; empty: none.
+std::string_view WorkloadOf(Mutant mutant);
 inline constexpr Mutant kMutants[] = {
     Mutant::kLeaderEpochNotRaised,
     Mutant::kLeaderOutsideIsr,
@@ -51,6 +75,27 @@ inline constexpr Mutant kMutants[] = {
     Mutant::kRetentionAboveHighWatermark,
     Mutant::kSuspectUnmarked,
     Mutant::kFailureUnreported,
+    Mutant::kFollowerEndsKept,
+    Mutant::kEpochStartIgnored,
+    Mutant::kStaleAnswersTaken,
+    Mutant::kBrokerEpochIgnored,
+    Mutant::kPartitionEpochIgnored,
+    Mutant::kProposedIsrCounts,
+    Mutant::kMinIsrIgnored,
+    Mutant::kJournalNotSynced,
+    Mutant::kTruncatesToHighWatermark,
+    Mutant::kTruncatesOnce,
+    Mutant::kZombiesServed,
+    Mutant::kCleanMarkLeft,
+    Mutant::kUnknownOutcomeReverts,
+    Mutant::kReadCountsAsHeld,
+    Mutant::kRetriedBlindly,
+    Mutant::kChildrenUnwatched,
+    Mutant::kLastMemberDropped,
+    Mutant::kFullStateNotSent,
+    Mutant::kElectedInIsrOrder,
+    Mutant::kTwoAltersInFlight,
+    Mutant::kExpiredSessionIgnored,
 };
 
 }  // namespace regent::simulation

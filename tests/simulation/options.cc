@@ -18,6 +18,8 @@ constexpr std::array kCheckerNames = {
     std::pair(Checker::kFiles, "files"),          std::pair(Checker::kLogMatching, "log-matching"),
     std::pair(Checker::kCommitted, "committed"),  std::pair(Checker::kAcknowledged, "acknowledged"),
     std::pair(Checker::kSequences, "sequences"),  std::pair(Checker::kConsumed, "consumed"),
+    std::pair(Checker::kElection, "election"),    std::pair(Checker::kOnce, "once"),
+    std::pair(Checker::kInFlight, "in-flight"),   std::pair(Checker::kMinIsr, "min-isr"),
 };
 
 constexpr Recurring kOften = {.every = seconds(3), .for_max = seconds(4)};

@@ -115,6 +115,10 @@ enum class Checker {
   kAcknowledged,
   kSequences,
   kConsumed,
+  kElection,
+  kOnce,
+  kInFlight,
+  kMinIsr,
 };
 std::string_view Name(Checker checker);
 std::optional<Checker> CheckerNamed(std::string_view name);

@@ -10,6 +10,7 @@
 #include "tests/simulation/agreement.h"
 #include "tests/simulation/chaos.h"
 #include "tests/simulation/clients.h"
+#include "tests/simulation/planted.h"
 #include "tests/simulation/workload.h"
 
 namespace regent::simulation {
@@ -69,6 +70,10 @@ class History {
                 .probes = probes_,
                 .faults = setting_.faults,
                 .disk_witness = checkers_.records(),
+                .report =
+                    [this](Checker checker, std::string subject, std::string text) {
+                      checkers_.Report(checker, std::move(subject), std::move(text));
+                    },
                 .mutant = options.mutant},
         cast_{.around = around_, .brokers = {}, .candidates = {}, .checkers = checkers_},
         tormentor_(cast_, setting_.faults),
@@ -228,11 +233,18 @@ RunResult History::Run() {
 }  // namespace
 
 RunOptions OptionsFor(Mutant mutant) {
-  return {.mutant = mutant, .only = CaughtBy(mutant)};
+  RunOptions options{.mutant = mutant, .only = CaughtBy(mutant)};
+  if (const std::string_view workload = WorkloadOf(mutant); !workload.empty()) {
+    options.with.emplace(workload);
+  }
+  return options;
 }
 
 RunResult RunHistory(const RunOptions& options) {
-  return History(options).Run();
+  PlantedNow() = options.mutant;
+  RunResult result = History(options).Run();
+  PlantedNow() = Mutant::kNone;
+  return result;
 }
 
 }  // namespace regent::simulation

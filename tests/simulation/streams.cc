@@ -63,6 +63,13 @@ void SimStreams::Send(SendToLeader send) {
   if (mutant_ == Mutant::kConfirmedUnwritten) {
     ConfirmMore(send.message);
   }
+  if (mutant_ == Mutant::kTruncatesOnce) {
+    for (Subscribe& ask : send.message.subscribe) {
+      if (cut_.contains({ask.partition, ask.leader_epoch})) {
+        ask.last_epoch = ask.leader_epoch;
+      }
+    }
+  }
   const Link link = found->second;
   const auto arrival = network_.Arrival(*link->follower, *link->leader);
   if (!arrival) {
@@ -127,6 +134,11 @@ void SimStreams::DeliverToFollower(Network& network,
   if (link->follower_end == nullptr) {
     Break(network, link);
     return;
+  }
+  for (const LeaderItem& item : message.items) {
+    if (const auto* const cut = std::get_if<Truncate>(&item)) {
+      link->follower_end->cut_.insert({cut->partition, cut->leader_epoch});
+    }
   }
   link->follower_end->sink_(LeaderMessageReceived{.stream = link->outbound, .message = message});
 }

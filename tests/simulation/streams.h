@@ -4,6 +4,7 @@
 #include <map>
 #include <memory>
 #include <set>
+#include <utility>
 
 #include "broker-agent/io/replication_transport.h"
 #include "tests/simulation/mutants.h"
@@ -68,6 +69,7 @@ class SimStreams final : public ReplicationTransport {
   std::map<OutboundId, Link> outbound_;
   std::map<InboundId, Link> inbound_;
   InboundId next_inbound_{1};
+  std::set<std::pair<PartitionKey, LeaderEpoch>> cut_;  ///< Logs of followers here, and when.
 };
 
 }  // namespace regent::simulation

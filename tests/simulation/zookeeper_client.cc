@@ -74,6 +74,9 @@ void SimZkClient::Children(const std::string& path,
                            zk::Watch watch,
                            zk::Callback<std::vector<std::string>> done) {
   MaybeLose();
+  if (options_.mutant == Mutant::kChildrenUnwatched) {
+    watch = zk::Watch::kNone;
+  }
   inner_.Children(path, watch, std::move(done));
 }
 
@@ -123,9 +126,23 @@ void SimZkClient::Multi(std::vector<zk::Op> ops, zk::Callback<std::vector<zk::Op
         done(Pretended(*sent));
         return;
       }
+      if (options_.mutant == Mutant::kRetriedBlindly && of_states) {
+        SendAgain(*sent, done);
+        return;
+      }
     }
     done(std::move(outcome));
   });
+}
+
+void SimZkClient::SendAgain(std::vector<zk::Op> ops,
+                            const zk::Callback<std::vector<zk::OpResult>>& done) {
+  for (zk::Op& op : ops) {
+    if (auto* const set = std::get_if<zk::SetOp>(&op)) {
+      set->expected = zk::AnyVersion{};
+    }
+  }
+  inner_.Multi(std::move(ops), done);
 }
 
 bool SimZkClient::Happened(const std::vector<zk::Op>& ops) const {
@@ -157,20 +174,29 @@ void SimZkClient::Plant(std::vector<zk::Op>& ops) const {
   if (options_.mutant == Mutant::kNoLicence && ops.size() > 1) {
     std::erase_if(ops, [](const zk::Op& op) { return std::holds_alternative<zk::CheckOp>(op); });
   }
-  if (options_.mutant != Mutant::kLeaderOutsideIsr) {
-    return;
-  }
   for (zk::Op& op : ops) {
     auto* set = std::get_if<zk::SetOp>(&op);
-    if (set == nullptr || !IsStatePath(set->path)) {
-      continue;
-    }
-    Result<PartitionState> state = wire::DecodePartitionState(set->data);
-    if (state.ok() && state->leader != kNoBroker && state->isr.size() > 1) {
-      std::erase(state->isr, state->leader);
+    Result<PartitionState> state = set == nullptr || !IsStatePath(set->path)
+                                       ? Error{ErrorCode::kNotFound, "no state"}
+                                       : wire::DecodePartitionState(set->data);
+    if (state.ok() && PlantInState(*state)) {
       set->data = wire::EncodePartitionState(*state);
     }
   }
+}
+
+bool SimZkClient::PlantInState(PartitionState& state) const {
+  if (options_.mutant == Mutant::kLeaderOutsideIsr && state.leader != kNoBroker &&
+      state.isr.size() > 1) {
+    std::erase(state.isr, state.leader);
+    return true;
+  }
+  if (options_.mutant == Mutant::kLastMemberDropped && state.leader == kNoBroker &&
+      state.isr.size() == 1) {
+    state.isr.clear();
+    return true;
+  }
+  return false;
 }
 
 std::vector<zk::OpResult> SimZkClient::Pretended(const std::vector<zk::Op>& ops) const {

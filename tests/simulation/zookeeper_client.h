@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "common/model/partition_state.h"
 #include "common/zk/client.h"
 #include "common/zk/in_memory.h"
 #include "tests/simulation/mutants.h"
@@ -69,6 +70,9 @@ class SimZkClient final : public zk::Client {
   bool Happened(const std::vector<zk::Op>& ops) const;
   void CountLost(const std::vector<zk::Op>& ops);
   void Plant(std::vector<zk::Op>& ops) const;
+  bool PlantInState(PartitionState& state) const;
+  /// Whatever stands there now.
+  void SendAgain(std::vector<zk::Op> ops, const zk::Callback<std::vector<zk::OpResult>>& done);
   std::vector<zk::OpResult> Pretended(const std::vector<zk::Op>& ops) const;
 
   World& world_;
