@@ -153,6 +153,7 @@ TEST_F(JournalTest, SyncsAGroupOnce) {
     return std::nullopt;
   });
   std::vector<JournalRecord> records;
+  records.reserve(1000);
   for (int32_t i = 0; i < 1000; ++i) {
     records.emplace_back(Note(Partition(1, i), 1));
   }
