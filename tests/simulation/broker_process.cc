@@ -2,12 +2,16 @@
 
 #include <algorithm>
 #include <iterator>
+#include <map>
+#include <set>
 #include <utility>
 
 #include "broker-agent/core/deal.h"
 #include "broker-agent/core/shard.h"
 #include "broker-agent/io/sharded_transport.h"
+#include "controller/core/cluster.h"
 #include "tests/simulation/candidate_process.h"
+#include "tests/simulation/text.h"
 
 namespace regent::simulation {
 namespace {
@@ -30,9 +34,16 @@ class SimControllerClient final : public ControllerClient {
     OneInFlight(send.request);
     network_.Call<AlterPartitionResponse>(
         self_, send.controller.port,
-        [request = send.request](Process& target, const auto& answer) {
+        // By then the sender may have died, and this with it.
+        [&around = around_, &self = self_, request = send.request](Process& target,
+                                                                   const auto& answer) {
           if (controller::CandidateRunner* const runner = RunnerOf(target)) {
-            runner->AlterPartition(request, answer);
+            runner->AlterPartition(
+                request, [&around, &self, request, strangers = Strangers(*runner, request),
+                          answer](const AlterPartitionResponse& response) {
+                  RightlyDone(around, self, {request, strangers}, response);
+                  answer(response);
+                });
           }
         },
         [this, number, asked = send.request](Result<AlterPartitionResponse> response) {
@@ -90,23 +101,69 @@ class SimControllerClient final : public ControllerClient {
     return response;
   }
 
-  /// S36; but a term that lost its office by hand and is back is asked anew, whatever is on its
-  /// way.
-  void OneInFlight(const AlterPartitionRequest& asked) {
+  using Stranger = std::pair<PartitionKey, BrokerId>;
+
+  /// Who is asked for in an ISR, is in none, and has another registration there than is asked for.
+  static std::set<Stranger> Strangers(const controller::CandidateRunner& runner,
+                                      const AlterPartitionRequest& asked) {
+    std::set<Stranger> strangers;
+    const controller::Controller* const term = runner.candidate().term();
     for (const AlterPartitionItem& item : asked.items) {
-      const bool first =
-          in_flight_.insert({asked.controller_epoch, {item.topic, item.index}}).second;
-      if (!first && !around_.faults.office_deleted.on()) {
+      const auto ref =
+          term == nullptr ? std::nullopt : term->cluster().Find(item.topic, item.index);
+      for (const IsrMember& member : item.isr) {
+        const auto* const known = ref ? term->cluster().FindBroker(member.id) : nullptr;
+        if (known != nullptr && known->epoch > member.epoch &&
+            !Contains(term->cluster().at(*ref).state.isr, member.id)) {
+          strangers.insert({{item.topic, item.index}, member.id});
+        }
+      }
+    }
+    return strangers;
+  }
+
+  /// What was asked, and who of it must not be taken in.
+  struct Asked {
+    const AlterPartitionRequest& request;
+    const std::set<Stranger>& strangers;
+  };
+  /// S22.
+  static void RightlyDone(const Surroundings& around,
+                          const Process& self,
+                          const Asked& asked,
+                          const AlterPartitionResponse& response) {
+    for (size_t i = 0; i < response.results.size(); ++i) {
+      const AlterPartitionResult& result = response.results[i];
+      const AlterPartitionItem& item = asked.request.items[i];
+      if (result.answer != AlterAnswer::kDone || result.leader_epoch != item.leader_epoch) {
+        continue;
+      }
+      for (const BrokerId member : result.isr) {
+        if (asked.strangers.contains({{item.topic, item.index}, member})) {
+          around.report(Checker::kStaleEpochs, self.name(),
+                        Text("an AlterPartition of ", self.name(), " added broker ", member,
+                             ", which had registered anew since"));
+        }
+      }
+    }
+  }
+
+  /// S36. A term that the agent took for vacant and hears of again is asked anew, whatever is on
+  /// its way (its numbers tell the requests apart): that makes two.
+  void OneInFlight(const AlterPartitionRequest& asked) {
+    constexpr int kInFlightMax = 2;
+    for (const AlterPartitionItem& item : asked.items) {
+      int& in_flight = in_flight_[{asked.controller_epoch, {item.topic, item.index}}];
+      if (++in_flight > kInFlightMax && !around_.faults.office_deleted.on()) {
         around_.report(Checker::kInFlight, self_.name(),
-                       self_.name() +
-                           " sends a second AlterPartition for one partition while "
-                           "the first is on its way");
+                       Text(self_.name(), " has ", in_flight,
+                            " AlterPartitions for one partition on their way in one term"));
       }
     }
   }
   void Forget(const AlterPartitionRequest& asked) {
     for (const AlterPartitionItem& item : asked.items) {
-      in_flight_.erase({asked.controller_epoch, {item.topic, item.index}});
+      --in_flight_[{asked.controller_epoch, {item.topic, item.index}}];
     }
   }
 
@@ -115,7 +172,7 @@ class SimControllerClient final : public ControllerClient {
   Process& self_;
   Mutant mutant_;
   AgentEventSink sink_;
-  std::set<std::pair<ControllerEpoch, PartitionKey>> in_flight_;
+  std::map<std::pair<ControllerEpoch, PartitionKey>, int> in_flight_;
 };
 
 }  // namespace
@@ -143,7 +200,9 @@ struct BrokerProcess::Life {
        int32_t count)
       : recovered(self.Recover(opened)),
         options(self.Options(opened)),
-        streams(self.around_.network, self, self.around_.mutant),
+        streams(self.around_.network,
+                self,
+                {.mutant = self.around_.mutant, .report = self.around_.report}),
         sharded(streams, count),
         shards(MakeShards(self, std::move(opened.logs), count)),
         host(std::move(options), std::move(recovered), PartsOf(executor)) {}

@@ -240,8 +240,9 @@ void Checkers::HeldByMinIsr(const BrokerProcess& broker, const ReplicaStatus& re
   const bool same_lead = held.life == broker.life_id() && held.role == Role::kLeader &&
                          replica.role == Role::kLeader && held.leader_epoch == replica.leader_epoch;
   const size_t isr = std::max(held.isr, replica.isr.size());
+  const StateHistory::Partition* const partition = history_.Find(KeyOf(replica.partition));
   if (!same_lead || replica.log.high_watermark <= held.high_watermark || isr > 1 ||
-      replica.replicas.size() < 2) {
+      replica.replicas.size() < 2 || partition == nullptr || partition->gone) {
     return;
   }
   const auto config = tree_.Find(zk::TopicConfigPath(replica.partition.topic->name));

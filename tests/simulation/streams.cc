@@ -6,6 +6,8 @@
 #include <utility>
 #include <variant>
 
+#include "common/base/overloaded.h"
+#include "tests/simulation/text.h"
 #include "tests/unit/broker-agent-log/test_batches.h"
 
 namespace regent::simulation {
@@ -36,8 +38,8 @@ void ConfirmMore(FollowerMessage& message) {
 
 }  // namespace
 
-SimStreams::SimStreams(Network& network, Process& self, Mutant mutant)
-    : network_(network), self_(self), mutant_(mutant) {}
+SimStreams::SimStreams(Network& network, Process& self, Options options)
+    : network_(network), self_(self), options_(std::move(options)) {}
 
 SimStreams::~SimStreams() {
   Shutdown();
@@ -60,10 +62,10 @@ void SimStreams::Send(SendToLeader send) {
   if (found == outbound_.end() || !found->second->open) {
     return;
   }
-  if (mutant_ == Mutant::kConfirmedUnwritten) {
+  if (options_.mutant == Mutant::kConfirmedUnwritten) {
     ConfirmMore(send.message);
   }
-  if (mutant_ == Mutant::kTruncatesOnce) {
+  if (options_.mutant == Mutant::kTruncatesOnce) {
     for (Subscribe& ask : send.message.subscribe) {
       if (cut_.contains({ask.partition, ask.leader_epoch})) {
         ask.last_epoch = ask.leader_epoch;
@@ -101,7 +103,24 @@ void SimStreams::DeliverToLeader(Network& network,
     link->inbound = std::exchange(end->next_inbound_, end->next_inbound_.Next());
     end->inbound_.emplace(link->inbound, link);
   }
+  for (const Subscribe& ask : message.subscribe) {
+    link->asked[{ask.partition, ask.attempt}] = ask.leader_epoch;
+  }
   end->sink_(FollowerMessageReceived{.stream = link->inbound, .message = message});
+}
+
+void SimStreams::OfOneEpoch(const Stream& stream, const LeaderMessage& message) const {
+  const auto look = [&](const auto& item) {
+    const auto asked = stream.asked.find({item.partition, item.attempt});
+    if (asked != stream.asked.end() && asked->second != item.leader_epoch) {
+      options_.report(Checker::kStaleEpochs, self_.name(),
+                      Text(self_.name(), " serves ", stream.follower->name(), " in leader epoch ",
+                           item.leader_epoch, ", which follows in ", asked->second));
+    }
+  };
+  for (const LeaderItem& item : message.items) {
+    std::visit(Overloaded{look, [](const Refused&) {}}, item);
+  }
 }
 
 void SimStreams::Send(SendToFollower send) {
@@ -109,7 +128,8 @@ void SimStreams::Send(SendToFollower send) {
   if (found == inbound_.end() || !found->second->open) {
     return;
   }
-  if (mutant_ == Mutant::kBatchAltered && network_.world().rng().Percent(5)) {
+  OfOneEpoch(*found->second, send.message);
+  if (options_.mutant == Mutant::kBatchAltered && network_.world().rng().Percent(5)) {
     AlterBatches(send.message);
   }
   const Link link = found->second;

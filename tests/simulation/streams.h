@@ -4,6 +4,7 @@
 #include <map>
 #include <memory>
 #include <set>
+#include <string>
 #include <utility>
 
 #include "broker-agent/io/replication_transport.h"
@@ -27,8 +28,12 @@ class StreamHost {
 /// delivers none after its loss; both ends hear of the loss, each when it does.
 class SimStreams final : public ReplicationTransport {
  public:
+  struct Options {
+    Mutant mutant = Mutant::kNone;
+    std::function<void(Checker checker, std::string subject, std::string text)> report;
+  };
   /// `network` and `self` outlive it.
-  SimStreams(Network& network, Process& self, Mutant mutant);
+  SimStreams(Network& network, Process& self, Options options);
   ~SimStreams() override;
   SimStreams(const SimStreams&) = delete;
   SimStreams& operator=(const SimStreams&) = delete;
@@ -54,6 +59,7 @@ class SimStreams final : public ReplicationTransport {
     bool open = true;
     Instant to_leader;    ///< When the last message that way arrives.
     Instant to_follower;  ///< Likewise.
+    std::map<std::pair<PartitionKey, Attempt>, LeaderEpoch> asked;  ///< In which epoch.
   };
   using Link = std::shared_ptr<Stream>;
 
@@ -61,10 +67,12 @@ class SimStreams final : public ReplicationTransport {
   static void DeliverToLeader(Network& network, const Link& link, const FollowerMessage& message);
   static void DeliverToFollower(Network& network, const Link& link, const LeaderMessage& message);
   void Forget(const Link& link);
+  /// S20, S25: whoever follows in another epoch is refused.
+  void OfOneEpoch(const Stream& stream, const LeaderMessage& message) const;
 
   Network& network_;
   Process& self_;
-  Mutant mutant_;
+  Options options_;
   AgentEventSink sink_;
   std::map<OutboundId, Link> outbound_;
   std::map<InboundId, Link> inbound_;
