@@ -272,9 +272,8 @@ class Story {
   /// What the replica is now; nothing of its epoch and records is guessed.
   State Found(const ReplicaKey& key) {
     State state;
-    const auto& entries = logs_->directory().journal().entries();
-    if (const auto entry = entries.find(key); entry != entries.end()) {
-      state.epoch = entry->second.leader_epoch.value();
+    if (const auto entry = logs_->directory().EntryOf(key)) {
+      state.epoch = entry->leader_epoch.value();
     }
     if (logs_->directory().PathOf(key)) {
       state.place = logs_->directory().IsLive(key) ? Place::kLive : Place::kStray;
