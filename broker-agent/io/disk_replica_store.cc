@@ -8,11 +8,9 @@
 
 #include <glog/logging.h>
 
-#include "broker-agent/core/slice.h"
 #include "broker-agent/io/disk_queue.h"
-#include "broker-agent/log/batch_check.h"
+#include "broker-agent/io/stored_batches.h"
 #include "broker-agent/log/log_sync.h"
-#include "broker-agent/log/offset_checkpoint.h"
 #include "broker-agent/log/record_batch_view.h"
 #include "broker-agent/log/slice_to_send.h"
 #include "common/base/overloaded.h"
@@ -76,79 +74,6 @@ void NoteFailure(LogsChanged& result, const LogChange& failed, const Error& erro
   LOG(ERROR) << "replica not changed partition=" << failed.partition
              << " change=" << Name(failed.kind) << " error=\"" << error << '"';
   result.failures.push_back({.partition = KeyOf(failed.partition), .error = error});
-}
-
-/// Returns the only batch in a payload.
-Result<storage::RecordBatchView> ViewOf(const RecordBatch& batch) {
-  if (batch.payload.size() == 0) {
-    return Error{ErrorCode::kInvalidArgument, "a batch without bytes cannot be stored"};
-  }
-  storage::SplitBatches split = storage::Split(batch.payload.bytes());
-  if (split.fault || split.batches.size() != 1) {
-    return Error{ErrorCode::kInvalidArgument,
-                 split.fault ? split.fault->message : "not exactly one batch"};
-  }
-  return split.batches.front();
-}
-
-/// Checks that the bytes are the batch that the core has decided about.
-Status CheckSame(const RecordBatch& batch, const storage::BatchHeader& header) {
-  const bool same = header.base == batch.base && header.next() == batch.next &&
-                    header.epoch == batch.epoch && storage::MarkOf(header) == batch.producer;
-  return same ? Status(Success{})
-              : Status(Error{ErrorCode::kInvalidArgument,
-                             "the batch's bytes do not say what was said of them at offset " +
-                                 std::to_string(batch.base.value())});
-}
-
-/// Stamps what a leader decides on a copy of a producer's batch: the frame that it came in is
-/// larger, and goes. Without `append_time` the producer's times stand.
-Slice Stamped(const RecordBatch& batch, const std::optional<storage::Timestamp>& append_time) {
-  std::string bytes(batch.payload.bytes());
-  storage::StampOffsetAndEpoch(bytes, batch.base, batch.epoch);
-  if (append_time) {
-    storage::StampLogAppendTime(bytes, *append_time);
-  }
-  return Slice(std::move(bytes));
-}
-
-/// Makes the bytes of batches as the log keeps them.
-Result<std::vector<Slice>> StoredBytesOf(const AppendToLog& append,
-                                         const std::optional<storage::Timestamp>& append_time) {
-  std::vector<Slice> stored;
-  stored.reserve(append.batches.size());
-  for (const RecordBatch& batch : append.batches) {
-    if (const auto view = ViewOf(batch); !view.ok()) {
-      return view.error();
-    }
-    switch (append.source) {
-      case AppendToLog::Source::kLeader: stored.push_back(batch.payload); break;
-      case AppendToLog::Source::kProducer: stored.push_back(Stamped(batch, append_time)); break;
-    }
-    const storage::BatchHeader header = storage::DecodeBatchHeader(stored.back().bytes());
-    if (Status same = CheckSame(batch, header); !same.ok()) {
-      return same.error();
-    }
-  }
-  return stored;
-}
-
-/// The batches of a read; all share its bytes.
-std::vector<RecordBatch> BatchesOf(storage::ReadBatches read) {
-  const Slice bytes(std::move(read.bytes));
-  std::vector<RecordBatch> batches;
-  batches.reserve(read.heads.size());
-  size_t at = 0;
-  for (const storage::BatchHead& head : read.heads) {
-    const Slice batch = bytes.Part(at, head.bytes);
-    at += head.bytes;
-    batches.push_back({.base = head.base,
-                       .next = head.next,
-                       .epoch = head.epoch,
-                       .payload = batch,
-                       .producer = storage::MarkOf(storage::DecodeBatchHeader(batch.bytes()))});
-  }
-  return batches;
 }
 
 }  // namespace
