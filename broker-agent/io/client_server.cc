@@ -476,7 +476,8 @@ void ClientServer::Impl::Accepted(tcp::socket socket) {
 void ClientServer::Impl::Sweep() {
   sweep_.expires_after(options_.idle_max / kSweepsPerIdle);
   sweep_.async_wait([self = shared_from_this()](std::error_code stopped) {
-    if (stopped) {
+    // A timer that had run out already when it was cancelled does not say so.
+    if (stopped || !self->acceptor_.is_open()) {
       return;
     }
     const Instant since = MonotonicNow() - self->options_.idle_max;

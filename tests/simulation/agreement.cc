@@ -4,6 +4,8 @@
 #include <optional>
 #include <utility>
 
+#include <glog/logging.h>
+
 #include "controller/core/cluster.h"
 #include "tests/simulation/text.h"
 
@@ -56,6 +58,13 @@ Disagreement Office(Scene& scene) {
   return {};
 }
 
+/// Of the active controller; there is one.
+const controller::Cluster& ClusterOf(const Scene& scene) {
+  const controller::Controller* const term = scene.active->term();
+  CHECK(term != nullptr);
+  return term->cluster();
+}
+
 Disagreement Registrations(const Scene& scene) {
   for (const BrokerProcess* broker : scene.brokers) {
     if (broker->agent() == nullptr) {
@@ -65,7 +74,7 @@ Disagreement Registrations(const Scene& scene) {
     if (registered == scene.history.brokers().end()) {
       return {broker->name(), "is not registered"};
     }
-    const controller::Broker* known = scene.active->term()->cluster().FindBroker(broker->id());
+    const controller::Broker* known = ClusterOf(scene).FindBroker(broker->id());
     if (known == nullptr || !known->live || known->stopping || known->epoch != registered->second ||
         known->registration.life != broker->life_id()) {
       return {broker->name(), "is not what the controller takes it for"};
@@ -89,7 +98,7 @@ Disagreement Registrations(const Scene& scene) {
 Disagreement Memory(const Scene& scene,
                     const PartitionKey& key,
                     const StateHistory::Partition& partition) {
-  const controller::Cluster& cluster = scene.active->term()->cluster();
+  const controller::Cluster& cluster = ClusterOf(scene);
   const auto ref = cluster.Find(key.topic, key.index);
   if (!ref) {
     return {Text(partition.name), "is not known to the controller"};
@@ -112,12 +121,12 @@ Disagreement Deleted(const Scene& scene,
     const auto view = broker->agent()->metadata();
     const auto topic = view == nullptr ? nullptr : view->Find(partition.name.topic->name);
     const bool told = topic != nullptr && topic->topic->id == key.topic;
-    if (broker->agent()->Find(key) || told) {
+    if (broker->Find(key) || told) {
       return {Text(partition.name), broker->name() + (told ? " tells clients of it" : " holds it") +
                                         ", and its topic has been deleted"};
     }
   }
-  if (scene.active->term()->cluster().Find(key.topic, key.index)) {
+  if (ClusterOf(scene).Find(key.topic, key.index)) {
     return {Text(partition.name), "is known to the controller, and its topic has been deleted"};
   }
   return {};

@@ -212,7 +212,7 @@ TEST_F(ClientServerTest, ThereIsAnEndToConnections) {
 }
 
 TEST_F(ClientServerTest, AnIdleConnectionIsClosedAndABusyOneIsNot) {
-  Start({.idle_max = std::chrono::milliseconds(50)});
+  Start({.idle_max = std::chrono::milliseconds(500)});
   tcp::socket busy = Connect();
   Send(busy, Frame("a"));
   const Calls::Arrived waiting = calls_.Next();
@@ -232,6 +232,15 @@ TEST_F(ClientServerTest, StopsWithCallsOpen) {
   Answer(open, "late");
   server_.reset();
   Answer(open, "later still");
+}
+
+TEST_F(ClientServerTest, StopsAlsoWhenItIsAboutToLookForIdleConnections) {
+  constexpr int kTimes = 2000;  // It looks all the time: some of the stops meet it.
+  for (int i = 0; i < kTimes; ++i) {
+    Start({.idle_max = std::chrono::microseconds(100)});
+    const tcp::socket client = Connect();
+    server_.reset();
+  }
 }
 
 // --- Records in files ---
