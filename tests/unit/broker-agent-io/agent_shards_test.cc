@@ -60,7 +60,7 @@ class AgentShardsTest : public ::testing::Test {
         .id = BrokerId(9), .epoch = ControllerEpoch(3), .endpoint = {.host = "h", .port = 1}});
     Run();
   }
-  static ControlHeader Header(int32_t controller_epoch, int64_t revision) {
+  static ControlHeader Header(int32_t controller_epoch, uint64_t revision) {
     return {.controller = BrokerId(9),
             .controller_endpoint = {.host = "h", .port = 1},
             .controller_epoch = ControllerEpoch(controller_epoch),
