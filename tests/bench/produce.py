@@ -3,17 +3,26 @@ needs to take records is not lost in what a client needs to find it."""
 
 import socket
 import struct
+import time
 
 import kafka_bytes
 
 VERSION = 3
 PATIENCE = 60.0
 ALL = -1  # Acknowledgements.
+NOT_YET = {0, 3, 6}  # None, unknown topic or partition, not its leader.
 
 
 def to_each(port, topic, partitions, size):
     """Writes one record of so many bytes to each partition, in one request; returns when all are
-    acknowledged."""
+    acknowledged. A broker that leads some of them as yet is asked again for all."""
+    end = time.monotonic() + PATIENCE
+    while (errors := _ask_once(port, topic, partitions, size)) != {0}:
+        assert errors <= NOT_YET and time.monotonic() < end, f"Kafka's errors {errors}"
+
+
+def _ask_once(port, topic, partitions, size):
+    """Yields the error codes of all partitions."""
     batch = kafka_bytes.batch([b"v" * size])
     body = [struct.pack(">hhih", kafka_bytes.PRODUCE, VERSION, 1, -1),
             struct.pack(">hhi", -1, ALL, int(1000 * PATIENCE)),
@@ -28,8 +37,7 @@ def to_each(port, topic, partitions, size):
     at = 4 + 4 + 2 + len(topic) + 4  # Correlation id, topics, name, partitions.
     answers = [struct.unpack_from(">ihqq", answer, at + i * struct.calcsize(">ihqq"))
                for i in range(partitions)]
-    errors = {error for _, error, _, _ in answers}
-    assert errors == {0}, f"Kafka's errors {errors}"
+    return {error for _, error, _, _ in answers}
 
 
 def _receive(connection, count):
