@@ -111,19 +111,19 @@ std::vector<AgentState> Deal(AgentState state, int32_t shards) {
   return dealt;
 }
 
-std::vector<FollowerMessage> Deal(FollowerMessage message, int32_t shards) {
+std::vector<FollowerMessage> Deal(const FollowerMessage& message, int32_t shards) {
   std::vector<FollowerMessage> dealt(static_cast<size_t>(shards));
   for (FollowerMessage& part : dealt) {
     part.hello = message.hello;
   }
-  for (Subscribe& subscribe : message.subscribe) {
-    dealt[At(subscribe.partition, shards)].subscribe.push_back(std::move(subscribe));
+  for (const Subscribe& subscribe : message.subscribe) {
+    dealt[At(subscribe.partition, shards)].subscribe.push_back(subscribe);
   }
-  for (Unsubscribe& unsubscribe : message.unsubscribe) {
-    dealt[At(unsubscribe.partition, shards)].unsubscribe.push_back(std::move(unsubscribe));
+  for (const Unsubscribe& unsubscribe : message.unsubscribe) {
+    dealt[At(unsubscribe.partition, shards)].unsubscribe.push_back(unsubscribe);
   }
-  for (Ack& ack : message.acks) {
-    dealt[At(ack.partition, shards)].acks.push_back(std::move(ack));
+  for (const Ack& ack : message.acks) {
+    dealt[At(ack.partition, shards)].acks.push_back(ack);
   }
   return dealt;
 }

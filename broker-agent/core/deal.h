@@ -33,7 +33,7 @@ std::vector<AgentState> Deal(AgentState state, int32_t shards);
 
 /// Deals out what a follower says, but for its credit; nothing for a shard that it does not
 /// concern. All hear its hello.
-std::vector<FollowerMessage> Deal(FollowerMessage message, int32_t shards);
+std::vector<FollowerMessage> Deal(const FollowerMessage& message, int32_t shards);
 
 /// Gives a shard its part of what the whole broker may use.
 AgentOptions OptionsOf(AgentOptions broker, Shard shard);

@@ -142,16 +142,16 @@ void AgentHost::OnAgentStopped(const Stopped& stopped) {
 
 void AgentHost::CloseStores(const Stopped& stopped) {
   const auto open = std::make_shared<size_t>(parts_.size());
+  const auto one_closed = [this, alive = alive_, open, stopped]() {
+    if (*alive && --*open == 0) {
+      OnStoresClosed(stopped);
+    }
+  };
   for (const AgentRunner::Parts& parts : parts_) {
-    parts.store.Close(
-        [this, alive = alive_, &executor = executor_, open, stopped](const Status& closed) {
-          LOG_IF(ERROR, !closed.ok()) << "logs not closed error=\"" << closed.error() << '"';
-          executor.Post([this, alive, open, stopped]() {
-            if (*alive && --*open == 0) {
-              OnStoresClosed(stopped);
-            }
-          });
-        });
+    parts.store.Close([&executor = executor_, one_closed](const Status& closed) {
+      LOG_IF(ERROR, !closed.ok()) << "logs not closed error=\"" << closed.error() << '"';
+      executor.Post(one_closed);
+    });
   }
 }
 

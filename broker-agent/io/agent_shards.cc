@@ -165,21 +165,23 @@ AgentShards::AgentShards(const AgentOptions& broker,
   std::vector<AgentState> states = Deal(std::move(recovered), shards);
   for (size_t i = 0; i < parts.size(); ++i) {
     const Shard shard{.index = static_cast<int32_t>(i), .count = shards};
-    runners_.push_back(
-        std::make_unique<AgentRunner>(OptionsOf(broker, shard), std::move(states[i]), parts[i],
-                                      [this, i, alive = alive_](const Stopped& event) {
-                                        if (i == 0) {
-                                          OnStopped(0, event);
-                                          return;
-                                        }
-                                        first_executor_.PostUrgent([this, i, alive, event]() {
-                                          if (*alive) {
-                                            OnStopped(i, event);
-                                          }
-                                        });
-                                      }));
+    runners_.push_back(std::make_unique<AgentRunner>(OptionsOf(broker, shard), std::move(states[i]),
+                                                     parts[i], HearsOfStop(i)));
     fetches_->sinks.push_back(runners_.back()->sink());
   }
+}
+
+std::function<void(const Stopped&)> AgentShards::HearsOfStop(size_t shard) {
+  if (shard == 0) {
+    return [this](const Stopped& stopped) { OnStopped(0, stopped); };
+  }
+  return [this, shard, alive = alive_](const Stopped& stopped) {
+    first_executor_.PostUrgent([this, shard, alive, stopped]() {
+      if (*alive) {
+        OnStopped(shard, stopped);
+      }
+    });
+  };
 }
 
 AgentShards::~AgentShards() {
@@ -346,7 +348,7 @@ void AgentShards::Abandon(FetchTicket ticket) {
 
 void AgentShards::FindOffset(OffsetRequested request, AgentRunner::OffsetDone done) {
   AgentRunner& runner = RunnerOf(request.partition);
-  runner.FindOffset(std::move(request), std::move(done));
+  runner.FindOffset(request, std::move(done));
 }
 
 void AgentShards::FindEpochEnd(EpochEndRequested request, AgentRunner::EpochEndDone done) {

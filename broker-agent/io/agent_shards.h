@@ -76,6 +76,8 @@ class AgentShards {
   int32_t count() const { return static_cast<int32_t>(runners_.size()); }
   template <class Requests>
   void ControlAll(const Requests& dealt, AgentRunner::ControlDone done);
+  /// What an agent calls when it has stopped: OnStopped, on the first shard's thread.
+  std::function<void(const Stopped&)> HearsOfStop(size_t shard);
   void OnStopped(size_t shard, const Stopped& stopped);
 
   std::function<void(const Stopped&)> stopped_;

@@ -43,7 +43,7 @@ struct ShardedTransport::Inbound {
 
   /// An event of the transport below.
   void Take(AgentEvent event) EXCLUDES(mutex);
-  void Take(FollowerMessageReceived received) EXCLUDES(mutex);
+  void Take(const FollowerMessageReceived& received) EXCLUDES(mutex);
   void Sent(int32_t shard, const SendToFollower& send) EXCLUDES(mutex);
   /// Tells all shards, but one that knows it: −1: none does.
   void Lose(InboundId stream, int32_t knows) EXCLUDES(mutex);
@@ -59,8 +59,8 @@ void ShardedTransport::Inbound::Take(AgentEvent event) {
       sink(std::move(received));
     }
   };
-  if (auto* const message = std::get_if<FollowerMessageReceived>(&event)) {
-    Take(std::move(*message));
+  if (const auto* const message = std::get_if<FollowerMessageReceived>(&event)) {
+    Take(*message);
   } else if (const auto* const lost = std::get_if<InboundLost>(&event)) {
     Lose(lost->stream, -1);
   } else if (auto* const answer = std::get_if<LeaderMessageReceived>(&event)) {
@@ -70,9 +70,9 @@ void ShardedTransport::Inbound::Take(AgentEvent event) {
   }
 }
 
-void ShardedTransport::Inbound::Take(FollowerMessageReceived received) {
+void ShardedTransport::Inbound::Take(const FollowerMessageReceived& received) {
   const uint64_t credit = received.message.credit_bytes;
-  std::vector<FollowerMessage> dealt = Deal(std::move(received.message), shards);
+  std::vector<FollowerMessage> dealt = Deal(received.message, shards);
   std::vector<AgentEventSink> listening;
   {
     const MutexLock lock(mutex);

@@ -60,6 +60,7 @@ Disagreement Office(Scene& scene) {
 
 /// Of the active controller; there is one.
 const controller::Cluster& ClusterOf(const Scene& scene) {
+  CHECK(scene.active != nullptr);
   const controller::Controller* const term = scene.active->term();
   CHECK(term != nullptr);
   return term->cluster();
