@@ -9,7 +9,6 @@
 
 #include <glog/logging.h>
 
-#include "broker-agent/core/shard.h"
 #include "broker-agent/io/behind_all.h"
 #include "broker-agent/io/client_backend.h"
 #include "broker-agent/io/client_server.h"
@@ -97,10 +96,7 @@ struct ShardParts {
 using Shards = std::vector<std::unique_ptr<ShardParts>>;
 
 Shards MakeShards(std::unique_ptr<storage::ReplicaLogs> logs, int32_t count, Executor& journal) {
-  auto shares =
-      storage::ReplicaLogs::Deal(std::move(logs), count, [count](const storage::ReplicaKey& key) {
-        return ShardOf({.topic = key.topic, .index = key.index}, count);
-      });
+  auto shares = storage::ReplicaLogs::Deal(std::move(logs), count);
   Shards shards;
   shards.reserve(shares.size());
   for (auto& share : shares) {

@@ -23,10 +23,6 @@ using storage::JournalRecord;
 using storage::ReplicaChange;
 using storage::ReplicaKey;
 
-ReplicaKey DiskKey(const TopicPartition& partition) {
-  return {.topic = partition.topic->id, .index = partition.index};
-}
-
 ReplicaChange::Kind KindOf(LogChange::Kind kind) {
   switch (kind) {
     case LogChange::Kind::kRecord: return ReplicaChange::Kind::kRecord;
@@ -232,12 +228,12 @@ void DiskReplicaStore::Disk::SyncJournal(std::function<void(const Status&)> done
 
 void DiskReplicaStore::Disk::Do(const ConfigureLogs& configure) const {
   for (const ConfigureLogs::Item& item : configure.items) {
-    logs->Configure(DiskKey(item.partition), storage::LogConfigOf(*item.settings));
+    logs->Configure(KeyOf(item.partition), storage::LogConfigOf(*item.settings));
   }
 }
 
 Status DiskReplicaStore::Disk::Append(const AppendToLog& append, LogAppended& result) {
-  Result<storage::PartitionLog*> log = logs->Find(DiskKey(append.partition));
+  Result<storage::PartitionLog*> log = logs->Find(KeyOf(append.partition));
   if (!log.ok()) {
     return log.error();
   }
@@ -257,7 +253,7 @@ Status DiskReplicaStore::Disk::Append(const AppendToLog& append, LogAppended& re
   const size_t segments = (*log)->segment_count();
   const auto appended = (*log)->Append(pieces, now);
   if ((*log)->segment_count() > segments) {
-    SyncSealed(DiskKey(append.partition));
+    SyncSealed(KeyOf(append.partition));
   }
   if (!appended.ok()) {
     return appended.error();
@@ -304,7 +300,7 @@ void DiskReplicaStore::Disk::Sync(const ReplicaKey& key,
 
 void DiskReplicaStore::Disk::Do(const SyncLog& order) {
   LogSynced result{.partition = KeyOf(order.partition), .op = order.op};
-  Sync(DiskKey(order.partition), storage::SegmentList::Reach::kAll,
+  Sync(KeyOf(order.partition), storage::SegmentList::Reach::kAll,
        [this, result](const Result<Offset>& synced) mutable {
          result.end = synced.ok() ? *synced : Offset(0);
          result.error = synced.ok() ? std::nullopt : std::optional(synced.error());
@@ -321,8 +317,7 @@ void DiskReplicaStore::Disk::SyncSealed(const ReplicaKey& key) {
   Sync(key, storage::SegmentList::Reach::kSealed, [this, key](const Result<Offset>& synced) {
     sealed_syncs.erase(key);
     if (!synced.ok()) {
-      sink(LogFailed{.partition = {.topic = key.topic, .index = key.index},
-                     .error = synced.error()});
+      sink(LogFailed{.partition = key, .error = synced.error()});
       return;
     }
     const Status noted = logs->RaiseRecoveryPoint(key);
@@ -356,7 +351,7 @@ void DiskReplicaStore::Disk::Do(const TrimLogs& trim) const {
   LogsTrimmed result;
   std::vector<JournalRecord> starts;
   for (const TrimLogs::Item& item : trim.items) {
-    const ReplicaKey key = DiskKey(item.partition);
+    const ReplicaKey key = KeyOf(item.partition);
     storage::PartitionLog* const log = logs->Loaded(key);
     if (log == nullptr) {
       continue;
@@ -393,7 +388,7 @@ void DiskReplicaStore::Disk::Do(const AppendToLog& append) {
 }
 
 Result<Offset> DiskReplicaStore::Disk::Truncate(const TruncateLog& truncate) const {
-  const ReplicaKey key = DiskKey(truncate.partition);
+  const ReplicaKey key = KeyOf(truncate.partition);
   const Result<storage::PartitionLog*> log = logs->Find(key);
   if (!log.ok()) {
     return log.error();
@@ -431,7 +426,7 @@ void DiskReplicaStore::Disk::Do(const TruncateLog& truncate) const {
 }
 
 void DiskReplicaStore::Disk::Do(const RestartLog& restart) const {
-  const ReplicaKey key = DiskKey(restart.partition);
+  const ReplicaKey key = KeyOf(restart.partition);
   LogTruncated result{
       .partition = KeyOf(restart.partition), .op = restart.op, .end = {}, .error = {}};
   const Result<storage::PartitionLog*> log = logs->Find(key);
@@ -457,7 +452,7 @@ void DiskReplicaStore::Disk::Do(const RestartLog& restart) const {
 
 void DiskReplicaStore::Disk::Do(const ReadFromLog& read) const {
   LogRead result{.partition = KeyOf(read.partition), .op = read.op};
-  const Result<storage::PartitionLog*> log = logs->Find(DiskKey(read.partition));
+  const Result<storage::PartitionLog*> log = logs->Find(KeyOf(read.partition));
   if (!log.ok()) {
     result.batches = log.error();
     sink(std::move(result));
@@ -488,7 +483,7 @@ void DiskReplicaStore::Disk::Do(const ReadFromLog& read) const {
 
 void DiskReplicaStore::Disk::Do(const FindInLog& find) const {
   OffsetFound result{.op = find.op};
-  const Result<storage::PartitionLog*> log = logs->Find(DiskKey(find.partition));
+  const Result<storage::PartitionLog*> log = logs->Find(KeyOf(find.partition));
   if (!log.ok()) {
     result.found = log.error();
   } else if (const auto found = (*log)->FindOffsetByTime(storage::Timestamp(find.timestamp_ms));
@@ -512,7 +507,7 @@ void DiskReplicaStore::Disk::Do(const RecordMarks& record) const {
 /// What the core says of a log's marks may be older than the log by now: it may have been cut or
 /// trimmed since. A start beyond its end would have the next life throw it away.
 storage::NoteMarks DiskReplicaStore::Disk::MarksOf(const RecordMarks::Mark& mark) const {
-  storage::NoteMarks marks{.replica = DiskKey(mark.partition),
+  storage::NoteMarks marks{.replica = KeyOf(mark.partition),
                            .high_watermark = mark.high_watermark,
                            .log_start = mark.log_start};
   if (const storage::PartitionLog* const log = logs->Loaded(marks.replica)) {
@@ -523,7 +518,7 @@ storage::NoteMarks DiskReplicaStore::Disk::MarksOf(const RecordMarks::Mark& mark
 }
 
 void DiskReplicaStore::Disk::Do(const RecordEpochs& record) const {
-  const auto entry = logs->directory().EntryOf(DiskKey(record.partition));
+  const auto entry = logs->directory().EntryOf(KeyOf(record.partition));
   if (entry && std::pair(record.leader_epoch, record.partition_epoch) <
                    std::pair(entry->leader_epoch, entry->partition_epoch)) {
     return;  // A change of role was asked for while this was on its way: epochs never go back.

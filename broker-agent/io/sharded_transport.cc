@@ -32,10 +32,6 @@ struct ShardedTransport::Inbound {
   int32_t ended GUARDED_BY(mutex) = 0;
   std::map<InboundId, CreditShares> credits GUARDED_BY(mutex);
 
-  std::vector<AgentEventSink> Sinks() EXCLUDES(mutex) {
-    const MutexLock lock(mutex);
-    return sinks;
-  }
   AgentEventSink SinkOf(int32_t shard) EXCLUDES(mutex) {
     const MutexLock lock(mutex);
     return sinks[static_cast<size_t>(shard)];

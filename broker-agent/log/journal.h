@@ -1,15 +1,14 @@
 #pragma once
 
-#include <compare>
 #include <cstdint>
 #include <map>
 #include <memory>
 #include <optional>
-#include <ostream>
 #include <string>
 #include <variant>
 #include <vector>
 
+#include "broker-agent/core/partition_key.h"
 #include "broker-agent/log/file_system.h"
 #include "common/base/result.h"
 #include "common/model/ids.h"
@@ -17,19 +16,8 @@
 
 namespace regent::storage {
 
-/// A replica's name on a disk: the topic's id, never its name.
-struct ReplicaKey {
-  TopicId topic;
-  int32_t index = 0;
-
-  friend auto operator<=>(const ReplicaKey&, const ReplicaKey&) = default;
-  friend std::ostream& operator<<(std::ostream& out, const ReplicaKey& key) {
-    return out << key.topic << '/' << key.index;
-  }
-};
-inline ReplicaKey KeyOf(const TopicPartition& partition) {
-  return {.topic = partition.topic->id, .index = partition.index};
-}
+/// A replica's name on a disk, too, is the topic's id, never its name.
+using ReplicaKey = PartitionKey;
 
 /// Where a leader epoch begins in a log.
 struct EpochMark {

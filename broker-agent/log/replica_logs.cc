@@ -7,6 +7,7 @@
 #include <glog/logging.h>
 
 #include "broker-agent/core/log_view.h"
+#include "broker-agent/core/shard.h"
 #include "broker-agent/log/clean_mark.h"
 #include "broker-agent/log/replica_name.h"
 #include "common/base/mutex.h"
@@ -98,10 +99,8 @@ ReplicaLogs::ReplicaLogs(FileSystem& files,
       options_(options),
       checkpoints_(std::make_shared<Checkpoints>(files, directory_->path(), 1)) {}
 
-std::vector<std::unique_ptr<ReplicaLogs>> ReplicaLogs::Deal(
-    std::unique_ptr<ReplicaLogs> logs,
-    int32_t shards,
-    const std::function<int32_t(const ReplicaKey&)>& shard_of) {
+std::vector<std::unique_ptr<ReplicaLogs>> ReplicaLogs::Deal(std::unique_ptr<ReplicaLogs> logs,
+                                                            int32_t shards) {
   std::vector<std::unique_ptr<ReplicaLogs>> shares;
   if (shards == 1) {
     shares.push_back(std::move(logs));
@@ -119,7 +118,8 @@ std::vector<std::unique_ptr<ReplicaLogs>> ReplicaLogs::Deal(
   }
   // No log has been used since it was opened, so none of them has a turn.
   for (auto& [key, entry] : logs->logs_) {
-    shares[static_cast<size_t>(shard_of(key))]->logs_[key].log = std::move(entry.log);
+    const int32_t shard = ShardOf(key, shards);
+    shares[static_cast<size_t>(shard)]->logs_[key].log = std::move(entry.log);
   }
   for (const auto& share : shares) {
     share->checkpoints_->Take(share->share_, share->OwnCheckpoints());

@@ -61,14 +61,12 @@ class ReplicaLogs {
                              std::unique_ptr<DataDirectory> directory,
                              ReplicaLogsOptions options);
 
-  /// Deals the logs out, by the shard of each replica. What is closed last closes the directory.
-  static std::vector<std::unique_ptr<ReplicaLogs>> Deal(
-      std::unique_ptr<ReplicaLogs> logs,
-      int32_t shards,
-      const std::function<int32_t(const ReplicaKey&)>& shard_of);
+  /// Deals the logs out, by the shard of each replica (ShardOf). What is closed last closes the
+  /// directory.
+  static std::vector<std::unique_ptr<ReplicaLogs>> Deal(std::unique_ptr<ReplicaLogs> logs,
+                                                        int32_t shards);
 
   DataDirectory& directory() { return *directory_; }
-  FileSystem& files() { return files_; }
   /// Returns a replica's log, opened if need be.
   Result<PartitionLog*> Find(const ReplicaKey& key);
   /// Returns a replica's log as it is in memory, for what needs none of its files open; null: no

@@ -7,7 +7,6 @@
 #include <utility>
 
 #include "broker-agent/core/deal.h"
-#include "broker-agent/core/shard.h"
 #include "broker-agent/io/sharded_transport.h"
 #include "controller/core/cluster.h"
 #include "tests/simulation/candidate_process.h"
@@ -210,11 +209,8 @@ struct BrokerProcess::Life {
   static Shards MakeShards(BrokerProcess& self,
                            std::unique_ptr<storage::ReplicaLogs> logs,
                            int32_t count) {
-    const auto shard_of = [count](const storage::ReplicaKey& key) {
-      return ShardOf({.topic = key.topic, .index = key.index}, count);
-    };
     Shards shards;
-    for (auto& share : storage::ReplicaLogs::Deal(std::move(logs), count, shard_of)) {
+    for (auto& share : storage::ReplicaLogs::Deal(std::move(logs), count)) {
       shards.push_back(std::make_unique<Shard>(self, std::move(share)));
     }
     return shards;

@@ -11,7 +11,6 @@
 #include <glog/logging.h>
 #include <gtest/gtest.h>
 
-#include "broker-agent/core/shard.h"
 #include "broker-agent/log/data_directory.h"
 #include "broker-agent/log/posix_file_system.h"
 #include "broker-agent/log/replica_logs.h"
@@ -87,11 +86,8 @@ ThreadedBroker::ShardParts::ShardParts(std::unique_ptr<storage::ReplicaLogs> log
 ThreadedBroker::Shards ThreadedBroker::MakeShards(std::unique_ptr<storage::ReplicaLogs> logs,
                                                   int32_t count,
                                                   StandInController& controller) {
-  const auto shard_of = [count](const storage::ReplicaKey& key) {
-    return ShardOf({.topic = key.topic, .index = key.index}, count);
-  };
   Shards shards;
-  for (auto& share : storage::ReplicaLogs::Deal(std::move(logs), count, shard_of)) {
+  for (auto& share : storage::ReplicaLogs::Deal(std::move(logs), count)) {
     shards.push_back(
         std::make_unique<ShardParts>(std::move(share), controller.MakeClient(), journal_));
   }

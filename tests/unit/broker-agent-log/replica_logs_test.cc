@@ -9,6 +9,7 @@
 #include <glog/logging.h>
 #include <gtest/gtest.h>
 
+#include "broker-agent/core/shard.h"
 #include "broker-agent/log/memory_file_system.h"
 #include "broker-agent/log/offset_checkpoint.h"
 #include "common/base/rng.h"
@@ -140,15 +141,14 @@ TEST_F(Suspects, AreNotMadeOfWhatThisBootHasCreated) {
 
 // --- Shares --------------------------------------------------------------------------------------
 
-/// Two shares of the directory: one has the even replicas, the other the odd ones.
+/// Two shares of the directory, with one of the two replicas each.
 class Shares : public Suspects {
  protected:
   void SetUp() override {
     Suspects::SetUp();
     ASSERT_TRUE(opened_.logs->Close().ok());
     Start("boot-1");
-    shares_ = ReplicaLogs::Deal(std::move(opened_.logs), 2,
-                                [](const ReplicaKey& key) { return key.index % 2; });
+    shares_ = ReplicaLogs::Deal(std::move(opened_.logs), 2);
   }
   Result<std::optional<OffsetsByName>> Checkpoint() {
     return ReadOffsetsFile(files_, "/data/" + std::string(kRecoveryPointFile));
@@ -165,8 +165,9 @@ class Shares : public Suspects {
 TEST_F(Shares, HaveTheLogsOfTheirReplicas) {
   for (int32_t index = 0; index < 2; ++index) {
     const ReplicaKey key = KeyOf(Partition(index));
-    EXPECT_NE(shares_[static_cast<size_t>(index)]->Loaded(key), nullptr);
-    EXPECT_EQ(shares_[static_cast<size_t>(1 - index)]->Loaded(key), nullptr);
+    const auto shard = static_cast<size_t>(ShardOf(key, 2));
+    EXPECT_NE(shares_[shard]->Loaded(key), nullptr);
+    EXPECT_EQ(shares_[1 - shard]->Loaded(key), nullptr);
   }
 }
 
