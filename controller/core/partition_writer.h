@@ -86,6 +86,9 @@ class PartitionWriter {
   size_t queue_size() const { return urgent_.size() + normal_.size(); }
 
  private:
+  /// One partition may need three: the topic's directory, its own, and the state.
+  static constexpr int kPartitionOpsMax = 3;
+
   struct Item {
     PartitionRef partition;
     PartitionState next;

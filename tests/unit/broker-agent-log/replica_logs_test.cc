@@ -44,7 +44,7 @@ class Suspects : public ::testing::Test {
     opened_ = std::move(opened).value();
     CHECK(opened_.logs->directory().Bind("cluster-a").ok());
   }
-  void Change(ReplicaChange::Kind kind, int32_t index, bool suspect = false) {
+  void Change(ReplicaChange::Kind kind, int32_t index, bool suspect = false) const {
     const auto failures = opened_.logs->Change({{.kind = kind,
                                                  .partition = Partition(index),
                                                  .leader_epoch = LeaderEpoch(3),
