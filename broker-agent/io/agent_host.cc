@@ -63,6 +63,7 @@ void AgentHost::Open() {
   client_ = std::move(client).value();
   producer_ids_ = std::make_unique<ProducerIds>(options_.agent.broker, *client_, executor_);
   registration_.Start(*client_);
+  informed_by_ = executor_.Now() + options_.informed_max;
   Tick();
 }
 
@@ -74,12 +75,30 @@ void AgentHost::Tick() {
   if (shards_.AllLive()) {
     client_->Heartbeat(now);
   }
+  LookWhetherInformed(now);
   PublishMetrics(now);
   executor_.PostAt(now + options_.tick, [this, alive = alive_]() {
     if (*alive) {
       Tick();
     }
   });
+}
+
+void AgentHost::LookWhetherInformed(Instant now) {
+  if (!informed_by_) {
+    return;
+  }
+  const std::shared_ptr<const MetadataView> view = shards_.metadata();
+  const bool whole = view != nullptr && view->whole();
+  if (!whole && now < *informed_by_) {
+    return;
+  }
+  informed_by_.reset();
+  LOG_IF(WARNING, !whole) << "clients served uninformed reason=\"no controller has told this "
+                             "broker of all partitions yet\"";
+  if (options_.informed) {
+    options_.informed();
+  }
 }
 
 void AgentHost::PublishMetrics(Instant now) {

@@ -44,6 +44,11 @@ struct AgentHostOptions {
   Duration count_interval = std::chrono::seconds(1);
   /// How long the way out waits for ZooKeeper to take the registration back.
   Duration unregister_max = std::chrono::seconds(3);
+  /// How long `informed` waits at most.
+  Duration informed_max = std::chrono::seconds(5);
+  /// Called once, on the executor's thread: from now on the broker can tell clients who leads what,
+  /// as the controller has told it everything, or has not for `informed_max`.
+  std::function<void()> informed;
   /// Called once, on the executor's thread: the agent has stopped and is unregistered, or could not
   /// go on (`error`).
   std::function<void(const Stopped&)> finished;
@@ -91,6 +96,7 @@ class AgentHost {
   void Open();
   void Tick();
   void TakeEvent(const AgentEvent& event);
+  void LookWhetherInformed(Instant now);
   void PublishMetrics(Instant now) EXCLUDES(mutex_);
   void OnAgentStopped(const Stopped& stopped);
   void CloseStores(const Stopped& stopped);
@@ -106,6 +112,7 @@ class AgentHost {
   std::unique_ptr<ProducerIds> producer_ids_;  ///< As long as there is a client.
   bool finished_ = false;
   bool leaving_ = false;
+  std::optional<Instant> informed_by_;  ///< From the start until `informed` has been called.
   std::optional<Instant> counted_;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 

@@ -170,6 +170,13 @@ class BrokerProcess::Impl {
         hooks_.on_controller(seen);
       }
     };
+    // Until then they wait where they connect: told that nobody leads, a client would look for
+    // leaders elsewhere for a second.
+    options.informed = [this]() {
+      clients_->Start([this](const Slice& frame, const std::shared_ptr<kafka::Call>& call) {
+        service_->Serve(frame, call);
+      });
+    };
     options.status = [this](const std::string& waiting_for) {
       if (hooks_.on_status) {
         hooks_.on_status(waiting_for);
@@ -207,9 +214,6 @@ class BrokerProcess::Impl {
     SetPort(1, rpc_port);
     hooks_ = std::move(hooks);
     host_->Start(registration_);
-    clients_->Start([this](const Slice& frame, const std::shared_ptr<kafka::Call>& call) {
-      service_->Serve(frame, call);
-    });
   }
 
   void Bind(const std::string& cluster_id, std::function<void(const Status&)> done) {

@@ -105,7 +105,10 @@ class ClientServer::Impl : public std::enable_shared_from_this<Impl> {
   std::atomic<uint64_t> requests_ = 0;
   std::atomic<uint64_t> refused_ = 0;
   std::atomic<uint64_t> broken_ = 0;
-  std::thread thread_;
+
+  Mutex mutex_;
+  bool stopped_ GUARDED_BY(mutex_) = false;
+  std::thread thread_;  ///< Changed while nobody has stopped it, and by who does.
 };
 
 /// One client. Everything happens on the server's thread.
@@ -431,6 +434,10 @@ Status ClientServer::Impl::Bind() {
 }
 
 void ClientServer::Impl::Start(Serve serve) {
+  const MutexLock lock(mutex_);
+  if (stopped_) {
+    return;
+  }
   serve_ = std::move(serve);
   Accept();
   Sweep();
@@ -514,7 +521,13 @@ void ClientServer::Impl::Remove(const Connection* connection) {
 }
 
 void ClientServer::Impl::Stop() {
+  {
+    const MutexLock lock(mutex_);
+    stopped_ = true;
+  }
   if (!thread_.joinable()) {
+    std::error_code ignored;
+    acceptor_.close(ignored);
     return;
   }
   asio::post(io_, [self = shared_from_this()]() {

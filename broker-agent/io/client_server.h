@@ -54,7 +54,7 @@ class ClientServer {
   ClientServer& operator=(const ClientServer&) = delete;
 
   int port() const;
-  /// Begins to take connections, once.
+  /// Begins to take connections, once; those that have come since Bind first. Not after Stop.
   void Start(Serve serve);
   /// Closes the port and every connection and joins the thread; calls that are still open lead
   /// nowhere from then on. Idempotent.

@@ -3,6 +3,7 @@
 Three brokers, a ZooKeeper and the load (tests/bench/load) on this machine.
 """
 
+import concurrent.futures
 import shutil
 import signal
 import statistics
@@ -83,12 +84,17 @@ class DataPath:
         system.processes[follower].end()
         system.await_partitions("backlog", 1, lambda leader, isr: isr == [0, 1], by=(0, 1))
         self.load("backlog", f"--records={BACKLOG // RECORD}", "--linger-ms=5")
+        pace = ("--per-second=500", "--linger-ms=0")
+        with concurrent.futures.ThreadPoolExecutor() as pool:
+            before = pool.map(lambda number: self.load(f"meanwhile-{number}", *pace, "--records=1500"),
+                              range(len(others)))
+        self.emit_latencies(f"{what}: %s of %s, 500 records/s, linger 0 ms, just before", others,
+                            [load["latencyMs"] for load in before])
         steady = []
         try:
             for number in range(len(others)):
                 steady.append(regent_load.Running(
-                    f"meanwhile-{number}", f"--sizes={RECORD}", "--acks=all", "--per-second=500",
-                    "--linger-ms=0"))
+                    f"meanwhile-{number}", f"--sizes={RECORD}", "--acks=all", *pace))
             system.start_broker(follower)
             began = self.first_bytes(follower)
             system.await_partitions("backlog", 1, lambda leader, isr: isr == [0, 1, 2])
@@ -99,10 +105,13 @@ class DataPath:
                 load.destroy()
         self.emit(f"{what}: its first bytes -> in sync", seconds, "s")
         self.emit(f"{what}: the same", BACKLOG / 1e6 / seconds, "MB/s")
-        for name, latency in zip(others, latencies):
+        self.emit_latencies(f"{what}: %s of %s, 500 records/s, linger 0 ms, meanwhile", others,
+                            latencies)
+
+    def emit_latencies(self, what, names, latencies):
+        for name, latency in zip(names, latencies):
             for percentile in ("p50", "p99"):
-                self.emit(f"{what}: {percentile} of {name}, 500 records/s, linger 0 ms, meanwhile",
-                          latency[percentile], "ms")
+                self.emit(what % (percentile, name), latency[percentile], "ms")
 
     def read_files(self):
         """A consumer reads that backlog from its beginning, which no broker has in its own memory any

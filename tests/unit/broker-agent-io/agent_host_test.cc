@@ -48,6 +48,7 @@ class AgentHostTest : public ::testing::Test {
       return std::unique_ptr<zk::Client>(
           std::make_unique<zk::InMemoryClient>(server_, owner, listener));
     };
+    options.informed = [this]() { ++informed_; };
     options.finished = [this](const Stopped& stopped) { finished_.push_back(stopped); };
     host_ =
         std::make_unique<AgentHost>(options, AgentState{.directories = {{}}},
@@ -66,6 +67,22 @@ class AgentHostTest : public ::testing::Test {
     executor_.Run();
   }
 
+  /// What the controller says of the whole cluster, which has one topic.
+  UpdateMetadataRequest Everything() const {
+    const auto topic = std::make_shared<const TopicIdentity>(TopicIdentity{.name = "t"});
+    UpdateMetadataRequest request;
+    request.header = {.controller_epoch = ControllerEpoch(1),
+                      .broker = kSelf,
+                      .broker_epoch = host_->registration().broker_epoch(),
+                      .revision = Revision(1),
+                      .cluster_id = "c"};
+    request.update = std::make_shared<const MetadataUpdate>(
+        MetadataUpdate{.full = FullStatePart{.number = 1},
+                       .topics = {{.topic = topic, .config = {}, .partitions = {{.leader = kSelf}}}},
+                       .brokers = {}});
+    return request;
+  }
+
   zk::InMemoryZooKeeper server_;
   zk::ManualExecutor executor_;
   testing::FakeStore store_;
@@ -73,6 +90,7 @@ class AgentHostTest : public ::testing::Test {
   testing::FakeController controller_;
   std::optional<Error> no_client_;
   std::vector<Stopped> finished_;
+  int informed_ = 0;
   std::unique_ptr<AgentHost> host_;
 };
 
@@ -113,25 +131,31 @@ TEST_F(AgentHostTest, CountsItsReplicasOnceASecondAndNotWithEveryTick) {
 TEST_F(AgentHostTest, ShowsNewMetadataBeforeItConfirmsThem) {
   host_->Start();
   Pass(seconds(1));
-  const auto topic = std::make_shared<const TopicIdentity>(TopicIdentity{.name = "t"});
-  UpdateMetadataRequest request;
-  request.header = {.controller_epoch = ControllerEpoch(1),
-                    .broker = kSelf,
-                    .broker_epoch = host_->registration().broker_epoch(),
-                    .revision = Revision(1),
-                    .cluster_id = "c"};
-  request.update = std::make_shared<const MetadataUpdate>(
-      MetadataUpdate{.full = FullStatePart{.number = 1},
-                     .topics = {{.topic = topic, .config = {}, .partitions = {{.leader = kSelf}}}},
-                     .brokers = {}});
   bool shown = false;
-  host_->shards().Control(request, [&](const ControlResponse& response) {
+  host_->shards().Control(Everything(), [&](const ControlResponse& response) {
     ASSERT_EQ(response.answer, ControlAnswer::kDone);
     const auto view = host_->shards().metadata();
     shown = view != nullptr && view->Find("t") != nullptr;
   });
   Pass(milliseconds(100));
   EXPECT_TRUE(shown);
+}
+
+TEST_F(AgentHostTest, IsInformedOnceTheControllerHasToldEverything) {
+  host_->Start();
+  Pass(seconds(4));
+  EXPECT_EQ(informed_, 0);
+  host_->shards().Control(Everything(), [](const ControlResponse&) {});
+  Pass(milliseconds(100));
+  EXPECT_EQ(informed_, 1);
+  Pass(seconds(10));
+  EXPECT_EQ(informed_, 1);
+}
+
+TEST_F(AgentHostTest, CountsAsInformedAfterAWhileWithoutAController) {
+  host_->Start();
+  Pass(seconds(6));
+  EXPECT_EQ(informed_, 1);
 }
 
 TEST_F(AgentHostTest, LeavesInOrder) {

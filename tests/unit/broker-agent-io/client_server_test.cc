@@ -78,12 +78,15 @@ void Answer(const Calls::Arrived& arrived, const std::string& text) {
 
 class ClientServerTest : public ::testing::Test {
  protected:
-  void Start(ClientServer::Options options = {}) {
+  void Start(const ClientServer::Options& options = {}) {
+    Bind(options);
+    server_->Start(calls_.Taker());
+  }
+  void Bind(ClientServer::Options options = {}) {
     options.listen = {.host = "127.0.0.1", .port = 0};
     auto bound = ClientServer::Bind(options);
     ASSERT_TRUE(bound.ok()) << bound.error();
     server_ = std::move(bound).value();
-    server_->Start(calls_.Taker());
   }
   tcp::socket Connect() {
     tcp::socket socket(io_);
@@ -220,6 +223,28 @@ TEST_F(ClientServerTest, AnIdleConnectionIsClosedAndABusyOneIsNot) {
   EXPECT_TRUE(Closed(idle));
   Answer(waiting, "1");
   EXPECT_EQ(Read(busy, 1), "1");
+}
+
+TEST_F(ClientServerTest, ServesThoseThatCameBeforeItBegan) {
+  Bind();
+  tcp::socket early = Connect();
+  Send(early, Frame("a"));
+  server_->Start(calls_.Taker());
+  Answer(calls_.Next(), "1");
+  EXPECT_EQ(Read(early, 1), "1");
+}
+
+TEST_F(ClientServerTest, ThoseThatWaitForItsBeginningAreLetGoByItsEnd) {
+  Bind();
+  tcp::socket early = Connect();
+  server_->Stop();
+  EXPECT_TRUE(Closed(early));
+  server_->Start(calls_.Taker());
+  std::error_code error;
+  tcp::socket late(io_);
+  late.connect({asio::ip::make_address("127.0.0.1"), static_cast<uint16_t>(server_->port())},
+               error);
+  EXPECT_TRUE(error) << "it does not begin after its end";
 }
 
 TEST_F(ClientServerTest, StopsWithCallsOpen) {

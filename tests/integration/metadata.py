@@ -9,13 +9,13 @@ VERSION = 1
 PATIENCE = 5.0
 
 
-def ask(port, *topics):
+def ask(port, *topics, patience=PATIENCE):
     """Returns the ids of the live brokers and {topic: {partition: (leader, ISR)}} as the broker at
-    this port of this machine has them; None if it does not say."""
+    this port of this machine has them; None if it does not say within so many seconds."""
     body = struct.pack(">hhih", METADATA, VERSION, 1, -1) + struct.pack(">i", len(topics)) + b"".join(
         struct.pack(">h", len(topic)) + topic.encode() for topic in topics)
     try:
-        with socket.create_connection(("127.0.0.1", port), timeout=PATIENCE) as connection:
+        with socket.create_connection(("127.0.0.1", port), timeout=patience) as connection:
             connection.sendall(struct.pack(">i", len(body)) + body)
             with connection.makefile("rb") as stream:
                 length, = struct.unpack(">i", stream.read(4))
