@@ -76,10 +76,10 @@ class AgentHostTest : public ::testing::Test {
                       .broker_epoch = host_->registration().broker_epoch(),
                       .revision = Revision(1),
                       .cluster_id = "c"};
-    request.update = std::make_shared<const MetadataUpdate>(
-        MetadataUpdate{.full = FullStatePart{.number = 1},
-                       .topics = {{.topic = topic, .config = {}, .partitions = {{.leader = kSelf}}}},
-                       .brokers = {}});
+    request.update = std::make_shared<const MetadataUpdate>(MetadataUpdate{
+        .full = FullStatePart{.number = 1},
+        .topics = {{.topic = topic, .config = {}, .partitions = {{.leader = kSelf}}}},
+        .brokers = {}});
     return request;
   }
 
