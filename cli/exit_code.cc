@@ -16,7 +16,8 @@ ExitCode ExitCodeFor(ErrorCode code) {
     case ErrorCode::kShuttingDown: return ExitCode::kUnreachable;
     case ErrorCode::kUnknownOutcome:
     case ErrorCode::kTimedOut: return ExitCode::kTimedOut;
-    case ErrorCode::kCorrupt: return ExitCode::kSomeFailed;
+    case ErrorCode::kCorrupt:
+    case ErrorCode::kDiskFailed: return ExitCode::kSomeFailed;
   }
   return ExitCode::kSomeFailed;
 }
@@ -35,6 +36,7 @@ std::string ErrorName(ErrorCode code) {
     case ErrorCode::kUnknownOutcome: return "UNKNOWN_OUTCOME";
     case ErrorCode::kTimedOut: return "TIMED_OUT";
     case ErrorCode::kCorrupt: return "CORRUPT";
+    case ErrorCode::kDiskFailed: return "DISK_FAILED";
     case ErrorCode::kShuttingDown: return "SHUTTING_DOWN";
   }
   return "UNKNOWN";

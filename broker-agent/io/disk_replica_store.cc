@@ -62,7 +62,8 @@ LogView ViewOf(const storage::OpenedReplica::Extent& log, const storage::Journal
   return view;
 }
 
-std::optional<Error> ErrorOf(const Status& status) {
+template <class T>
+std::optional<Error> ErrorOf(const Result<T>& status) {
   return status.ok() ? std::nullopt : std::optional(status.error());
 }
 
@@ -122,6 +123,7 @@ struct DiskReplicaStore::Disk : std::enable_shared_from_this<DiskReplicaStore::D
   void Do(const RestartLog& restart) const;
   void Do(const ReadFromLog& read) const;
   void Do(const FindInLog& find) const;
+  void FailIfDiskFailed(const PartitionKey& key, const std::optional<Error>& read) const;
   void Do(const RecordMarks& record) const;
   void Do(const WriteCheckpoints&);
   void Do(const RecordEpochs& record) const;
@@ -478,7 +480,18 @@ void DiskReplicaStore::Disk::Do(const ReadFromLog& read) const {
   } else {
     result.batches = BatchesOf(*std::move(found));
   }
+  const PartitionKey key = result.partition;
+  const std::optional<Error> error = ErrorOf(result.batches);
   sink(std::move(result));
+  FailIfDiskFailed(key, error);
+}
+
+/// A replica that the disk does not give is of no use, where another member may have it whole.
+void DiskReplicaStore::Disk::FailIfDiskFailed(const PartitionKey& key,
+                                              const std::optional<Error>& read) const {
+  if (read && read->code == ErrorCode::kDiskFailed) {
+    sink(LogFailed{.partition = key, .error = *read});
+  }
 }
 
 void DiskReplicaStore::Disk::Do(const FindInLog& find) const {
@@ -493,7 +506,9 @@ void DiskReplicaStore::Disk::Do(const FindInLog& find) const {
     result.found =
         OffsetAndTime{.offset = (*found)->offset, .timestamp_ms = (*found)->timestamp.value()};
   }
+  const std::optional<Error> error = ErrorOf(result.found);
   sink(std::move(result));
+  FailIfDiskFailed(KeyOf(find.partition), error);
 }
 
 void DiskReplicaStore::Disk::Do(const RecordMarks& record) const {

@@ -22,6 +22,7 @@ KafkaError KafkaErrorOf(ErrorCode code, KafkaError invalid_as) {
     case ErrorCode::kNotController:
     case ErrorCode::kUnavailable:
     case ErrorCode::kShuttingDown: return KafkaError::kNotController;
+    case ErrorCode::kDiskFailed: return KafkaError::kKafkaStorageError;
     case ErrorCode::kStaleEpoch:
     case ErrorCode::kConflict:
     case ErrorCode::kNotLeader:

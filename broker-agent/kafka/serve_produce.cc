@@ -52,6 +52,7 @@ KafkaError ErrorOfAppend(ErrorCode code) {
     case ErrorCode::kTimedOut:
     case ErrorCode::kUnavailable: return KafkaError::kRequestTimedOut;
     case ErrorCode::kInvalidArgument: return KafkaError::kInvalidRecord;
+    case ErrorCode::kDiskFailed: return KafkaError::kKafkaStorageError;
     case ErrorCode::kNotFound:
     case ErrorCode::kAlreadyExists:
     case ErrorCode::kNotController:

@@ -5,8 +5,10 @@
 namespace regent::storage {
 namespace {
 
-Error PlannedError(const std::string& path) {
-  return {ErrorCode::kUnavailable, path + ": Input/output error (planned)"};
+Error PlannedError(DiskFault fault, const std::string& path) {
+  return fault == DiskFault::kShortWrite
+             ? Error{ErrorCode::kUnavailable, path + ": No space left on device (planned)"}
+             : Error{ErrorCode::kDiskFailed, path + ": Input/output error (planned)"};
 }
 
 }  // namespace
@@ -38,7 +40,7 @@ class FaultyFileSystem::FaultyAppendFile final : public AppendFile {
         ignored = inner_->Sync();
         break;
     }
-    return PlannedError(path_);
+    return PlannedError(*fault, path_);
   }
 
   Status Sync() override {
@@ -115,7 +117,7 @@ auto FaultyFileSystem::Do(DiskOperation operation, const std::string& path, Run 
   if (*fault == DiskFault::kStopAfter) {
     [[maybe_unused]] const auto unheard = run();
   }
-  return PlannedError(path);
+  return PlannedError(*fault, path);
 }
 
 Result<std::vector<DirectoryEntry>> FaultyFileSystem::List(const std::string& directory) {

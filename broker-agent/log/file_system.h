@@ -59,7 +59,8 @@ struct DirectoryEntry {
 
 /// Every file access of the log goes through this. Errors name the operation, the path and the
 /// system's reason: kNotFound for what is not there, kAlreadyExists, kRefused for want of
-/// permission or a lock that somebody else holds, kUnavailable for the rest (EIO, ENOSPC …).
+/// permission or a lock that somebody else holds, kDiskFailed if the device does not do its work
+/// (EIO …), kUnavailable for the rest (ENOSPC, EMFILE …).
 ///
 /// May block; never called on a loop's thread. Implementations are thread-safe.
 class FileSystem {

@@ -29,6 +29,14 @@ ErrorCode CodeOf(int error) {
     case EPERM:
     case EROFS:
     case EWOULDBLOCK: return ErrorCode::kRefused;
+    // What a file system says of a device that has gone, a block that cannot be read, and of its
+    // own structures or checksums (EUCLEAN, EBADMSG).
+    case EIO:
+    case ENXIO:
+    case ENODEV:
+    case ENODATA:
+    case EUCLEAN:
+    case EBADMSG: return ErrorCode::kDiskFailed;
     default: return ErrorCode::kUnavailable;
   }
 }

@@ -23,6 +23,7 @@ enum class ErrorCode {
   kUnknownOutcome,   ///< It may have happened: read before deciding again (R3).
   kTimedOut,         ///< The caller's deadline passed; the work may still go on.
   kCorrupt,          ///< Stored data cannot be read: the message names it.
+  kDiskFailed,       ///< The disk does not give or take what it should: use another one.
   kShuttingDown,     ///< The process or the term is ending.
 };
 
@@ -41,6 +42,7 @@ constexpr const char* ErrorCodeName(ErrorCode code) {
     case ErrorCode::kUnknownOutcome: return "UnknownOutcome";
     case ErrorCode::kTimedOut: return "TimedOut";
     case ErrorCode::kCorrupt: return "Corrupt";
+    case ErrorCode::kDiskFailed: return "DiskFailed";
     case ErrorCode::kShuttingDown: return "ShuttingDown";
   }
   return "?";

@@ -20,7 +20,8 @@ grpc::StatusCode ToGrpcCode(ErrorCode code) {
     case ErrorCode::kUnavailable: return grpc::StatusCode::UNAVAILABLE;
     case ErrorCode::kUnknownOutcome: return grpc::StatusCode::UNKNOWN;
     case ErrorCode::kTimedOut: return grpc::StatusCode::DEADLINE_EXCEEDED;
-    case ErrorCode::kCorrupt: return grpc::StatusCode::DATA_LOSS;
+    case ErrorCode::kCorrupt:
+    case ErrorCode::kDiskFailed: return grpc::StatusCode::DATA_LOSS;
     case ErrorCode::kShuttingDown: return grpc::StatusCode::UNAVAILABLE;
   }
   return grpc::StatusCode::UNKNOWN;
@@ -70,6 +71,7 @@ v1::ErrorCode ToProto(ErrorCode code) {
     case ErrorCode::kUnknownOutcome: return v1::UNKNOWN_OUTCOME;
     case ErrorCode::kTimedOut: return v1::TIMED_OUT;
     case ErrorCode::kCorrupt: return v1::CORRUPT;
+    case ErrorCode::kDiskFailed: return v1::DISK_FAILED;
     case ErrorCode::kShuttingDown: return v1::SHUTTING_DOWN;
   }
   return v1::ERROR_CODE_UNSPECIFIED;
@@ -97,6 +99,7 @@ Error FromProto(const v1::Error& error) {
       case v1::UNKNOWN_OUTCOME: return ErrorCode::kUnknownOutcome;
       case v1::TIMED_OUT: return ErrorCode::kTimedOut;
       case v1::CORRUPT: return ErrorCode::kCorrupt;
+      case v1::DISK_FAILED: return ErrorCode::kDiskFailed;
       case v1::SHUTTING_DOWN: return ErrorCode::kShuttingDown;
       case v1::ERROR_CODE_UNSPECIFIED:
       case v1::ErrorCode_INT_MIN_SENTINEL_DO_NOT_USE_:

@@ -155,6 +155,45 @@ TEST_F(StoredRecords, AreFoundByTheirTime) {
   EXPECT_EQ(find(400, 0), OffsetAndTime{}) << "not committed";
 }
 
+/// Records on a disk that does not give them.
+class UnreadableRecords : public StoredRecords {
+ protected:
+  void SetUp() override {
+    StoredRecords::SetUp();
+    EXPECT_FALSE(Append({Produced(0, 3, 3)}));
+  }
+  void FailReads(const Error& error) {
+    files_.SetFault([error](storage::DiskOperation operation, const std::string&) {
+      return operation == storage::DiskOperation::kRead ? std::optional(error) : std::nullopt;
+    });
+  }
+  const Error io_error_{ErrorCode::kDiskFailed, "read: Input/output error"};
+};
+
+TEST_F(UnreadableRecords, TakeTheirReplicaOffline) {
+  FailReads(io_error_);
+  EXPECT_EQ(Read(0, 3).error(), io_error_);
+  const auto failed = Next<LogFailed>();
+  EXPECT_EQ(failed.partition, KeyOf(Partition(0)));
+  EXPECT_EQ(failed.error, io_error_);
+}
+
+TEST_F(UnreadableRecords, TakeTheirReplicaOfflineWhenATimeIsLookedFor) {
+  FailReads(io_error_);
+  store_->Do(
+      FindInLog{.partition = Partition(0), .op = OpId(7), .timestamp_ms = 0, .below = Offset(3)});
+  EXPECT_EQ(Next<OffsetFound>().found.error(), io_error_);
+  EXPECT_EQ(Next<LogFailed>().error, io_error_);
+}
+
+TEST_F(UnreadableRecords, ForWantOfADescriptorAreReadAgainLater) {
+  FailReads({ErrorCode::kUnavailable, "open: Too many open files"});
+  EXPECT_FALSE(Read(0, 3).ok());
+  files_.SetFault(nullptr);
+  EXPECT_TRUE(Read(0, 3).ok());
+  EXPECT_THAT(events_, IsEmpty());
+}
+
 TEST_F(StoredRecords, AreAppendedBeforeWhatWaitsToBeRead) {
   ASSERT_FALSE(Append({Produced(0, 1, 3)}));
   store_->Do(ReadFromLog{.partition = Partition(0),

@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "broker-agent/log/data_directory.h"
@@ -98,6 +99,17 @@ TEST_F(PosixFileSystemTest, ReadsAnywhereAlsoWhenTheNameIsGone) {
   EXPECT_EQ(*(*read)->ReadAt(20, 4), "");
   ASSERT_TRUE(files_->RemoveTree(file).ok());
   EXPECT_EQ(*(*read)->ReadAt(0, 2), "01");
+}
+
+TEST_F(PosixFileSystemTest, TellsADeviceThatFailsFromOtherErrors) {
+  // No page lies at the beginning of an address space: its file is one that fails with EIO.
+  const auto file = files_->OpenRead("/proc/self/mem");
+  ASSERT_TRUE(file.ok()) << file.error();
+  const auto read = (*file)->ReadAt(0, 1);
+  ASSERT_FALSE(read.ok());
+  EXPECT_EQ(read.error().code, ErrorCode::kDiskFailed) << read.error();
+  EXPECT_THAT(read.error().message,
+              ::testing::HasSubstr("read /proc/self/mem: Input/output error"));
 }
 
 TEST_F(PosixFileSystemTest, LocksOncePerMachine) {

@@ -10,6 +10,7 @@ constexpr ErrorCode kCodes[] = {
     ErrorCode::kRefused,         ErrorCode::kStaleEpoch, ErrorCode::kConflict,
     ErrorCode::kNotController,   ErrorCode::kNotLeader,  ErrorCode::kUnavailable,
     ErrorCode::kUnknownOutcome,  ErrorCode::kTimedOut,   ErrorCode::kCorrupt,
+    ErrorCode::kDiskFailed,
     ErrorCode::kShuttingDown,
 };
 
