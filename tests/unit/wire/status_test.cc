@@ -6,12 +6,11 @@ namespace regent::wire {
 namespace {
 
 constexpr ErrorCode kCodes[] = {
-    ErrorCode::kInvalidArgument, ErrorCode::kNotFound,   ErrorCode::kAlreadyExists,
-    ErrorCode::kRefused,         ErrorCode::kStaleEpoch, ErrorCode::kConflict,
-    ErrorCode::kNotController,   ErrorCode::kNotLeader,  ErrorCode::kUnavailable,
-    ErrorCode::kUnknownOutcome,  ErrorCode::kTimedOut,   ErrorCode::kCorrupt,
-    ErrorCode::kDiskFailed,
-    ErrorCode::kShuttingDown,
+    ErrorCode::kInvalidArgument, ErrorCode::kNotFound,     ErrorCode::kAlreadyExists,
+    ErrorCode::kRefused,         ErrorCode::kStaleEpoch,   ErrorCode::kConflict,
+    ErrorCode::kNotController,   ErrorCode::kNotLeader,    ErrorCode::kUnavailable,
+    ErrorCode::kUnknownOutcome,  ErrorCode::kTimedOut,     ErrorCode::kCorrupt,
+    ErrorCode::kDiskFailed,      ErrorCode::kShuttingDown,
 };
 
 TEST(WireStatus, CarriesEveryErrorThroughAnAnswerAndThroughACall) {
