@@ -570,7 +570,8 @@ void InMemoryZooKeeper::Advance(Link& link, Instant now) {
     const Instant kept_up_until = std::min(now, link.heartbeat + session.timeout / 3);
     session.last_contact = std::max(session.last_contact, kept_up_until);
   }
-  const bool lease_over = now >= session.last_contact + session.timeout * 2 / 3;
+  const Duration alone = (now - session.last_contact) * link.options.clock_permille / 1000;
+  const bool lease_over = alone >= session.timeout * 2 / 3;
   if (lease_over && !link.lease_ended) {
     link.lease_ended = true;
     Push(link, SessionState::kLeaseEnded);

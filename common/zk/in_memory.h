@@ -118,6 +118,8 @@ struct InMemoryClientOptions {
   /// the next task. They never overtake each other.
   std::function<Duration()> request_delay;
   std::function<Duration()> answer_delay;
+  /// The pace of the client's clock, in thousandths of the server's: it measures its lease (R4).
+  int64_t clock_permille = 1000;
 };
 
 /// A client of InMemoryZooKeeper. Connects by itself, later, like a real one.

@@ -235,8 +235,21 @@ struct BrokerProcess::Life {
   AgentHost host;
 };
 
+int64_t DrawClockPermille(Surroundings& around) {
+  const uint64_t most = around.faults.clock_rate_permille;
+  const uint64_t pace = around.world.rng().Between(1000 - most, 1000 + most);
+  if (pace != 1000) {
+    around.probes.Hit("clock of its own pace");
+  }
+  return static_cast<int64_t>(pace);
+}
+
 BrokerProcess::BrokerProcess(Surroundings& surroundings, BrokerId id)
-    : Process(surroundings.world, id, "broker-" + std::to_string(id.value()), 9000 + id.value()),
+    : Process(surroundings.world,
+              id,
+              "broker-" + std::to_string(id.value()),
+              9000 + id.value(),
+              DrawClockPermille(surroundings)),
       around_(surroundings),
       disk_(id) {
   around_.network.Attach(*this);
@@ -276,6 +289,7 @@ AgentHostOptions BrokerProcess::Options(const storage::ReplicaLogs::Opened& open
                              .lost_before_permille = around_.faults.lost_before_permille,
                              .lost_after_permille = around_.faults.lost_after_permille,
                              .delay_max = milliseconds(2),
+                             .clock_permille = clock_permille(),
                              .mutant = Mutant::kNone});
     SetZooKeeper(*client);
     return std::unique_ptr<zk::Client>(std::move(client));

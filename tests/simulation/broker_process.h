@@ -33,6 +33,9 @@ struct Surroundings {
   Mutant mutant = Mutant::kNone;
 };
 
+/// Draws the pace of a process's clock; see Clock.
+int64_t DrawClockPermille(Surroundings& around);
+
 /// A broker: the production agent with its registration on simulated streams, calls and disk. The
 /// disk outlives its lives.
 class BrokerProcess final : public Process, public StreamHost {

@@ -19,7 +19,11 @@ struct CandidateProcess::Life {
 };
 
 CandidateProcess::CandidateProcess(Surroundings& surroundings, BrokerId id, ControlWitness& witness)
-    : Process(surroundings.world, id, "candidate-" + std::to_string(id.value()), 8000 + id.value()),
+    : Process(surroundings.world,
+              id,
+              "candidate-" + std::to_string(id.value()),
+              8000 + id.value(),
+              DrawClockPermille(surroundings)),
       around_(surroundings),
       witness_(witness) {
   around_.network.Attach(*this);
@@ -65,6 +69,7 @@ void CandidateProcess::StartLife() {
                                  .lost_before_permille = around_.faults.lost_before_permille,
                                  .lost_after_permille = around_.faults.lost_after_permille,
                                  .delay_max = milliseconds(2),
+                                 .clock_permille = clock_permille(),
                                  .mutant = around_.mutant});
         SetZooKeeper(*client);
         return client;

@@ -71,7 +71,7 @@ void Append(Cast& cast,
                                 .payload = Slice(std::string(batch.payload)),
                                 .producer = batch.producer,
                                 .acks = batch.acks,
-                                .deadline = cast.around.world.now() + kAppendMax};
+                                .deadline = broker.executor()->Now() + kAppendMax};
   broker.agents()->Append(request, [&cast, &broker, batch, answer](const Result<Offset>& base) {
     cast.checkers.records().OnProduced(
         {.broker = broker.id(),
@@ -90,7 +90,8 @@ void Append(Cast& cast,
 // --- ClientProcess ---
 
 ClientProcess::ClientProcess(Cast& cast, const std::string& kind, int32_t number)
-    : Process(cast.around.world, BrokerId(number), Text(kind, '-', number), kFirstPort + number),
+    : Process(
+          cast.around.world, BrokerId(number), Text(kind, '-', number), kFirstPort + number, 1000),
       cast_(cast) {
   BeginLife();
 }
@@ -294,15 +295,16 @@ void Consumer::Consume() {
   }
   const PartitionKey key = KeyOf(*partition);
   const Offset from = positions_.try_emplace(key, Offset(0)).first->second;
-  const FetchRequested request{
-      .ticket = {},
-      .partitions = {{.partition = key, .from = from, .max_bytes = kFetchBytes}},
-      .min_bytes = 1,
-      .max_bytes = kFetchBytes,
-      .deadline = world_.now() + world_.Between(Duration(0), kFetchMax)};
-  const auto serve = [this, request, asked = *partition](
-                         Process& target, const std::function<void(FetchAnswer)>& answer) {
+  FetchRequested request{.ticket = {},
+                         .partitions = {{.partition = key, .from = from, .max_bytes = kFetchBytes}},
+                         .min_bytes = 1,
+                         .max_bytes = kFetchBytes,
+                         .deadline = {}};
+  const Duration wait = world_.Between(Duration(0), kFetchMax);
+  const auto serve = [this, request, wait, asked = *partition](
+                         Process& target, const std::function<void(FetchAnswer)>& answer) mutable {
     auto& broker = dynamic_cast<BrokerProcess&>(target);
+    request.deadline = broker.executor()->Now() + wait;
     broker.agents()->Fetch(request,
                            [this, &broker, request, asked, answer](const AnswerFetch& fetched) {
                              if (fetched.partitions.empty()) {

@@ -40,11 +40,13 @@ storage::ReplicaLogs::Opened Disk::Open() {
 }
 
 void Disk::FailSoon(Rng& rng) {
-  const bool sync = rng.Percent(30);
+  const uint64_t kind = rng.Below(10);
   faulty_.Set(storage::FaultyFileSystem::Plan{
       .fault = rng.Percent(50) ? storage::DiskFault::kError : storage::DiskFault::kShortWrite,
       .at = rng.Below(kOperationsUntilFailure),
-      .only = sync ? storage::DiskOperation::kSync : storage::DiskOperation::kWrite});
+      .only = kind < 3   ? storage::DiskOperation::kSync
+              : kind < 5 ? storage::DiskOperation::kRead
+                         : storage::DiskOperation::kWrite});
 }
 
 void Disk::CrashMachine(Rng& rng, Mutant mutant) {

@@ -60,6 +60,7 @@ constexpr std::array kParts = {
     Part{"machine_crash", &FaultOptions::machine_crash_percent},
     Part{"kill_candidate", &FaultOptions::kill_candidate},
     Part{"pause", &FaultOptions::pause},
+    Part{"clock_rate", &FaultOptions::clock_rate_permille},
     Part{"slow_disk", &FaultOptions::slow_disk},
     Part{"failed_disk", &FaultOptions::failed_disk},
     Part{"lost_before", &FaultOptions::lost_before_permille},
@@ -147,6 +148,7 @@ FaultOptions FaultOptions::Draw(Rng& rng) {
   o.isr_storm = DrawRecurring(rng, milliseconds(300), seconds(3), kLagMax);
   o.failed_disk = DrawRecurring(rng, seconds(4), seconds(20), seconds(10));
   o.extra_shards_max = rng.Percent(50) ? 2 : 0;
+  o.clock_rate_permille = DrawRate(rng, 50);
   return o;
 }
 

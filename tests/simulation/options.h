@@ -42,13 +42,15 @@ struct FaultOptions {
   Recurring kill_broker;
   Recurring kill_candidate;
   Recurring pause;
+  /// A process's clock goes faster or slower by so much at most.
+  uint64_t clock_rate_permille = 0;
   /// Of the kills of brokers: the machine goes, and with it what was not synced.
   uint64_t machine_crash_percent = 0;
   Duration disk_max = milliseconds(2);
   /// Beyond one, among which a life of a broker spreads its partitions.
   uint64_t extra_shards_max = 0;
   Recurring slow_disk;  ///< One broker's disk takes up to a second for everything.
-  /// One write or sync of one broker's disk fails, and what it was for with it.
+  /// One read, write or sync of one broker's disk fails, and what it was for with it.
   Recurring failed_disk;
 
   // --- ZooKeeper ---

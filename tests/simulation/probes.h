@@ -43,6 +43,7 @@ inline constexpr const char* kRequiredProbes[] = {
     "other life refused",
     "broker in another life",
     "broker with several shards",
+    "clock of its own pace",
     "renewed session, same life",
     "truncation",
     "preferred election",

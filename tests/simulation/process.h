@@ -16,9 +16,13 @@ namespace regent::simulation {
 /// anew in each life.
 class Process {
  public:
-  /// `world` outlives it.
-  Process(World& world, BrokerId id, std::string name, int32_t port)
-      : world_(world), id_(id), name_(std::move(name)), port_(port) {}
+  /// `world` outlives it. `clock_permille`: the pace of its clock, see Clock.
+  Process(World& world, BrokerId id, std::string name, int32_t port, int64_t clock_permille)
+      : world_(world),
+        id_(id),
+        name_(std::move(name)),
+        port_(port),
+        clock_permille_(clock_permille) {}
   virtual ~Process() = default;
   Process(const Process&) = delete;
   Process& operator=(const Process&) = delete;
@@ -27,6 +31,8 @@ class Process {
   const std::string& name() const { return name_; }
   int32_t port() const { return port_; }
   Endpoint endpoint() const { return {.host = "sim", .port = port_}; }
+
+  int64_t clock_permille() const { return clock_permille_; }
 
   bool up() const { return executor_ != nullptr; }
   bool paused() const { return up() && executor_->paused(); }
@@ -54,7 +60,7 @@ class Process {
 
   void BeginLife() {
     ++life_;
-    executor_ = std::make_unique<SimExecutor>(world_, microseconds(200));
+    executor_ = std::make_unique<SimExecutor>(world_, microseconds(200), clock_permille_);
   }
   /// From here on the process is down. What the life has made goes next, then the executor.
   [[nodiscard]] std::unique_ptr<SimExecutor> EndLife() {
@@ -75,6 +81,7 @@ class Process {
   BrokerId id_;
   std::string name_;
   int32_t port_;
+  int64_t clock_permille_;
   uint64_t life_ = 0;
   std::unique_ptr<SimExecutor> executor_;
   SimZkClient* zookeeper_ = nullptr;

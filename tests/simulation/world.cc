@@ -36,9 +36,11 @@ Duration World::Between(Duration low, Duration high) {
 
 /// Shared with the events in the world's heap, which outlive a process.
 struct SimExecutor::State {
-  State(World& w, Duration jitter) : world(w), jitter_max(jitter) {}
+  State(World& w, Duration jitter, int64_t clock_permille)
+      : world(w), clock(w.now(), clock_permille), jitter_max(jitter) {}
 
   World& world;
+  const Clock clock;
   Duration jitter_max;
   std::deque<std::function<void()>> urgent;
   std::deque<std::function<void()>> normal;
@@ -48,8 +50,8 @@ struct SimExecutor::State {
   bool ran = false;
 };
 
-SimExecutor::SimExecutor(World& world, Duration jitter_max)
-    : state_(std::make_shared<State>(world, jitter_max)) {}
+SimExecutor::SimExecutor(World& world, Duration jitter_max, int64_t clock_permille)
+    : state_(std::make_shared<State>(world, jitter_max, clock_permille)) {}
 
 SimExecutor::~SimExecutor() {
   Close();
@@ -99,7 +101,7 @@ bool SimExecutor::PostAt(Instant at, std::function<void()> task) {
   if (state_->closed) {
     return false;
   }
-  state_->world.At(at, [state = state_, task = std::move(task)]() mutable {
+  state_->world.At(state_->clock.When(at), [state = state_, task = std::move(task)]() mutable {
     if (state->closed) {
       return;
     }
@@ -115,7 +117,7 @@ bool SimExecutor::PostAt(Instant at, std::function<void()> task) {
 }
 
 Instant SimExecutor::Now() const {
-  return state_->world.now();
+  return state_->clock.Shows(state_->world.now());
 }
 
 void SimExecutor::SetJitter(Duration jitter_max) {

@@ -58,12 +58,32 @@ class World {
   Trace trace_;
 };
 
+/// A clock that is as fast as it is, from some instant on.
+class Clock {
+ public:
+  /// `permille`: its pace, in thousandths of the world's; positive.
+  Clock(Instant since, int64_t permille) : since_(since), permille_(permille) {}
+
+  /// What it shows then.
+  Instant Shows(Instant in_world) const { return since_ + (in_world - since_) * permille_ / 1000; }
+  /// When it shows at least that; what is years ahead never comes.
+  Instant When(Instant shown) const {
+    constexpr Duration kNever = std::chrono::years(10);
+    const Duration ahead = shown - since_;
+    return ahead > kNever ? shown : since_ + (ahead * 1000 + Duration(permille_ - 1)) / permille_;
+  }
+
+ private:
+  Instant since_;
+  int64_t permille_;
+};
+
 /// The thread of one life of a simulated process. Paused, it runs nothing and its timers pile up;
 /// closed, it never runs anything again.
 class SimExecutor final : public Executor {
  public:
-  /// `jitter_max`: how long a task may wait for the thread.
-  SimExecutor(World& world, Duration jitter_max);
+  /// `jitter_max`: how long a task may wait for the thread. `clock_permille`: see Clock.
+  SimExecutor(World& world, Duration jitter_max, int64_t clock_permille = 1000);
   ~SimExecutor() override;
   SimExecutor(const SimExecutor&) = delete;
   SimExecutor& operator=(const SimExecutor&) = delete;
@@ -71,6 +91,7 @@ class SimExecutor final : public Executor {
   bool Post(std::function<void()> task) override;
   bool PostUrgent(std::function<void()> task) override;
   bool PostAt(Instant at, std::function<void()> task) override;
+  /// What the process's clock shows.
   Instant Now() const override;
 
   /// From now on a task may wait for so long.

@@ -14,9 +14,15 @@ bool IsStatePath(const std::string& path) {
   return path.starts_with(zk::TopicsPath() + "/") && path.ends_with("/state");
 }
 
-zk::InMemoryClientOptions InnerOptions(World& world, Duration delay_max) {
-  const auto delay = [&world, delay_max] { return world.Between(microseconds(20), delay_max); };
-  return {.root = "", .session_timeout = seconds(6), .request_delay = delay, .answer_delay = delay};
+zk::InMemoryClientOptions InnerOptions(World& world, const SimZkClient::Options& options) {
+  const auto delay = [&world, delay_max = options.delay_max] {
+    return world.Between(microseconds(20), delay_max);
+  };
+  return {.root = "",
+          .session_timeout = seconds(6),
+          .request_delay = delay,
+          .answer_delay = delay,
+          .clock_permille = options.clock_permille};
 }
 
 }  // namespace
@@ -32,7 +38,7 @@ SimZkClient::SimZkClient(World& world,
       owner_(owner),
       probes_(probes),
       options_(std::move(options)),
-      inner_(server, owner, listener, InnerOptions(world, options_.delay_max)) {}
+      inner_(server, owner, listener, InnerOptions(world, options_)) {}
 
 SimZkClient::~SimZkClient() {
   if (on_gone) {

@@ -27,6 +27,7 @@ class SimZkClient final : public zk::Client {
     uint64_t lost_before_permille = 0;
     uint64_t lost_after_permille = 0;
     Duration delay_max = milliseconds(2);
+    int64_t clock_permille = 1000;  ///< Of the owner's clock.
     Mutant mutant = Mutant::kNone;
   };
 
@@ -55,7 +56,8 @@ class SimZkClient final : public zk::Client {
   zk::Generation generation() const override { return inner_.generation(); }
   zk::SessionState state() const override { return inner_.state(); }
   int64_t session_id() const override { return inner_.session_id(); }
-  void Heartbeat(Instant now) override { inner_.Heartbeat(now); }
+  /// The server knows no other clock than its own.
+  void Heartbeat(Instant /*now*/) override { inner_.Heartbeat(world_.now()); }
   void Close() override { inner_.Close(); }
 
   zk::InMemoryClient& inner() { return inner_; }
