@@ -12,10 +12,10 @@ grpc::StatusCode ToGrpcCode(ErrorCode code) {
     case ErrorCode::kInvalidArgument: return grpc::StatusCode::INVALID_ARGUMENT;
     case ErrorCode::kNotFound: return grpc::StatusCode::NOT_FOUND;
     case ErrorCode::kAlreadyExists: return grpc::StatusCode::ALREADY_EXISTS;
-    case ErrorCode::kRefused: return grpc::StatusCode::FAILED_PRECONDITION;
+    case ErrorCode::kRefused:
     case ErrorCode::kStaleEpoch: return grpc::StatusCode::FAILED_PRECONDITION;
     case ErrorCode::kConflict: return grpc::StatusCode::ABORTED;
-    case ErrorCode::kNotController: return grpc::StatusCode::FAILED_PRECONDITION;
+    case ErrorCode::kNotController:
     case ErrorCode::kNotLeader: return grpc::StatusCode::FAILED_PRECONDITION;
     case ErrorCode::kUnavailable: return grpc::StatusCode::UNAVAILABLE;
     case ErrorCode::kUnknownOutcome: return grpc::StatusCode::UNKNOWN;

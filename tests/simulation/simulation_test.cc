@@ -18,7 +18,7 @@
 namespace regent::simulation {
 namespace {
 
-constexpr uint64_t kSeeds = kSlowBuild ? 500 : 4000;
+constexpr uint64_t kSeeds = kSlowBuild ? 500 : 5000;
 constexpr uint64_t kSeedsLong = 100'000;
 /// If the kept seed does not catch a planted bug any more.
 constexpr uint64_t kSeedsTried = kSlowBuild ? 300 : 2000;
