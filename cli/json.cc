@@ -76,6 +76,12 @@ Json PartitionFields(const v1::PartitionDescription& partition) {
   json["controllerEpoch"] = partition.controller_epoch();
   json["replicas"] = ListJson(partition.replicas());
   json["isr"] = ListJson(partition.isr());
+  if (partition.elr_size() > 0) {
+    json["elr"] = ListJson(partition.elr());
+  }
+  if (partition.last_known_elr_size() > 0) {
+    json["lastKnownElr"] = ListJson(partition.last_known_elr());
+  }
   json["outOfSync"] = OutOfSyncJson(partition);
   json["leaderConfirmed"] = partition.leader_confirmed();
   json["pending"] = ListJson(partition.pending());

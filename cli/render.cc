@@ -78,10 +78,26 @@ std::string OutOfSyncText(const v1::PartitionDescription& partition, int64_t now
   return Join(items, "; ");
 }
 
+/// Only where there are any: most partitions never have one.
+void AddEligible(const v1::PartitionDescription& partition, Fields& fields) {
+  if (partition.elr_size() > 0) {
+    fields.emplace_back("Eligible", Join(partition.elr()));
+  }
+  if (partition.last_known_elr_size() > 0) {
+    fields.emplace_back("Last known eligible", Join(partition.last_known_elr()));
+  }
+}
+
 std::string NotesOn(const v1::PartitionDescription& partition) {
   std::vector<std::string> notes;
   if (partition.leader() >= 0 && !partition.leader_confirmed()) {
     notes.emplace_back("leader has not confirmed");
+  }
+  if (partition.elr_size() > 0) {
+    notes.push_back("eligible " + Join(partition.elr()));
+  }
+  if (partition.last_known_elr_size() > 0) {
+    notes.push_back("last known eligible " + Join(partition.last_known_elr()));
   }
   if (!partition.explanation().empty()) {
     notes.push_back(partition.explanation());
@@ -282,6 +298,7 @@ std::string RenderPartition(const v1::TopicDescription& topic, const TableStyle&
         {"Not acknowledged by", Join(partition.pending())},
         {"Explanation", partition.explanation()},
     };
+    AddEligible(partition, fields);
     out += (out.empty() ? "" : "\n") + RenderFields(fields);
   }
   return out;

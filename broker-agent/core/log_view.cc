@@ -14,6 +14,17 @@ int64_t BytesOf(const std::vector<RecordBatch>& batches) {
   return bytes;
 }
 
+LeaderEpoch LogView::last_epoch() const {
+  LeaderEpoch last = kNoLeaderEpoch;
+  for (const EpochStart& entry : epochs.entries()) {
+    // A leader's epoch begins where it has written nothing yet.
+    if (entry.start < end || entry.start <= start) {
+      last = entry.epoch;
+    }
+  }
+  return last;
+}
+
 void LogView::Clip() {
   end = std::max(end, start);
   high_watermark = std::clamp(high_watermark, start, end);

@@ -34,6 +34,8 @@ struct LogView {
   Offset high_watermark{0};
   EpochHistory epochs;
 
+  /// Returns the leader epoch of the last record; of what was there before it, if nothing is left.
+  LeaderEpoch last_epoch() const;
   /// Brings marks that a disk gave into order: a high watermark beyond the log is clipped.
   void Clip();
   /// Takes over batches that were appended at the end.

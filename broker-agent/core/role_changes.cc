@@ -367,6 +367,10 @@ void RoleChanges::Answer(const PartitionKey& key, PartitionAnswer answer, std::s
   if (replica == nullptr) {
     replica = replicas_.FindStray(key);
   }
+  std::optional<LogTip> tip;
+  if (replica != nullptr && replica->log && replica->role == Role::kLeaderless) {
+    tip = LogTip{.epoch = replica->log->last_epoch(), .end = replica->log->end};
+  }
   current_->response.partitions.push_back(
       {.topic = key.topic,
        .index = key.index,
@@ -374,7 +378,8 @@ void RoleChanges::Answer(const PartitionKey& key, PartitionAnswer answer, std::s
        .leader_epoch = replica == nullptr ? kNoLeaderEpoch : replica->leader_epoch,
        .partition_epoch = replica == nullptr ? kNoPartitionEpoch : replica->partition_epoch,
        .reason = std::move(reason),
-       .suspect = replica != nullptr && replica->suspect});
+       .suspect = replica != nullptr && replica->suspect,
+       .tip = tip});
 }
 
 void RoleChanges::NoteFirstRegistration(Zxid registered) {

@@ -103,10 +103,11 @@ class RoleChanges {
   void TakeUnderEqualEpochs(Replica& replica,
                             const LeaderAndIsrTopic& topic,
                             const LeaderAndIsrPartition& partition);
+  static void TakeDefault(Replica& replica, const TopicConfig& config);
   void TakeConfig(Replica& replica, const LeaderAndIsrTopic& topic);
   void ConfigureLogsNow();
   void TakeIsr(Replica& replica, const LeaderAndIsrPartition& partition);
-  void TellOfSuspect(const Replica& replica, PartitionAnswer answer);
+  void TellOfDoubt(const Replica& replica, const LeaderAndIsrPartition& p, PartitionAnswer answer);
   void Failed(const Planned& planned, const Error& error);
   void Answer(const PartitionKey& key, PartitionAnswer answer, std::string reason);
   void AnswerWhole(CallId call, ControlAnswer answer);

@@ -105,12 +105,15 @@ void RoleChanges::PublishRole(Replica& replica,
     followers_.Follow(replica, p.leader);
   }
   leaders_.Wake(replica.key());
-  TellOfSuspect(replica, PartitionAnswer::kApplied);
+  TellOfDoubt(replica, p, PartitionAnswer::kApplied);
 }
 
-/// The controller hears of it with every state that is taken: it counts on the others then (R11).
-void RoleChanges::TellOfSuspect(const Replica& replica, PartitionAnswer answer) {
-  if (replica.suspect) {
+/// The controller hears of a suspect with every state that is taken: it counts on the others then.
+/// Whom it takes for one says where its log ends, so that the longest can be told (R11).
+void RoleChanges::TellOfDoubt(const Replica& replica,
+                              const LeaderAndIsrPartition& p,
+                              PartitionAnswer answer) {
+  if (replica.suspect || Contains(p.last_known_elr, context_.self())) {
     Answer(replica.key(), answer, "");
   }
 }
@@ -129,11 +132,23 @@ void RoleChanges::TakeUnderEqualEpochs(Replica& replica,
     replica.confirmed_at = sender_.number();
     leaders_.TakeMembership(replica);
   }
-  TellOfSuspect(replica, PartitionAnswer::kAlready);
+  TellOfDoubt(replica, p, PartitionAnswer::kAlready);
+}
+
+/// A controller may have another default for what the topic does not say; it reckons with its own
+/// (R11).
+void RoleChanges::TakeDefault(Replica& replica, const TopicConfig& config) {
+  if (config.version == replica.config->version &&
+      config.min_insync_replicas != replica.config->min_insync_replicas) {
+    TopicConfig changed = *replica.config;
+    changed.min_insync_replicas = config.min_insync_replicas;
+    replica.config = std::make_shared<const TopicConfig>(std::move(changed));
+  }
 }
 
 void RoleChanges::TakeConfig(Replica& replica, const LeaderAndIsrTopic& topic) {
   if (replica.config != nullptr && topic.config.version <= replica.config->version) {
+    TakeDefault(replica, topic.config);
     return;
   }
   Config& shared = current_->configs[topic.topic->id];

@@ -48,7 +48,8 @@ std::optional<RoleVerdict> JudgeShape(const RoleQuestion& q) {
 
 /// Whether a missing log may be made, or has been lost (R10).
 RoleVerdict JudgeMissing(const RoleQuestion& q) {
-  if (!Contains(q.partition.isr, q.self)) {
+  if (!Contains(q.partition.isr, q.self) && !Contains(q.partition.elr, q.self) &&
+      !Contains(q.partition.last_known_elr, q.self)) {
     return {.work = Work::kCreate};
   }
   if (q.replica != nullptr) {

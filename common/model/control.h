@@ -51,6 +51,9 @@ struct LeaderAndIsrPartition {
   BrokerList replicas;
   Zxid state_czxid{0};  ///< When the partition's state was created (R10).
   LeaderRecovery recovery = LeaderRecovery::kRecovered;
+  /// Whose logs are counted on outside the ISR: none of them is made out of nothing (R10, R11).
+  BrokerList elr;
+  BrokerList last_known_elr;
 
   friend bool operator==(const LeaderAndIsrPartition&, const LeaderAndIsrPartition&) = default;
 };
@@ -164,6 +167,15 @@ inline std::ostream& operator<<(std::ostream& out, PartitionAnswer a) {
   return out << Name(a);
 }
 
+/// Where a log ends, for comparing it with others (R11): first by the leader epoch of its last
+/// record, then by its length.
+struct LogTip {
+  LeaderEpoch epoch = kNoLeaderEpoch;
+  Offset end{0};
+
+  friend constexpr auto operator<=>(const LogTip&, const LogTip&) = default;
+};
+
 struct PartitionAnswerEntry {
   TopicId topic;
   int32_t index = 0;
@@ -172,6 +184,8 @@ struct PartitionAnswerEntry {
   PartitionEpoch partition_epoch = kNoPartitionEpoch;
   std::string reason;    ///< For people; empty when the answer says it all.
   bool suspect = false;  ///< Whatever the answer: the log may have lost its tail (R11).
+  /// Where nobody leads, so that it stays there: of suspects, and of who is in `last_known_elr`.
+  std::optional<LogTip> tip = {};
 
   friend bool operator==(const PartitionAnswerEntry&, const PartitionAnswerEntry&) = default;
 };
@@ -181,7 +195,7 @@ struct ControlResponse {
   ControllerEpoch highest_controller_epoch{0};  ///< The agent's.
   BrokerEpoch broker_epoch = kNoBrokerEpoch;    ///< The agent's current one.
   /// Partitions that were applied or already in force are left out of a response with
-  /// `settled_omitted`: then only the others are listed, and suspects.
+  /// `settled_omitted`: then only the others are listed, suspects, and those with a tip.
   bool settled_omitted = true;
   std::vector<PartitionAnswerEntry> partitions;
 };

@@ -21,6 +21,8 @@ void Fill(const LeaderAndIsrPartition& from, v1::LeaderAndIsrPartition* to) {
   wire::Fill(from.replicas, to->mutable_replicas());
   to->set_state_czxid(from.state_czxid.value());
   to->set_recovering(from.recovery == LeaderRecovery::kRecovering);
+  wire::Fill(from.elr, to->mutable_elr());
+  wire::Fill(from.last_known_elr, to->mutable_last_known_elr());
 }
 
 LeaderAndIsrPartition Read(FieldCheck& check, const v1::LeaderAndIsrPartition& from) {
@@ -31,7 +33,9 @@ LeaderAndIsrPartition Read(FieldCheck& check, const v1::LeaderAndIsrPartition& f
           .isr = check.Brokers(from.isr(), "isr"),
           .replicas = check.Brokers(from.replicas(), "replicas"),
           .state_czxid = Zxid(check.AtLeast(int64_t{0}, from.state_czxid(), "state_czxid")),
-          .recovery = from.recovering() ? LeaderRecovery::kRecovering : LeaderRecovery::kRecovered};
+          .recovery = from.recovering() ? LeaderRecovery::kRecovering : LeaderRecovery::kRecovered,
+          .elr = check.Brokers(from.elr(), "elr"),
+          .last_known_elr = check.Brokers(from.last_known_elr(), "last_known_elr")};
 }
 
 void Fill(const MetadataPartition& from, v1::MetadataPartition* to) {
@@ -302,6 +306,18 @@ Result<UpdateMetadataRequest> FromProto(const v1::UpdateMetadataRequest& request
   return result;
 }
 
+namespace {
+
+std::optional<LogTip> Read(FieldCheck& check, const v1::PartitionResult& entry) {
+  if (!entry.has_tip()) {
+    return std::nullopt;
+  }
+  return LogTip{.epoch = check.LeaderEpochFrom(-1, entry.tip().epoch()),
+                .end = Offset(check.AtLeast(int64_t{0}, entry.tip().end(), "tip.end"))};
+}
+
+}  // namespace
+
 v1::ControlResponse ToProto(const ControlResponse& response) {
   v1::ControlResponse proto;
   proto.set_answer(ToProto(response.answer));
@@ -318,6 +334,10 @@ v1::ControlResponse ToProto(const ControlResponse& response) {
     added->set_partition_epoch(entry.partition_epoch.value());
     added->set_reason(ValidUtf8(entry.reason));
     added->set_suspect(entry.suspect);
+    if (entry.tip) {
+      added->mutable_tip()->set_epoch(entry.tip->epoch.value());
+      added->mutable_tip()->set_end(entry.tip->end.value());
+    }
   }
   return proto;
 }
@@ -339,7 +359,8 @@ Result<ControlResponse> FromProto(const v1::ControlResponse& response) {
          .leader_epoch = check.LeaderEpochFrom(-1, entry.leader_epoch()),
          .partition_epoch = check.PartitionEpochFrom(-1, entry.partition_epoch()),
          .reason = entry.reason(),
-         .suspect = entry.suspect()});
+         .suspect = entry.suspect(),
+         .tip = Read(check, entry)});
   }
   if (!check.ok()) {
     return check.error();

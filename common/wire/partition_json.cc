@@ -75,6 +75,21 @@ bool HasDuplicates(const BrokerList& brokers) {
   return false;
 }
 
+/// Whoever stands in two of the lists; each alone names nobody twice.
+std::optional<BrokerId> FindTwofold(const PartitionState& state) {
+  for (const BrokerId id : state.elr) {
+    if (Contains(state.isr, id) || Contains(state.last_known_elr, id)) {
+      return id;
+    }
+  }
+  for (const BrokerId id : state.last_known_elr) {
+    if (Contains(state.isr, id)) {
+      return id;
+    }
+  }
+  return std::nullopt;
+}
+
 /// A state that is written canonically and breaks no rule; nothing otherwise.
 std::optional<PartitionState> DecodeCanonical(std::string_view text) {
   CanonicalText in(text);
@@ -154,6 +169,10 @@ Result<PartitionState> DecodePartitionState(std::string_view text) {
   state.extra = reader.Rest();
   if (state.leader != kNoBroker && !Contains(state.isr, state.leader)) {
     reader.Fault("leader", Json(state.leader.value()), "must be -1 or a member of isr");
+  }
+  if (const auto twofold = FindTwofold(state)) {
+    reader.Fault("a broker id", Json(twofold->value()),
+                 "must stand in one of isr, elr and lastKnownElr only");
   }
   if (!reader.ok()) {
     return reader.error();

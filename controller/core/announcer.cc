@@ -8,6 +8,15 @@
 namespace regent::controller {
 namespace {
 
+/// In place of a config that is held back: older than any, so that only who knows none takes it,
+/// and commits nothing without all replicas (R11).
+TopicConfig WithoutVersion(const TopicConfig& config) {
+  TopicConfig held = config;
+  held.version = ConfigVersion(0);
+  held.min_insync_replicas = static_cast<int32_t>(kReplicationFactorMax);
+  return held;
+}
+
 /// Of one entry of StopReplica: a name of 249 bytes, an id, an index, an epoch.
 constexpr size_t kStopBytesMax = 320;
 
@@ -224,7 +233,10 @@ void Announcer::Include(LeaderAndIsrRequest& request, ControlCall& call, Partiti
   }
   const Topic& topic = term_.cluster.topic(ref.topic);
   if (request.topics.empty() || request.topics.back().topic != topic.identity) {
-    request.topics.push_back({.topic = topic.identity, .config = topic.config, .partitions = {}});
+    request.topics.push_back(
+        {.topic = topic.identity,
+         .config = topic.config_held_for == 0 ? topic.config : WithoutVersion(topic.config),
+         .partitions = {}});
   }
   request.topics.back().partitions.push_back({.index = ref.index,
                                               .leader = p.state.leader,
@@ -233,8 +245,13 @@ void Announcer::Include(LeaderAndIsrRequest& request, ControlCall& call, Partiti
                                               .isr = p.state.isr,
                                               .replicas = p.replicas,
                                               .state_czxid = p.czxid,
-                                              .recovery = p.state.recovery});
-  call.sent.push_back({.partition = ref, .leader_epoch = p.state.leader_epoch});
+                                              .recovery = p.state.recovery,
+                                              .elr = p.state.elr,
+                                              .last_known_elr = p.state.last_known_elr});
+  call.sent.push_back(
+      {.partition = ref,
+       .leader_epoch = p.state.leader_epoch,
+       .config = topic.config_held_for == 0 ? topic.config.version : ConfigVersion(-1)});
 }
 
 void Announcer::SendRoles(BrokerId id,
@@ -486,11 +503,15 @@ void Announcer::TakeRoles(Agent& agent,
       } else if (stands) {
         digest.settled.push_back(sent.partition);
       }
+      if (stands && entry != nullptr && entry->tip) {
+        digest.tips.push_back(
+            {.partition = sent.partition, .leader_epoch = entry->leader_epoch, .tip = *entry->tip});
+      }
       agent.parked.erase(sent.partition);
       const Partition& p = term_.cluster.at(sent.partition);
       if (!call.stop && p.state.leader == digest.broker &&
           p.state.leader_epoch == sent.leader_epoch) {
-        digest.confirmed.push_back(sent.partition);
+        digest.confirmed.push_back({.partition = sent.partition, .config = sent.config});
       }
     } else if (entry != nullptr) {
       agent.parked[sent.partition] = {.until = term_.now() + term_.options().problem_retry,

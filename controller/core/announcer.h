@@ -31,8 +31,12 @@ class Announcer {
     std::optional<ControlAnswer> refused;      ///< The request as a whole.
     BrokerEpoch agent_epoch = kNoBrokerEpoch;  ///< With `refused`: what the agent says it is.
     ControllerEpoch highest_epoch{0};
-    /// Partitions whose leader has acknowledged its present epoch (R1).
-    std::vector<PartitionRef> confirmed;
+    /// Partitions whose leader has acknowledged its present epoch (R1), and the config with it.
+    struct Confirmed {
+      PartitionRef partition;
+      ConfigVersion config;
+    };
+    std::vector<Confirmed> confirmed;
     /// Partitions that the agent now serves as told, unless it is to be told again.
     std::vector<PartitionRef> settled;
     /// The same, but its log may have lost its tail (R11).
@@ -41,6 +45,13 @@ class Announcer {
       PartitionEpoch agent_epoch;  ///< The state that the agent holds.
     };
     std::vector<Suspect> suspects;
+    /// Where logs end of which nobody leads the partition, in the leader epoch named.
+    struct Tip {
+      PartitionRef partition;
+      LeaderEpoch leader_epoch;
+      LogTip tip;
+    };
+    std::vector<Tip> tips;
     struct Refusal {
       PartitionRef partition;
       LeaderEpoch sent_leader_epoch;
@@ -95,6 +106,7 @@ class Announcer {
   struct Sent {
     PartitionRef partition;
     LeaderEpoch leader_epoch;
+    ConfigVersion config = {};
   };
   struct ControlCall {
     CallId call;

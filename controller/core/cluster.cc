@@ -4,6 +4,7 @@
 #include <set>
 
 #include "common/model/topic_settings.h"
+#include "controller/core/eligible.h"
 #include "controller/core/invariant.h"
 #include "controller/core/topic_rules.h"
 
@@ -86,6 +87,9 @@ void Cluster::SetTopicGone(uint32_t index) {
     std::erase_if(brokers_[host].hosted, [index](PartitionRef ref) { return ref.topic == index; });
     replica_problems_.erase(replica_problems_.lower_bound({host, {index, 0}}),
                             replica_problems_.lower_bound({host, {index + 1, 0}}));
+    unheard_.erase(unheard_.lower_bound({host, {index, 0}}),
+                   unheard_.lower_bound({host, {index + 1, 0}}));
+    tips_.erase(tips_.lower_bound({host, {index, 0}}), tips_.lower_bound({host, {index + 1, 0}}));
   }
   out_of_sync_since_.erase(out_of_sync_since_.lower_bound({{index, 0}, kNoBroker}),
                            out_of_sync_since_.lower_bound({{index + 1, 0}, kNoBroker}));
@@ -115,9 +119,18 @@ void Cluster::SetConfig(uint32_t index, TopicConfig config) {
   }
   owner.unclean = SettingsOf(config.overrides).unclean_leader_election_enable;
   owner.config = std::move(config);
-  for (const Partition& p : owner.partitions) {
+  owner.config_held_for = 0;
+  for (Partition& p : owner.partitions) {
     Count(owner, p, 1, counts_);
+    owner.config_held_for += HoldsConfig(owner, p) ? 1 : 0;
+    p.leader_min_isr = std::min(p.leader_min_isr, owner.config.min_insync_replicas);
   }
+}
+
+/// A leader that heard of the config would commit without those that are eligible (R11).
+bool Cluster::HoldsConfig(const Topic& topic, const Partition& p) {
+  return !p.state.elr.empty() &&
+         Trusted(p.state, topic.config.min_insync_replicas, p.replicas.size()).elr.empty();
 }
 
 bool Cluster::Usable(PartitionRef ref) const {
@@ -166,7 +179,17 @@ void Cluster::SetState(PartitionRef ref, PartitionState state, PartitionEpoch ep
       out_of_sync_since_.erase({ref, replica});
     }
   }
+  if (state.leader_epoch != p.state.leader_epoch) {
+    p.leader_min_isr = 0;
+  }
+  if (state.leader != kNoBroker && !tips_.empty()) {
+    for (const BrokerId replica : p.replicas) {
+      tips_.erase({replica, ref});  // The logs go on from here.
+    }
+  }
+  owner.config_held_for -= HoldsConfig(owner, p) ? 1 : 0;
   p.state = std::move(state);
+  owner.config_held_for += HoldsConfig(owner, p) ? 1 : 0;
   p.state.isr.shrink_to_fit();
   p.epoch = epoch;
   Count(owner, p, 1, counts_);
@@ -211,8 +234,17 @@ ReplicaStanding Cluster::Standing(PartitionRef ref, BrokerId id) const {
     return ReplicaStanding::kDead;
   }
   if (const ReplicaProblem* problem = FindReplicaProblem(ref, id)) {
-    return problem->answer == PartitionAnswer::kSuspect ? ReplicaStanding::kSuspect
-                                                        : ReplicaStanding::kDead;
+    switch (problem->answer) {
+      case PartitionAnswer::kSuspect: return ReplicaStanding::kSuspect;
+      case PartitionAnswer::kReplicaMissing: return ReplicaStanding::kLost;
+      case PartitionAnswer::kApplied:
+      case PartitionAnswer::kAlready:
+      case PartitionAnswer::kAhead:
+      case PartitionAnswer::kStorageError:
+      case PartitionAnswer::kOtherTopicId:
+      case PartitionAnswer::kNotReplica:
+      case PartitionAnswer::kOtherLife: return ReplicaStanding::kDead;
+    }
   }
   const Partition& p = at(ref);
   if (p.departed != 0) {
@@ -229,9 +261,22 @@ std::vector<ReplicaView> Cluster::Views(PartitionRef ref) const {
   const Partition& p = at(ref);
   views.reserve(p.replicas.size());
   for (const BrokerId replica : p.replicas) {
-    views.push_back({replica, Standing(ref, replica)});
+    ReplicaView view{.broker = replica, .standing = Standing(ref, replica)};
+    view.unheard = !unheard_.empty() && unheard_.contains({replica, ref});
+    if (const auto told = tips_.find({replica, ref}); told != tips_.end() &&
+                                                      p.state.leader == kNoBroker &&
+                                                      told->second.first == p.state.leader_epoch) {
+      view.tip = told->second.second;
+    }
+    views.push_back(view);
   }
   return views;
+}
+
+MinIsr Cluster::MinIsrOf(PartitionRef ref) const {
+  const int32_t wanted = topics_[ref.topic].config.min_insync_replicas;
+  const int32_t known = at(ref).leader_min_isr;
+  return {.next = wanted, .present = known == 0 ? wanted : known};
 }
 
 const Broker* Cluster::FindBroker(BrokerId id) const {
@@ -260,6 +305,9 @@ void Cluster::ClearReplicaProblems(BrokerId id) {
   const auto last = std::find_if(first, replica_problems_.end(),
                                  [id](const auto& problem) { return problem.first.first != id; });
   replica_problems_.erase(first, last);
+  // Of this life alone, as its problems are.
+  std::erase_if(unheard_, [id](const auto& replica) { return replica.first == id; });
+  std::erase_if(tips_, [id](const auto& tip) { return tip.first.first == id; });
 }
 
 const ReplicaProblem* Cluster::FindReplicaProblem(PartitionRef ref, BrokerId id) const {
@@ -275,6 +323,7 @@ void Cluster::EndSuspicion(PartitionRef ref, BrokerId id) {
   if (problem != nullptr && problem->answer == PartitionAnswer::kSuspect) {
     ClearReplicaProblem(ref, id);
   }
+  Heard(ref, id);
 }
 
 std::map<PartitionAnswer, int64_t> Cluster::CountReplicaProblems() const {

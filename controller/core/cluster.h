@@ -39,6 +39,11 @@ struct Partition {
   Zxid czxid{0};
   /// The leader epoch that its leader has acknowledged in this term (R1).
   LeaderEpoch confirmed = kNoLeaderEpoch;
+  /// The smallest min.insync.replicas that its leader may be using (R11); 0: nobody knows, as it
+  /// has not acknowledged a config in this term.
+  int32_t leader_min_isr = 0;
+  /// The leader epoch that began with the longest log of several that were suspect (R11).
+  LeaderEpoch recovery_epoch = kNoLeaderEpoch;
   /// Bit i: replicas[i] has died, or come back in another life, and no decision has been
   /// acknowledged that took note of it (R4).
   uint64_t departed = 0;
@@ -55,6 +60,9 @@ struct Topic {
   TopicRef identity;
   TopicConfig config;
   bool unclean = false;  ///< By its config, a replica outside the ISR may lead (R7).
+  /// Partitions with eligible replicas that the config does not leave any. While there are such,
+  /// the config is not sent: their leaders commit with more members than it wants (R11).
+  int32_t config_held_for = 0;
   int32_t node_version = 0;
   bool has_partitions_directory = false;
   bool directory_write_out = false;  ///< The write that creates it is under way.
@@ -124,6 +132,7 @@ class Cluster {
   void SetState(PartitionRef ref, PartitionState state, PartitionEpoch epoch, Instant now);
   /// How each replica stands, for the deciders.
   std::vector<ReplicaView> Views(PartitionRef ref) const;
+  MinIsr MinIsrOf(PartitionRef ref) const;
   ReplicaStanding Standing(PartitionRef ref, BrokerId id) const;
 
   // --- Brokers ---
@@ -145,6 +154,16 @@ class Cluster {
   const ReplicaProblem* FindReplicaProblem(PartitionRef ref, BrokerId id) const;
   /// The replica's log is as good as its leader's: it is no suspect any more (R11).
   void EndSuspicion(PartitionRef ref, BrokerId id);
+  /// The broker's registration speaks of suspects: it has yet to say whether this is one.
+  void AwaitWord(PartitionRef ref, BrokerId id) { unheard_.insert({id, ref}); }
+  /// It has said so. Returns whether that was awaited.
+  bool Heard(PartitionRef ref, BrokerId id) {
+    return !unheard_.empty() && unheard_.erase({id, ref}) > 0;
+  }
+  /// Where the replica's log ended when it was told that nobody leads in `epoch`.
+  void NoteTip(PartitionRef ref, BrokerId id, LeaderEpoch epoch, LogTip tip) {
+    tips_[{id, ref}] = {epoch, tip};
+  }
   const std::map<std::pair<BrokerId, PartitionRef>, ReplicaProblem>& replica_problems() const {
     return replica_problems_;
   }
@@ -176,6 +195,7 @@ class Cluster {
 
  private:
   static void Count(const Topic& topic, const Partition& p, int64_t sign, ClusterCounts& counts);
+  static bool HoldsConfig(const Topic& topic, const Partition& p);
   void IndexReplicas(PartitionRef ref);
 
   std::vector<Topic> topics_;
@@ -184,6 +204,8 @@ class Cluster {
   std::set<std::pair<std::string, std::string>> by_collision_key_;  ///< Key and name.
   std::map<BrokerId, Broker> brokers_;
   std::map<std::pair<BrokerId, PartitionRef>, ReplicaProblem> replica_problems_;
+  std::set<std::pair<BrokerId, PartitionRef>> unheard_;
+  std::map<std::pair<BrokerId, PartitionRef>, std::pair<LeaderEpoch, LogTip>> tips_;
   std::map<std::pair<PartitionRef, BrokerId>, Instant> out_of_sync_since_;
   std::map<std::string, std::string> problems_;
   std::map<std::string, std::string> remarks_;

@@ -271,14 +271,25 @@ void ConfigDesk::Obey(uint32_t index, Overrides overrides, ConfigVersion version
   config.version = version;
   config.min_insync_replicas =
       MinInsyncReplicas(overrides, term_.options().default_min_insync_replicas);
+  if (config.min_insync_replicas < topic.config.min_insync_replicas &&
+      std::ranges::any_of(topic.partitions, &Partition::busy)) {
+    // What is being written was decided with the larger value (R11).
+    term_.Later([this, id = topic.identity->id, overrides = std::move(overrides), version] {
+      if (const auto found = term_.cluster.FindTopic(id)) {
+        Obey(*found, overrides, version);
+      }
+    });
+    return;
+  }
   config.overrides = std::move(overrides);
   LOG(INFO) << "config changed topic=" << topic.identity->name << " version=" << version
             << " min_insync_replicas=" << config.min_insync_replicas;
   term_.cluster.SetConfig(index, std::move(config));
   for (int32_t i = 0; static_cast<size_t>(i) < topic.partitions.size(); ++i) {
     announcer_.MarkReplicas({index, i});
-    if (topic.unclean && topic.partitions[static_cast<size_t>(i)].state.leader == kNoBroker) {
-      writer_.Queue({index, i});  // Now somebody outside the ISR may lead.
+    const PartitionState& state = topic.partitions[static_cast<size_t>(i)].state;
+    if ((topic.unclean && state.leader == kNoBroker) || !state.elr.empty()) {
+      writer_.Queue({index, i});  // Somebody outside the ISR may lead now, or may not any more.
     }
   }
   announcer_.Publish({index, 0});  // A topic's config goes with any of its partitions.

@@ -206,18 +206,12 @@ void Controller::Impl::On(const ControlAnswered& event) {
     return;
   }
   deletions.Take(*digest);
-  for (const PartitionRef ref : digest->confirmed) {
-    Partition& p = term.cluster.at(ref);
-    if (p.confirmed != p.state.leader_epoch) {
-      p.confirmed = p.state.leader_epoch;
-      announcer.Publish(ref);
-      if (term.cluster.broker(digest->broker).registration.suspect) {
-        writer.Queue(ref);  // Who has died since may leave the ISR now.
-      }
-    }
+  for (const Announcer::Digest::Confirmed& confirmed : digest->confirmed) {
+    Confirmed(digest->broker, confirmed);
   }
   for (const PartitionRef ref : digest->settled) {
-    if (term.cluster.ClearReplicaProblem(ref, digest->broker)) {
+    const bool heard = term.cluster.Heard(ref, digest->broker);
+    if (term.cluster.ClearReplicaProblem(ref, digest->broker) || heard) {
       writer.Queue(ref);
     }
   }
@@ -227,6 +221,10 @@ void Controller::Impl::On(const ControlAnswered& event) {
       ReplicaSuspect(digest->broker, suspect.partition);
     }
   }
+  for (const Announcer::Digest::Tip& tip : digest->tips) {
+    term.cluster.NoteTip(tip.partition, digest->broker, tip.leader_epoch, tip.tip);
+    writer.Queue(tip.partition);
+  }
   for (const Announcer::Digest::Refusal& refusal : digest->refusals) {
     ReplicaRefused(digest->broker, refusal);
   }
@@ -234,6 +232,27 @@ void Controller::Impl::On(const ControlAnswered& event) {
     Refused(*digest);
   } else if (event.response.ok()) {
     term.cluster.ClearProblem(BrokerNode(digest->broker));
+  }
+}
+
+void Controller::Impl::Confirmed(BrokerId broker, const Announcer::Digest::Confirmed& confirmed) {
+  const PartitionRef ref = confirmed.partition;
+  Partition& p = term.cluster.at(ref);
+  const TopicConfig& config = term.cluster.topic(ref.topic).config;
+  if (confirmed.config == config.version && p.leader_min_isr != config.min_insync_replicas) {
+    const bool awaited = p.leader_min_isr == 0;
+    p.leader_min_isr = config.min_insync_replicas;
+    if (awaited) {
+      writer.Queue(ref);  // Who leaves the ISR may be eligible: that can be told now.
+    }
+  }
+  if (p.confirmed == p.state.leader_epoch) {
+    return;
+  }
+  p.confirmed = p.state.leader_epoch;
+  announcer.Publish(ref);
+  if (term.cluster.broker(broker).registration.suspect) {
+    writer.Queue(ref);  // Who has died since may leave the ISR now.
   }
 }
 
@@ -298,6 +317,7 @@ void Controller::Impl::ReplicaSuspect(BrokerId broker, PartitionRef ref) {
     LOG(WARNING) << "replica suspect partition=" << term.cluster.Name(ref) << " broker=" << broker
                  << " leader_epoch=" << term.cluster.at(ref).state.leader_epoch;
   }
+  term.cluster.Heard(ref, broker);
   term.cluster.SetReplicaProblem(ref, broker, {.answer = PartitionAnswer::kSuspect, .reason = {}});
   writer.Queue(ref);
 }

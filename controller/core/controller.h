@@ -52,6 +52,8 @@ struct TermCounters {
   int64_t elections_preferred = 0;
   int64_t elections_shutdown = 0;  ///< The leader had announced that it stops.
   int64_t elections_unclean = 0;  ///< Nobody of the ISR was live, and the topic's config allows it.
+  int64_t elections_eligible = 0;  ///< Of a replica that had left the ISR intact (R11).
+  int64_t elections_recovery = 0;  ///< Of the longest log, as all were suspect: a loss is possible.
   int64_t isr_shrinks = 0;
   int64_t isr_expands = 0;
   int64_t alters_refused = 0;

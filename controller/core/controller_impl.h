@@ -69,6 +69,7 @@ class Controller::Impl final : public PartitionListener, public DeletionListener
   void On(const Ticked& event);
 
   void Load(ClusterSnapshot snapshot);
+  void Confirmed(BrokerId broker, const Announcer::Digest::Confirmed& confirmed);
   void Refused(const Announcer::Digest& digest);
   void ReplicaRefused(BrokerId broker, const Announcer::Digest::Refusal& refusal);
   void ReplicaSuspect(BrokerId broker, PartitionRef ref);

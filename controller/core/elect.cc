@@ -1,6 +1,9 @@
 #include "controller/core/elect.h"
 
 #include <algorithm>
+#include <utility>
+
+#include "controller/core/eligible.h"
 
 namespace regent::controller {
 namespace {
@@ -49,17 +52,24 @@ PartitionState NewLeader(const PartitionState& current,
 }
 
 /// Who leads if a loss is accepted: the first suspect member of the ISR; if all of the ISR is dead,
-/// the first replica that is live.
+/// the first suspect that counted beside it, or the first replica that is live.
 std::optional<BrokerId> FirstUnclean(const PartitionState& current,
                                      const std::vector<ReplicaView>& replicas) {
   if (const auto suspect = FirstInSync(current, replicas, ReplicaStanding::kSuspect)) {
     return suspect;
   }
   const bool somebody = std::ranges::any_of(replicas, [&](const ReplicaView& replica) {
-    return replica.standing != ReplicaStanding::kDead && Contains(current.isr, replica.broker);
+    return replica.standing < ReplicaStanding::kDead && Contains(current.isr, replica.broker);
   });
   if (somebody) {
     return std::nullopt;
+  }
+  for (const ReplicaView& replica : replicas) {
+    if (replica.standing == ReplicaStanding::kSuspect &&
+        (Contains(current.elr, replica.broker) ||
+         Contains(current.last_known_elr, replica.broker))) {
+      return replica.broker;
+    }
   }
   for (const ReplicaStanding standing :
        {ReplicaStanding::kLive, ReplicaStanding::kReturned, ReplicaStanding::kSuspect}) {
@@ -71,16 +81,55 @@ std::optional<BrokerId> FirstUnclean(const PartitionState& current,
   return std::nullopt;
 }
 
-std::optional<PartitionState> Shrunk(const PartitionState& current,
-                                     BrokerList isr,
-                                     ControllerEpoch term) {
-  if (isr.size() == current.isr.size()) {
+/// What is decided on: the state, of which `trusted` is what counts, and the rules.
+struct Question {
+  const PartitionState& current;
+  const PartitionState& trusted;
+  const std::vector<ReplicaView>& replicas;
+  ControllerEpoch term;
+  MinIsr min_isr;
+};
+
+/// The same leader, or nobody, goes on with that ISR; nothing if nothing changes.
+std::optional<PartitionState> GoOn(const Question& q, BrokerList isr) {
+  PartitionState next = q.current;
+  next.isr = std::move(isr);
+  SettleEligible(q.trusted, q.replicas, q.min_isr.present, next);
+  if (next == q.current) {
     return std::nullopt;
   }
-  PartitionState next = current;
-  next.isr = std::move(isr);
-  next.controller_epoch = term;
+  next.controller_epoch = q.term;
   return next;
+}
+
+PartitionState Elect(const Question& q, BrokerId leader, BrokerList isr) {
+  PartitionState next = NewLeader(q.current, leader, std::move(isr), q.term);
+  SettleEligible(q.trusted, q.replicas, q.min_isr.next, next);
+  return next;
+}
+
+/// A leader of which nobody knows that it holds all that was committed.
+PartitionState ElectRecovering(const Question& q, BrokerId leader) {
+  PartitionState next = NewLeader(q.current, leader, {leader}, q.term);
+  next.recovery = LeaderRecovery::kRecovering;
+  SettleEligible(q.trusted, q.replicas, q.min_isr.next, next);
+  return next;
+}
+
+/// A member of the ISR, if one can lead; a leader that stops goes before one that has returned.
+std::optional<PartitionState> ElectInSync(const Question& q, ReplicaStanding leader) {
+  if (const auto elected = FirstInSync(q.current, q.replicas, ReplicaStanding::kLive)) {
+    return Elect(q, *elected, Keep(q.current, q.replicas, ReplicaStanding::kLive));
+  }
+  const auto returned = FirstInSync(q.current, q.replicas, ReplicaStanding::kReturned);
+  if (leader == ReplicaStanding::kStopping || !returned) {
+    return std::nullopt;
+  }
+  BrokerList kept = Keep(q.current, q.replicas, ReplicaStanding::kReturned);
+  std::erase_if(kept, [&](BrokerId member) {
+    return StandingOf(q.replicas, member) == ReplicaStanding::kStopping;
+  });
+  return Elect(q, *returned, std::move(kept));
 }
 
 }  // namespace
@@ -105,42 +154,45 @@ std::optional<PartitionState> InitialState(const std::vector<ReplicaView>& repli
 std::optional<PartitionState> DemandedState(const PartitionState& current,
                                             const std::vector<ReplicaView>& replicas,
                                             ControllerEpoch term,
-                                            Unclean unclean) {
+                                            Unclean unclean,
+                                            MinIsr min_isr) {
+  const PartitionState trusted = Trusted(current, min_isr.present, replicas.size());
+  const Question question{.current = current,
+                          .trusted = trusted,
+                          .replicas = replicas,
+                          .term = term,
+                          .min_isr = min_isr};
   const bool has_leader = current.leader != kNoBroker;
   const ReplicaStanding leader =
       has_leader ? StandingOf(replicas, current.leader) : ReplicaStanding::kDead;
   if (leader == ReplicaStanding::kLive) {
-    return Shrunk(current, Keep(current, replicas, ReplicaStanding::kLive), term);
+    return GoOn(question, Keep(current, replicas, ReplicaStanding::kLive));
   }
-  if (const auto elected = FirstInSync(current, replicas, ReplicaStanding::kLive)) {
-    return NewLeader(current, *elected, Keep(current, replicas, ReplicaStanding::kLive), term);
+  if (auto elected = ElectInSync(question, leader)) {
+    return elected;
   }
   if (leader == ReplicaStanding::kStopping) {
-    return Shrunk(current, Keep(current, replicas, ReplicaStanding::kStopping), term);
+    return GoOn(question, Keep(current, replicas, ReplicaStanding::kStopping));
   }
-  if (const auto returned = FirstInSync(current, replicas, ReplicaStanding::kReturned)) {
-    BrokerList kept = Keep(current, replicas, ReplicaStanding::kReturned);
-    std::erase_if(kept, [&](BrokerId member) {
-      return StandingOf(replicas, member) == ReplicaStanding::kStopping;
-    });
-    return NewLeader(current, *returned, std::move(kept), term);
+  if (const auto eligible = FirstEligible(trusted, replicas)) {
+    return Elect(question, *eligible, {*eligible});
   }
-  if (const auto elected = FirstUnclean(current, replicas); unclean == Unclean::kAllow && elected) {
-    PartitionState next = NewLeader(current, *elected, {*elected}, term);
-    next.recovery = LeaderRecovery::kRecovering;
+  if (const auto longest = LongestLog(trusted, replicas)) {
+    return ElectRecovering(question, *longest);
+  }
+  if (const auto elected = FirstUnclean(trusted, replicas); unclean == Unclean::kAllow && elected) {
+    PartitionState next = ElectRecovering(question, *elected);
     next.elr.clear();  // What they have, the new leader need not have.
     next.last_known_elr.clear();
     return next;
   }
-  if (!has_leader) {
-    return std::nullopt;
-  }
-  return NewLeader(current, kNoBroker, current.isr, term);
+  return has_leader ? Elect(question, kNoBroker, current.isr) : GoOn(question, current.isr);
 }
 
 std::optional<PartitionState> PreferredState(const PartitionState& current,
                                              const std::vector<ReplicaView>& replicas,
-                                             ControllerEpoch term) {
+                                             ControllerEpoch term,
+                                             MinIsr min_isr) {
   if (replicas.empty()) {
     return std::nullopt;
   }
@@ -149,7 +201,9 @@ std::optional<PartitionState> PreferredState(const PartitionState& current,
       !Contains(current.isr, preferred.broker)) {
     return std::nullopt;
   }
-  return NewLeader(current, preferred.broker, current.isr, term);
+  PartitionState next = NewLeader(current, preferred.broker, current.isr, term);
+  SettleEligible(Trusted(current, min_isr.present, replicas.size()), replicas, min_isr.next, next);
+  return next;
 }
 
 bool NeedsLeader(const PartitionState& current, const std::vector<ReplicaView>& replicas) {
@@ -162,11 +216,12 @@ bool NeedsLeader(const PartitionState& current, const std::vector<ReplicaView>& 
 
 std::optional<PartitionState> UncleanState(const PartitionState& current,
                                            const std::vector<ReplicaView>& replicas,
-                                           ControllerEpoch term) {
+                                           ControllerEpoch term,
+                                           MinIsr min_isr) {
   if (!NeedsLeader(current, replicas)) {
     return std::nullopt;
   }
-  auto next = DemandedState(current, replicas, term, Unclean::kAllow);
+  auto next = DemandedState(current, replicas, term, Unclean::kAllow, min_isr);
   return next && next->leader != kNoBroker ? next : std::nullopt;
 }
 

@@ -1,8 +1,10 @@
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <vector>
 
+#include "common/model/control.h"
 #include "common/model/ids.h"
 #include "common/model/partition_state.h"
 
@@ -17,12 +19,17 @@ enum class ReplicaStanding {
   kReturned,  ///< Live, in another life than the one that took its roles (R4).
   kSuspect,   ///< Live, but its log may have lost its tail: follows and does not lead (R11).
   kDead,      ///< Not registered, or its log is not usable.
+  kLost,      ///< Live, and has no log any more (R10).
 };
 
 /// A replica, in replica order, with its standing.
 struct ReplicaView {
   BrokerId broker = kNoBroker;
   ReplicaStanding standing = ReplicaStanding::kDead;
+  /// Its broker has registered with suspects, and has not said yet whether this is one (R11).
+  bool unheard = false;
+  /// Where its log ends; known only while nobody leads, so that it stays so.
+  std::optional<LogTip> tip = {};
 
   friend bool operator==(const ReplicaView&, const ReplicaView&) = default;
 };
@@ -35,6 +42,12 @@ std::optional<PartitionState> InitialState(const std::vector<ReplicaView>& repli
 /// Whether a replica outside the ISR may lead when nobody else can: records are lost.
 enum class Unclean { kForbid, kAllow };
 
+/// What min.insync.replicas is reckoned with (R11).
+struct MinIsr {
+  int32_t next = 1;     ///< Whoever is elected now will use it.
+  int32_t present = 1;  ///< The smallest that the present leader may be using.
+};
+
 /// What the liveness of its replicas demands of a partition; nothing if it may stay as it is.
 ///
 /// - A leader that is live stays; dead, suspect, returned and stopping members leave the ISR beside
@@ -42,21 +55,27 @@ enum class Unclean { kForbid, kAllow };
 /// - Otherwise the first live ISR member in replica order leads, in a new epoch, and the ISR keeps
 ///   the live members.
 /// - Without one: a stopping leader keeps what it leads; else a returned member leads anew, in a
-///   new epoch even if it led before; else nobody leads, the ISR stays whole, the epoch rises once.
+///   new epoch even if it led before; else the first eligible replica, alone in the ISR; else, once
+///   all of the ISR and the two other groups are back, the one with the longest log, alone in the
+///   ISR, marked as recovering; else nobody leads, the ISR stays whole, the epoch rises once.
 /// - Instead of nobody, where `unclean` allows it: the first suspect ISR member, or, if no ISR
-///   member is live in any way, the first live replica; alone in the ISR, marked as recovering.
+///   member is live in any way, the first suspect of the other groups, or live replica; alone in
+///   the ISR, marked as recovering.
+/// - In every case: who is eligible beside the ISR (SettleEligible).
 ///
 /// Whoever is elected in another way has recovered: nobody has accepted a loss for that epoch.
 std::optional<PartitionState> DemandedState(const PartitionState& current,
                                             const std::vector<ReplicaView>& replicas,
                                             ControllerEpoch term,
-                                            Unclean unclean = Unclean::kForbid);
+                                            Unclean unclean = Unclean::kForbid,
+                                            MinIsr min_isr = {});
 
 /// The preferred replica's leadership: a new epoch, the same ISR. Nothing unless the first replica
 /// is live, in the ISR and not the leader already.
 std::optional<PartitionState> PreferredState(const PartitionState& current,
                                              const std::vector<ReplicaView>& replicas,
-                                             ControllerEpoch term);
+                                             ControllerEpoch term,
+                                             MinIsr min_isr = {});
 
 /// Whether nobody leads, or a leader that cannot stay.
 bool NeedsLeader(const PartitionState& current, const std::vector<ReplicaView>& replicas);
@@ -65,6 +84,7 @@ bool NeedsLeader(const PartitionState& current, const std::vector<ReplicaView>& 
 /// of the ISR goes first even so. Nothing if it needs none, or nobody can lead.
 std::optional<PartitionState> UncleanState(const PartitionState& current,
                                            const std::vector<ReplicaView>& replicas,
-                                           ControllerEpoch term);
+                                           ControllerEpoch term,
+                                           MinIsr min_isr = {});
 
 }  // namespace regent::controller

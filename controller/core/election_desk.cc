@@ -22,7 +22,9 @@ std::string WhatIsLost(const PartitionState& current, const PartitionState& next
   if (next.recovery != LeaderRecovery::kRecovering) {
     return {};
   }
-  return BrokerName(next.leader) + (Contains(current.isr, next.leader)
+  const bool counted = Contains(current.isr, next.leader) || Contains(current.elr, next.leader) ||
+                       Contains(current.last_known_elr, next.leader);
+  return BrokerName(next.leader) + (counted
                                         ? " is suspect: what its log has lost will be gone"
                                         : " is not in the ISR: records that it has not received "
                                           "will be gone");
@@ -80,6 +82,7 @@ std::string ElectionDesk::WhyNot(PartitionRef ref, BrokerId replica) const {
   }
   switch (term_.cluster.Standing(ref, replica)) {
     case ReplicaStanding::kDead: return who + " is not registered";
+    case ReplicaStanding::kLost: return who + " has no log";
     case ReplicaStanding::kStopping: return who + " is stopping";
     case ReplicaStanding::kReturned: return who + " has just come back";
     case ReplicaStanding::kSuspect: return who + " is suspect";
@@ -102,7 +105,8 @@ void ElectionDesk::LookAtPreferred(PartitionRef ref, ElectResult& result) const 
   if (IsAsWanted(ref, ElectionType::kPreferred)) {
     result.outcome = ElectOutcome::kAlreadyPreferred;
   } else if (!p.has_state() || p.unreadable ||
-             !PreferredState(p.state, term_.cluster.Views(ref), term_.epoch())) {
+             !PreferredState(p.state, term_.cluster.Views(ref), term_.epoch(),
+                             term_.cluster.MinIsrOf(ref))) {
     result.outcome = ElectOutcome::kPreferredNotAvailable;
     result.message = p.unreadable ? kUnreadable : WhyNot(ref, p.replicas.front());
   } else {
@@ -119,7 +123,8 @@ void ElectionDesk::LookAtUnclean(PartitionRef ref, ElectResult& result) const {
   } else if (p.unreadable || !p.has_state()) {
     result.outcome = ElectOutcome::kEligibleNotAvailable;
     result.message = p.unreadable ? kUnreadable : WhyNobody(ref);
-  } else if (const auto next = UncleanState(p.state, term_.cluster.Views(ref), term_.epoch())) {
+  } else if (const auto next = UncleanState(p.state, term_.cluster.Views(ref), term_.epoch(),
+                                            term_.cluster.MinIsrOf(ref))) {
     result.outcome = ElectOutcome::kWouldElect;
     result.new_leader = next->leader;
     result.message = WhatIsLost(p.state, *next);

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <set>
 
+#include "controller/core/eligible.h"
+
 namespace regent::controller {
 namespace {
 
@@ -56,6 +58,8 @@ std::variant<AlterAnswer, PartitionState> JudgeAlter(const AlterContext& context
     next.isr.push_back(member.id);
   }
   next.recovery = LeaderRecovery::kRecovered;  // A leader that vouches for an ISR has recovered.
+  SettleEligible(Trusted(state, context.min_isr, context.views.size()), context.views,
+                 context.min_isr, next);
   next.controller_epoch = context.term;
   return next;
 }

@@ -1,11 +1,14 @@
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <optional>
 #include <variant>
+#include <vector>
 
 #include "common/model/control.h"
 #include "common/model/partition_state.h"
+#include "controller/core/elect.h"
 
 namespace regent::controller {
 
@@ -19,6 +22,8 @@ struct AlterContext {
   /// Whether a broker may enter the ISR: live, not stopping, its log usable, and registered under
   /// the broker epoch given (KIP-903; an epoch of −1 is not enough).
   std::function<bool(const IsrMember&)> may_join;
+  std::vector<ReplicaView> views = {};
+  int32_t min_isr = 1;  ///< The smallest that the leader may be using (R11).
 };
 
 /// Judges one item of an AlterPartition against the acknowledged state (R8, architecture §8): a

@@ -145,6 +145,7 @@ void Membership::PresumeSuspect(BrokerId id, Presumed presumed) {
   }
   for (const PartitionRef ref : broker.hosted) {
     const Partition& p = term_.cluster.at(ref);
+    term_.cluster.AwaitWord(ref, id);
     const bool led = term_.cluster.IsLive(p.state.leader);
     if (p.has_state() && (presumed == Presumed::kEverywhere || !led)) {
       term_.cluster.SetReplicaProblem(ref, id, {.answer = PartitionAnswer::kSuspect, .reason = {}});

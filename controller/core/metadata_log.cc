@@ -29,7 +29,7 @@ MetadataPartition MetadataLog::FaceOf(PartitionRef ref) const {
   face.replicas = p.replicas;
   face.unconfirmed = p.state.leader != kNoBroker && p.confirmed != p.state.leader_epoch;
   for (const BrokerId replica : p.replicas) {
-    if (cluster_.Standing(ref, replica) == ReplicaStanding::kDead) {
+    if (cluster_.Standing(ref, replica) >= ReplicaStanding::kDead) {
       face.offline_replicas.push_back(replica);
     }
   }

@@ -19,9 +19,9 @@ size_t BytesOf(const Topic& topic) {
   return bytes;
 }
 
-/// Of LeaderAndIsr or UpdateMetadata: ISR, replicas, and those that are offline.
+/// Of LeaderAndIsr or UpdateMetadata: replicas, and the lists that each of them is in one of.
 size_t BytesOf(const Partition& partition) {
-  return kField + 6 * kNumber + 3 * (kField + kId * partition.replicas.size());
+  return kField + 6 * kNumber + 5 * kField + 3 * kId * partition.replicas.size();
 }
 
 size_t BytesOf(const Broker& broker) {

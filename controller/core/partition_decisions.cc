@@ -2,6 +2,7 @@
 #include <utility>
 #include <variant>
 
+#include "controller/core/eligible.h"
 #include "controller/core/invariant.h"
 #include "controller/core/isr.h"
 #include "controller/core/partition_writer.h"
@@ -59,6 +60,35 @@ bool PartitionWriter::LeaderMayBeSuspect(PartitionRef ref) const {
   return leader != nullptr && leader->registration.suspect && p.confirmed != p.state.leader_epoch;
 }
 
+/// Where an ISR becomes or stays too small, who is eligible hangs on what the leader takes for too
+/// small. One that began before this term says so by acknowledging the config (R11).
+bool PartitionWriter::MinIsrIsAwaited(PartitionRef ref, const PartitionState& next) const {
+  const Partition& p = term_.cluster.at(ref);
+  return next.leader != kNoBroker && next.leader_epoch == p.state.leader_epoch &&
+         p.leader_min_isr == 0 &&
+         next.isr.size() < Wanted(term_.cluster.MinIsrOf(ref).next, p.replicas.size());
+}
+
+/// What the liveness of its replicas demands.
+std::optional<PartitionWriter::Item> PartitionWriter::LivenessDecision(
+    PartitionRef ref, const std::vector<ReplicaView>& views) {
+  const Partition& p = term_.cluster.at(ref);
+  auto demanded =
+      DemandedState(p.state, views, term_.epoch(), UncleanOf(ref), term_.cluster.MinIsrOf(ref));
+  if (!demanded) {
+    return std::nullopt;
+  }
+  const bool recovery = demanded->leader_epoch != p.state.leader_epoch &&
+                        demanded->recovery == LeaderRecovery::kRecovering &&
+                        LongestLog(p.state, views) == demanded->leader;
+  return Item{.partition = ref,
+              .next = std::move(*demanded),
+              .expected = p.epoch,
+              .cause = recovery ? WriteCause::kRecovery : WriteCause::kLiveness,
+              .departed = p.departed,
+              .alter = std::nullopt};
+}
+
 std::optional<PartitionWriter::Item> PartitionWriter::Decision(PartitionRef ref) {
   Partition& p = term_.cluster.at(ref);
   if (!p.has_state()) {
@@ -77,17 +107,13 @@ std::optional<PartitionWriter::Item> PartitionWriter::Decision(PartitionRef ref)
     }
   } else if (auto unclean = UncleanDecision(ref, views)) {
     return unclean;
-  } else if (auto demanded = DemandedState(p.state, views, term_.epoch(), UncleanOf(ref))) {
-    if (demanded->leader == p.state.leader && demanded->leader_epoch == p.state.leader_epoch &&
-        LeaderMayBeSuspect(ref)) {
+  } else if (auto demanded = LivenessDecision(ref, views)) {
+    const PartitionState& next = demanded->next;
+    const bool goes_on = next.leader == p.state.leader && next.leader_epoch == p.state.leader_epoch;
+    if ((goes_on && LeaderMayBeSuspect(ref)) || MinIsrIsAwaited(ref, next)) {
       return std::nullopt;  // Its answer has it decided again.
     }
-    return Item{.partition = ref,
-                .next = std::move(*demanded),
-                .expected = p.epoch,
-                .cause = WriteCause::kLiveness,
-                .departed = p.departed,
-                .alter = std::nullopt};
+    return demanded;
   } else {
     p.departed = 0;  // Taken note of: nothing had to change.
   }
@@ -123,11 +149,17 @@ std::optional<PartitionWriter::Item> PartitionWriter::AlterDecision(PartitionRef
         .replicas = p.replicas,
         .sender = alter.sender,
         .term = term_.epoch(),
-        .may_join = [&](const IsrMember& member) { return MayJoin(ref, member); }};
+        .may_join = [&](const IsrMember& member) { return MayJoin(ref, member); },
+        .views = term_.cluster.Views(ref),
+        .min_isr = term_.cluster.MinIsrOf(ref).present};
     auto verdict = p.has_state()
                        ? JudgeAlter(context, alter.ask)
                        : std::variant<AlterAnswer, PartitionState>(AlterAnswer::kUnknownPartition);
     if (auto* next = std::get_if<PartitionState>(&verdict)) {
+      if (MinIsrIsAwaited(ref, *next)) {
+        found->second.alters.push_front(std::move(alter));
+        return std::nullopt;
+      }
       return Item{.partition = ref,
                   .next = std::move(*next),
                   .expected = p.epoch,
@@ -153,7 +185,7 @@ std::optional<PartitionWriter::Item> PartitionWriter::PreferredDecision(
   }
   const Partition& p = term_.cluster.at(ref);
   if (p.has_state()) {
-    if (auto next = PreferredState(p.state, views, term_.epoch())) {
+    if (auto next = PreferredState(p.state, views, term_.epoch(), term_.cluster.MinIsrOf(ref))) {
       return Item{.partition = ref,
                   .next = std::move(*next),
                   .expected = p.epoch,
@@ -172,7 +204,7 @@ std::optional<PartitionWriter::Item> PartitionWriter::UncleanDecision(
     return std::nullopt;
   }
   const Partition& p = term_.cluster.at(ref);
-  if (auto next = UncleanState(p.state, views, term_.epoch())) {
+  if (auto next = UncleanState(p.state, views, term_.epoch(), term_.cluster.MinIsrOf(ref))) {
     return Item{.partition = ref,
                 .next = std::move(*next),
                 .expected = p.epoch,

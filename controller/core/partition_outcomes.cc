@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <sstream>
 #include <utility>
 
 #include <glog/logging.h>
@@ -75,8 +76,21 @@ void PartitionWriter::ItemApplied(Item& item, Zxid zxid) {
     p.czxid = zxid;
     p.has_directory = true;
   }
+  const Topic& topic = term_.cluster.topic(ref.topic);
+  const bool held = topic.config_held_for > 0;
+  const bool elected =
+      item.next.leader != kNoBroker && (first || item.next.leader_epoch != p.state.leader_epoch);
   term_.cluster.SetState(ref, std::move(item.next),
                          first ? PartitionEpoch(0) : item.expected.Next(), term_.now());
+  if (elected && topic.config_held_for == 0) {
+    p.leader_min_isr = topic.config.min_insync_replicas;  // It comes with the role.
+  }
+  if (item.cause == WriteCause::kRecovery) {
+    p.recovery_epoch = p.state.leader_epoch;
+  }
+  if (held && topic.config_held_for == 0) {
+    SendHeldConfig(ref.topic);
+  }
   announcer_.MarkReplicas(ref);
   if (item.cause == WriteCause::kAlter) {
     p.confirmed = p.state.leader_epoch;  // Who asks for its ISR knows that it leads (R1).
@@ -96,6 +110,14 @@ void PartitionWriter::ItemApplied(Item& item, Zxid zxid) {
     ElectionDone(ref, ElectionType::kUnclean, true);
   }
   Queue(ref);
+}
+
+/// Its eligible replicas are gone from ZooKeeper: now leaders may hear of it (R11).
+void PartitionWriter::SendHeldConfig(uint32_t topic) {
+  const auto count = static_cast<int32_t>(term_.cluster.topic(topic).partitions.size());
+  for (int32_t i = 0; i < count; ++i) {
+    announcer_.MarkReplicas({topic, i});
+  }
 }
 
 /// A suspect has its leader's log once it enters the ISR anew; so has whoever leads where the loss
@@ -119,6 +141,22 @@ void PartitionWriter::CountElection(const Item& item, const PartitionState& befo
     case WriteCause::kAlter:
     case WriteCause::kLiveness:
     case WriteCause::kUnclean: break;
+    case WriteCause::kRecovery: {
+      ++counters.elections_recovery;
+      std::ostringstream logs;
+      for (const ReplicaView& replica : term_.cluster.Views(item.partition)) {
+        if (replica.tip) {
+          logs << (logs.tellp() > 0 ? "," : "") << replica.broker << ':' << replica.tip->epoch
+               << '@' << replica.tip->end;
+        }
+      }
+      LOG(WARNING) << "recovery partition=" << term_.cluster.Name(item.partition)
+                   << " leader=" << next.leader << " leader_epoch=" << next.leader_epoch
+                   << " logs=" << logs.str()
+                   << " reason=all that may lead are suspect, and this log is the longest; records "
+                      "may be lost";
+      return;
+    }
   }
   if (next.leader_epoch != before.leader_epoch && next.recovery == LeaderRecovery::kRecovering) {
     ++counters.elections_unclean;
@@ -131,7 +169,9 @@ void PartitionWriter::CountElection(const Item& item, const PartitionState& befo
     const bool announced =
         before.leader != kNoBroker &&
         term_.cluster.Standing(item.partition, before.leader) == ReplicaStanding::kStopping;
-    ++(announced ? counters.elections_shutdown : counters.elections_offline);
+    ++(announced                           ? counters.elections_shutdown
+       : Contains(before.isr, next.leader) ? counters.elections_offline
+                                           : counters.elections_eligible);
   }
   if (next.isr.size() < before.isr.size()) {
     ++counters.isr_shrinks;

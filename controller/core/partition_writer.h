@@ -17,7 +17,7 @@
 namespace regent::controller {
 
 /// Why a state is being written.
-enum class WriteCause { kInitial, kLiveness, kAlter, kPreferred, kUnclean };
+enum class WriteCause { kInitial, kLiveness, kAlter, kPreferred, kUnclean, kRecovery };
 
 /// One item of an AlterPartition that waits for its partition (R1).
 struct WaitingAlter {
@@ -124,6 +124,8 @@ class PartitionWriter {
   std::optional<Item> Decision(PartitionRef ref);
   Unclean UncleanOf(PartitionRef ref) const;
   bool LeaderMayBeSuspect(PartitionRef ref) const;
+  bool MinIsrIsAwaited(PartitionRef ref, const PartitionState& next) const;
+  std::optional<Item> LivenessDecision(PartitionRef ref, const std::vector<ReplicaView>& views);
   std::optional<Item> AlterDecision(PartitionRef ref);
   std::optional<Item> PreferredDecision(PartitionRef ref, const std::vector<ReplicaView>& views);
   std::optional<Item> UncleanDecision(PartitionRef ref, const std::vector<ReplicaView>& views);
@@ -156,6 +158,7 @@ class PartitionWriter {
   void DropWishes(PartitionRef ref);
   void Release(PartitionRef ref);
   void CountElection(const Item& item, const PartitionState& before);
+  void SendHeldConfig(uint32_t topic);
   void EndSuspicions(PartitionRef ref, const PartitionState& next);
   void CheckState(PartitionRef ref, const PartitionState& next) const;
   void TopicDirectoryDone(uint32_t index, bool exists);

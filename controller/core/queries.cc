@@ -67,17 +67,24 @@ std::string WhyNoLeader(const Cluster& cluster, PartitionRef ref) {
     return "never led: none of its replicas has been live since it was created";
   }
   std::string waiting;
-  for (const BrokerId member : p.state.isr) {
-    waiting += (waiting.empty() ? "" : ", ") + BrokerName(member) + " (" +
-               WhyOut(cluster, ref, member) + ")";
+  bool any_suspect = !p.state.last_known_elr.empty();
+  for (const BrokerList& group : {p.state.isr, p.state.elr, p.state.last_known_elr}) {
+    for (const BrokerId member : group) {
+      waiting += (waiting.empty() ? "" : ", ") + BrokerName(member) + " (" +
+                 WhyOut(cluster, ref, member) + ")";
+      any_suspect = any_suspect || cluster.Standing(ref, member) == ReplicaStanding::kSuspect;
+    }
   }
-  const bool any_suspect = std::ranges::any_of(p.state.isr, [&](BrokerId member) {
-    return cluster.Standing(ref, member) == ReplicaStanding::kSuspect;
-  });
-  std::string why = (any_suspect ? "no intact member of the ISR is live; waiting for "
-                                 : "no member of the ISR is live; waiting for ") +
+  std::string why = (any_suspect ? "no intact member of the ISR" : "no member of the ISR") +
+                    std::string(p.state.elr.empty() && p.state.last_known_elr.empty()
+                                    ? " is live; waiting for "
+                                    : " and no eligible replica is live; waiting for ") +
                     waiting;
-  const auto unclean = UncleanState(p.state, cluster.Views(ref), p.state.controller_epoch);
+  if (any_suspect) {
+    why += "; an intact one leads at once, the longest log once all of them are back";
+  }
+  const auto unclean =
+      UncleanState(p.state, cluster.Views(ref), p.state.controller_epoch, cluster.MinIsrOf(ref));
   if (unclean && unclean->recovery == LeaderRecovery::kRecovering) {
     why += "; 'regentctl leader elect --unclean --partition " +
            cluster.topic(ref.topic).identity->name + ":" + std::to_string(ref.index) + "' elects " +
@@ -95,6 +102,15 @@ std::string WhyNotWritten(const Cluster& cluster, PartitionRef ref) {
   }
   const auto problem = cluster.problems().find(StateNode(cluster.Name(ref)));
   return problem == cluster.problems().end() ? "" : problem->second;
+}
+
+std::string WhyRecovering(const Partition& p) {
+  const bool recovery = p.recovery_epoch == p.state.leader_epoch || !p.state.last_known_elr.empty();
+  return BrokerName(p.state.leader) +
+         (recovery ? " was elected for the longest log, as all that might lead were suspect: what "
+                     "each of them has lost is gone"
+                   : " was elected uncleanly: no intact member of the ISR was live, and records "
+                     "may be lost");
 }
 
 std::string WhyNotPreferred(const Cluster& cluster, PartitionRef ref) {
@@ -156,9 +172,7 @@ PartitionDescription DescribeOne(const Controller::Impl& impl, PartitionRef ref,
   } else if (!p.has_state() || p.state.leader == kNoBroker) {
     d.explanation = WhyNoLeader(cluster, ref);
   } else if (p.state.recovery == LeaderRecovery::kRecovering) {
-    d.explanation =
-        BrokerName(p.state.leader) +
-        " was elected uncleanly: no intact member of the ISR was live, and records may be lost";
+    d.explanation = WhyRecovering(p);
   } else if (p.state.leader != p.replicas.front()) {
     d.explanation = WhyNotPreferred(cluster, ref);
   }

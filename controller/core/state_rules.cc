@@ -11,6 +11,16 @@ std::string WhyUnusable(const PartitionState& state, const BrokerList& replicas)
       return "its ISR names broker " + std::to_string(member.value()) + ", which is no replica";
     }
   }
+  for (const BrokerList& eligible : {state.elr, state.last_known_elr}) {
+    for (const BrokerId id : eligible) {
+      if (!Contains(replicas, id)) {
+        return "broker " + std::to_string(id.value()) + " is eligible in it, and is no replica";
+      }
+      if (Contains(state.isr, id)) {
+        return "broker " + std::to_string(id.value()) + " is in its ISR and eligible beside it";
+      }
+    }
+  }
   if (state.leader != kNoBroker && !Contains(state.isr, state.leader)) {
     return "its leader " + std::to_string(state.leader.value()) + " is not in its ISR";
   }

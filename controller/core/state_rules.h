@@ -10,7 +10,7 @@
 
 namespace regent::controller {
 
-/// By itself: an ISR of replicas, led by a member or by nobody.
+/// By itself: an ISR of replicas, led by a member or by nobody, other replicas eligible beside it.
 std::string WhyUnusable(const PartitionState& state, const BrokerList& replicas);
 /// No election can follow this epoch.
 std::string WhyNoneFollows(LeaderEpoch epoch);

@@ -102,6 +102,8 @@ void Fill(const PartitionDescription& partition, int64_t wall_ms, v1::PartitionD
   proto->set_controller_epoch(partition.state.controller_epoch.value());
   Fill(partition.replicas, proto->mutable_replicas());
   Fill(partition.state.isr, proto->mutable_isr());
+  Fill(partition.state.elr, proto->mutable_elr());
+  Fill(partition.state.last_known_elr, proto->mutable_last_known_elr());
   for (const OutOfSyncReplica& replica : partition.out_of_sync) {
     v1::OutOfSync* out = proto->add_out_of_sync();
     out->set_broker(replica.broker.value());

@@ -28,6 +28,8 @@ void Add(TermCounters& sum, const TermCounters& term) {
   sum.elections_preferred += term.elections_preferred;
   sum.elections_shutdown += term.elections_shutdown;
   sum.elections_unclean += term.elections_unclean;
+  sum.elections_eligible += term.elections_eligible;
+  sum.elections_recovery += term.elections_recovery;
   sum.isr_shrinks += term.isr_shrinks;
   sum.isr_expands += term.isr_expands;
   sum.alters_refused += term.alters_refused;

@@ -109,7 +109,9 @@ std::vector<MetricSample> Elections(const ControllerMetrics& m) {
           {{{"type", "offline"}}, Count(m.counters.elections_offline)},
           {{{"type", "preferred"}}, Count(m.counters.elections_preferred)},
           {{{"type", "shutdown"}}, Count(m.counters.elections_shutdown)},
-          {{{"type", "unclean"}}, Count(m.counters.elections_unclean)}};
+          {{{"type", "unclean"}}, Count(m.counters.elections_unclean)},
+          {{{"type", "eligible"}}, Count(m.counters.elections_eligible)},
+          {{{"type", "recovery"}}, Count(m.counters.elections_recovery)}};
 }
 
 std::vector<MetricSample> IsrChanges(const ControllerMetrics& m) {

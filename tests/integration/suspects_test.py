@@ -8,10 +8,11 @@ import signal
 
 import harness
 from harness import ClusterTest, eventually
+from record_load import Load, read_all
 
 
-class Suspects(ClusterTest):
-    """Broker 2 hosts nothing: it is the controller while the others are away."""
+class Machines(ClusterTest):
+    """Brokers on machines that have boot ids of their own."""
 
     def setUp(self):
         super().setUp()
@@ -21,8 +22,6 @@ class Suspects(ClusterTest):
             self.write_boot(broker)
             self.cluster.broker(broker, f"--boot-id-file={self.boot_file(broker)}").start()
             self.cluster.await_live(broker)
-        self.cluster.ctl("topic", "create", "t", "--replica-assignment", "0:1")
-        self.cluster.await_rows("t", [(0, [0, 1])])
 
     def boot_file(self, broker):
         return self.directory / f"boot-{broker}"
@@ -47,15 +46,26 @@ class Suspects(ClusterTest):
         eventually(lambda: (found := self.cluster.partitions("t")) and text in
                    found[0]["explanation"], f"the explanation speaks of: {text}")
 
-    def test_if_they_are_all_that_is_left_the_partition_waits_for_an_operator(self):
+
+class Suspects(Machines):
+    """Broker 2 hosts nothing: it is the controller while the others are away."""
+
+    def setUp(self):
+        super().setUp()
+        self.cluster.ctl("topic", "create", "t", "--replica-assignment", "0:1",
+                         "--config", "min.insync.replicas=2")
+        self.cluster.await_rows("t", [(0, [0, 1])])
+
+    def test_while_another_one_is_away_the_partition_waits_for_it_or_an_operator(self):
         self.kill(1, machine=True)
         self.cluster.await_rows("t", [(0, [0])])
+        self.assertEqual(self.described()["elr"], [1])
         self.kill(0, machine=True)
         self.cluster.await_rows("t", [(-1, [0])])
-        for broker in (0, 1):
-            self.cluster[broker].start()
-            self.cluster.await_live(broker)
+        self.cluster[0].start()
+        self.cluster.await_live(0)
         self.await_explanation("broker 0 (suspect")
+        self.assertIn("broker 1 (not registered)", self.described()["explanation"])
         self.assertIn("leader elect --unclean --partition t:0", self.described()["explanation"])
         self.assertEqual(self.described()["leader"], -1)
         self.assertEqual(self.suspects(0), 1)
@@ -65,8 +75,21 @@ class Suspects(ClusterTest):
         self.cluster.await_live(0)
         self.await_explanation("broker 0 (suspect")
         self.cluster.ctl("leader", "elect", "--unclean", "--partition", "t:0")
+        self.cluster[1].start()
         self.cluster.await_rows("t", [(0, [0, 1])])
         eventually(lambda: self.suspects(0) == 0 and self.suspects(1) == 0, "nobody is suspect")
+
+    def test_an_eligible_one_leads_without_the_isr(self):
+        self.kill(1, machine=False)
+        self.cluster.await_rows("t", [(0, [0])])
+        self.kill(0, machine=True)
+        self.cluster.await_rows("t", [(-1, [0])])
+        self.cluster[1].start()
+        self.cluster.await_rows("t", [(1, [1])])
+        self.assertEqual(self.described()["elr"], [0])
+        self.cluster[0].start()
+        self.cluster.await_rows("t", [(1, [0, 1])])
+        self.assertNotIn("elr", self.described())
 
     def test_one_that_has_caught_up_is_as_good_as_any_other(self):
         self.kill(0, machine=True)
@@ -96,6 +119,42 @@ class Suspects(ClusterTest):
         eventually(lambda: (found := self.cluster.partitions("t")) and found[0]["leader"] >= 0 and
                    sorted(found[0]["isr"]) == [0, 1], "both are in sync again")
         self.assertEqual((self.suspects(0), self.suspects(1)), (0, 0))
+
+
+class Recovery(Machines):
+    def recoveries(self):
+        return sum(self.cluster.metric(f"broker-{broker}", "regent_controller_elections_total",
+                                       type="recovery") or 0 for broker in (0, 1, 2))
+
+    def logged(self, text):
+        return any(text in log.read_text(errors="replace")
+                   for log in self.directory.glob("broker-*.log"))
+
+    def test_after_the_crash_of_every_machine_the_partition_leads_itself_and_says_so(self):
+        self.cluster.ctl("topic", "create", "t", "--replica-assignment", "0:1:2",
+                         "--config", "min.insync.replicas=2", "--config", "flush.messages=1")
+        self.cluster.await_rows("t", [(0, [0, 1, 2])])
+        load = Load("t", 1)
+        eventually(lambda: load.count() > 100, "there are records")
+        self.kill(0, 1, 2, machine=True)
+        for broker in (1, 2):
+            self.cluster[broker].start()
+        for broker in (1, 2):
+            self.cluster.await_live(broker)
+        self.await_explanation("broker 0 (not registered)")
+        self.assertEqual(self.described()["leader"], -1)
+        self.cluster[0].start()
+        eventually(lambda: (found := self.cluster.partitions("t")) and
+                   sorted(found[0]["isr"]) == [0, 1, 2] and found[0]["leader"] >= 0,
+                   "somebody leads, and the others have caught up")
+        load.await_progress()
+        load.stop()
+        self.assertEqual(load.failed, [])
+        found = read_all("t", 1)
+        self.assertEqual(sorted(set(load.acknowledged[0]) - set(found[0])), [], "lost")
+        self.assertEqual(self.recoveries(), 1)
+        self.assertTrue(self.logged("recovery partition=t-0 leader="))
+        self.assertEqual([self.suspects(broker) for broker in (0, 1, 2)], [0, 0, 0])
 
 
 if __name__ == "__main__":

@@ -168,6 +168,12 @@ class Stage {
       spec.set = {{"unclean.leader.election.enable", "true"}};
       world.AskConfig(spec);
     };
+    commands_["min-isr"] = [&](const Words& w) {
+      AlterTopicConfigSpec spec;
+      spec.name = w.at(0);
+      spec.set = {{"min.insync.replicas", w.at(1)}};
+      world.AskConfig(spec);
+    };
     commands_["elect"] = [&](const Words&) { world.ElectPreferred(); };
     commands_["elect-unclean"] = [&](const Words& w) {
       const PartitionName name = Named(w.at(0));
@@ -195,6 +201,10 @@ class Stage {
     commands_["fail"] = [&](const Words& w) { world.FailLog(Int(w.at(0)), Named(w.at(1))); };
     commands_["suspect"] = [&](const Words& w) {
       world.agent(Int(w.at(0))).suspects[Named(w.at(1))] = false;
+    };
+    commands_["log-end"] = [&](const Words& w) {
+      world.agent(Int(w.at(0))).log_ends[Named(w.at(1))] = {.epoch = LeaderEpoch(Int(w.at(2))),
+                                                            .end = Offset(Int(w.at(3)))};
     };
     commands_["tamper"] = [&](const Words& w) {
       tampered_ = w.at(0) == "off" ? std::nullopt : std::optional(B(Int(w.at(0))));

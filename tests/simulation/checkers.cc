@@ -87,10 +87,12 @@ void Checkers::LookAtTree() {
     LeaderInIsr(partition);
     NoOlderControllerWrites(partition);
     ElectedInOrder(partition);
+    EligibleBesideIsr(partition);
+    EligibleKept(key, partition);
     WrittenOnce(partition);
     CountTransition(partition);
     if (state.recovery == LeaderRecovery::kRecovering) {
-      records_.AcceptLoss(partition.name, {.leader = state.leader, .epoch = state.leader_epoch});
+      LookAtRecovery(partition);
     }
   }
 }
@@ -149,6 +151,11 @@ void Checkers::ElectedInOrder(const StateHistory::Partition& partition) {
       state.recovery == LeaderRecovery::kRecovering) {
     return;
   }
+  if (!Contains(before.isr, state.leader) && !Contains(before.elr, state.leader)) {
+    Report(Checker::kElection, Text(partition.name),
+           Text("elected was who is neither in the ISR nor eligible: ", state));
+    return;
+  }
   const auto first = std::ranges::find_if(
       partition.replicas, [&](BrokerId replica) { return Contains(state.isr, replica); });
   if (first != partition.replicas.end() && *first != state.leader) {
@@ -156,6 +163,100 @@ void Checkers::ElectedInOrder(const StateHistory::Partition& partition) {
         Checker::kElection, Text(partition.name),
         Text("elected was not broker ", *first, ", the first of the replicas in the ISR: ", state));
   }
+}
+
+size_t Checkers::MinIsrOf(const StateHistory::Partition& partition) const {
+  const auto config = tree_.Find(zk::TopicConfigPath(partition.name.topic->name));
+  const bool two = config && config->data.find(R"("min.insync.replicas":"2")") != std::string::npos;
+  return std::min<size_t>(two ? 2 : 1, partition.replicas.size());
+}
+
+/// S10.
+void Checkers::EligibleBesideIsr(const StateHistory::Partition& partition) {
+  const PartitionState& state = partition.records.back().state;
+  std::set<BrokerId> seen(state.isr.begin(), state.isr.end());
+  std::string why;
+  for (const BrokerList& group : {state.elr, state.last_known_elr}) {
+    for (const BrokerId member : group) {
+      if (!seen.insert(member).second || !Contains(partition.replicas, member)) {
+        why = Text("broker ", member, " stands in two groups, or is no replica");
+      }
+    }
+  }
+  if (state.leader != kNoBroker && state.isr.size() >= MinIsrOf(partition) && !state.elr.empty()) {
+    why = "the ISR is large enough, and somebody is eligible beside it";
+  }
+  if (!why.empty()) {
+    Report(Checker::kEligible, Text(partition.name), Text("S10: ", why, ": ", state));
+  }
+}
+
+/// R11: who holds what is committed, or has held it, is not forgotten while the ISR is too small,
+/// unless its log is gone.
+void Checkers::EligibleKept(const PartitionKey& key, const StateHistory::Partition& partition) {
+  const PartitionState& state = partition.records.back().state;
+  if (partition.records.size() < 2 || LossMayBeAccepted(partition) ||
+      (state.leader != kNoBroker && state.isr.size() >= MinIsrOf(partition))) {
+    return;
+  }
+  const PartitionState& before = partition.records[partition.records.size() - 2].state;
+  for (const BrokerList& group : {before.isr, before.elr, before.last_known_elr}) {
+    for (const BrokerId member : group) {
+      if (!Contains(state.isr, member) && !Contains(state.elr, member) &&
+          !Contains(state.last_known_elr, member) && records_.Holds(member, key)) {
+        Report(Checker::kEligible, Text(partition.name),
+               Text("R11: broker ", member, " is forgotten, and the ISR is too small: ", state));
+      }
+    }
+  }
+}
+
+bool Checkers::AllHoldLogs(const PartitionKey& key) const {
+  return std::ranges::all_of(history_.Find(key)->replicas,
+                             [&](BrokerId replica) { return records_.Holds(replica, key); });
+}
+
+/// R11: who was suspect and has not caught up since leads after a recovery only.
+void Checkers::ElectedIntact(const BrokerProcess& broker, const ReplicaStatus& replica) {
+  const Held& held = held_[{broker.id(), KeyOf(replica.partition)}];
+  const StateHistory::Partition* const partition = history_.Find(KeyOf(replica.partition));
+  if (!held.suspect || held.life != broker.life_id() || replica.role != Role::kLeader ||
+      partition == nullptr) {
+    return;
+  }
+  const auto first = std::ranges::find_if(partition->records, [&](const auto& record) {
+    return record.state.leader_epoch == replica.leader_epoch;
+  });
+  if (first == partition->records.end() || first == partition->records.begin() ||
+      first->state.recovery == LeaderRecovery::kRecovering) {
+    return;
+  }
+  if (!Contains(std::prev(first)->state.isr, broker.id())) {
+    Report(Checker::kEligible, Text(replica.partition),
+           Text("R11: ", broker.name(), " is suspect, was not in the ISR, and leads in ",
+                replica.leader_epoch));
+  }
+}
+
+bool Checkers::LossMayBeAccepted(const StateHistory::Partition& partition) const {
+  const std::string& topic = partition.name.topic->name;
+  const auto config = tree_.Find(zk::TopicConfigPath(topic));
+  return accepted_.contains(topic) ||
+         (config &&
+          config->data.find(R"("unclean.leader.election.enable":"true")") != std::string::npos);
+}
+
+void Checkers::LookAtRecovery(const StateHistory::Partition& partition) {
+  const PartitionState& state = partition.records.back().state;
+  RecordCheckers::UncleanElection election{.leader = state.leader, .epoch = state.leader_epoch};
+  if (!LossMayBeAccepted(partition) && partition.records.size() > 1) {
+    const PartitionState& before = partition.records[partition.records.size() - 2].state;
+    for (const BrokerList& group : {before.isr, before.elr, before.last_known_elr}) {
+      election.asked.insert(election.asked.end(), group.begin(), group.end());
+    }
+    election.lost_by = MinIsrOf(partition);
+  }
+  records_.AcceptLoss(partition.name, election);
 }
 
 /// R3: what is repeated blindly happens twice.
@@ -184,6 +285,10 @@ void Checkers::CountTransition(const StateHistory::Partition& partition) {
   if (state.leader == before.leader && state.leader_epoch > before.leader_epoch) {
     probes_.Hit("re-elected in another life");
   }
+  if (state.leader_epoch > before.leader_epoch && Contains(before.elr, state.leader) &&
+      state.recovery == LeaderRecovery::kRecovered) {
+    probes_.Hit("elected from elr");
+  }
 }
 
 // --- What agents believe ---
@@ -202,6 +307,7 @@ void Checkers::LookAtAgent(BrokerProcess& broker) {
   for (const ReplicaStatus& replica : broker.Replicas()) {
     OneLeaderAmongAgents(broker, replica);
     HeldByMinIsr(broker, replica);
+    ElectedIntact(broker, replica);
     if (replica.role == Role::kLeader) {
       const Held& held = held_[{broker.id(), KeyOf(replica.partition)}];
       records_.OnLeader({.broker = broker.id(),
@@ -285,7 +391,8 @@ void Checkers::EpochsOnlyRise(const BrokerProcess& broker, const ReplicaStatus& 
           .role = replica.role,
           .high_watermark = replica.log.high_watermark,
           .isr = replica.isr.size(),
-          .raised_in = raised ? replica.leader_epoch : held.raised_in};
+          .raised_in = raised ? replica.leader_epoch : held.raised_in,
+          .suspect = replica.suspect};
 }
 
 void Checkers::OnAnswered(BrokerProcess& agent,

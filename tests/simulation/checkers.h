@@ -4,6 +4,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <tuple>
 #include <utility>
@@ -48,6 +49,9 @@ class Checkers final : public ControlWitness {
   void AfterStep();
   /// Everybody agrees: nothing that was promised may be missing now.
   void AtTheEnd() { records_.AtTheEnd(history_); }
+  /// An operator is asked to have somebody lead the topic's partitions, whatever is lost.
+  void OperatorAcceptsLosses(const std::string& topic) { accepted_.insert(topic); }
+  bool AllHoldLogs(const PartitionKey& key) const;
   /// Reports what somebody else has found.
   void Report(Checker checker, std::string subject, std::string text);
 
@@ -74,6 +78,7 @@ class Checkers final : public ControlWitness {
     Offset high_watermark{0};
     size_t isr = 0;                          ///< Its size.
     LeaderEpoch raised_in = kNoLeaderEpoch;  ///< Leader epoch in which it last rose.
+    bool suspect = false;
   };
   void LookAtTree();
   void LookAtAgent(BrokerProcess& broker);
@@ -84,6 +89,9 @@ class Checkers final : public ControlWitness {
   void OneLeaderAmongAgents(const BrokerProcess& broker, const ReplicaStatus& replica);
   void LeaderInIsr(const StateHistory::Partition& partition);
   void ElectedInOrder(const StateHistory::Partition& partition);
+  void EligibleBesideIsr(const StateHistory::Partition& partition);
+  void EligibleKept(const PartitionKey& key, const StateHistory::Partition& partition);
+  void ElectedIntact(const BrokerProcess& broker, const ReplicaStatus& replica);
   void WrittenOnce(const StateHistory::Partition& partition);
   void HeldByMinIsr(const BrokerProcess& broker, const ReplicaStatus& replica);
   void NoOlderControllerWrites(const StateHistory::Partition& partition);
@@ -91,6 +99,10 @@ class Checkers final : public ControlWitness {
   void MemoryWasAcknowledged(CandidateProcess& candidate, const controller::Controller& term);
 
   void CountTransition(const StateHistory::Partition& partition);
+  bool LossMayBeAccepted(const StateHistory::Partition& partition) const;
+  void LookAtRecovery(const StateHistory::Partition& partition);
+  /// As the topic's config in ZooKeeper wants it of a partition.
+  size_t MinIsrOf(const StateHistory::Partition& partition) const;
 
   World& world_;
   const zk::InMemoryZooKeeper& tree_;
@@ -108,6 +120,7 @@ class Checkers final : public ControlWitness {
   std::map<std::pair<BrokerId, LifeId>, BrokerEpoch> registrations_;
   /// By candidate, term and partition: the version that was compared last.
   std::map<std::tuple<BrokerId, ControllerEpoch, PartitionKey>, PartitionEpoch> compared_;
+  std::set<std::string> accepted_;  ///< Topics whose losses an operator has accepted.
   std::optional<Failure> failure_;
 };
 

@@ -92,6 +92,12 @@ constexpr std::array kMutantRows = {
               "An AlterPartition is sent again while it is on its way"},
     MutantRow{Mutant::kExpiredSessionIgnored, "expired-session-ignored", Checker::kAgreement,
               "A term goes on after its session has ended"},
+    MutantRow{Mutant::kEligibleForgotten, "eligible-forgotten", Checker::kEligible,
+              "Who leaves an ISR that is too small is forgotten"},
+    MutantRow{Mutant::kSuspectsEligible, "suspects-eligible", Checker::kEligible,
+              "An eligible replica that comes back suspect is elected all the same"},
+    MutantRow{Mutant::kShortestLogRecovers, "shortest-log-recovers", Checker::kElection,
+              "Where all are suspect the shortest log leads"},
 };
 
 const MutantRow& RowOf(Mutant mutant) {

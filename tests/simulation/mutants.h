@@ -49,6 +49,9 @@ enum class Mutant {
   kElectedInIsrOrder,
   kTwoAltersInFlight,
   kExpiredSessionIgnored,
+  kEligibleForgotten,
+  kSuspectsEligible,
+  kShortestLogRecovers,
 };
 std::string_view Name(Mutant mutant);
 /// In one sentence.
@@ -96,6 +99,9 @@ inline constexpr Mutant kMutants[] = {
     Mutant::kElectedInIsrOrder,
     Mutant::kTwoAltersInFlight,
     Mutant::kExpiredSessionIgnored,
+    Mutant::kEligibleForgotten,
+    Mutant::kSuspectsEligible,
+    Mutant::kShortestLogRecovers,
 };
 
 }  // namespace regent::simulation

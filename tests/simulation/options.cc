@@ -20,6 +20,7 @@ constexpr std::array kCheckerNames = {
     std::pair(Checker::kSequences, "sequences"),  std::pair(Checker::kConsumed, "consumed"),
     std::pair(Checker::kElection, "election"),    std::pair(Checker::kOnce, "once"),
     std::pair(Checker::kInFlight, "in-flight"),   std::pair(Checker::kMinIsr, "min-isr"),
+    std::pair(Checker::kEligible, "eligible"),
 };
 
 constexpr Recurring kOften = {.every = seconds(3), .for_max = seconds(4)};

@@ -121,6 +121,7 @@ enum class Checker {
   kOnce,
   kInFlight,
   kMinIsr,
+  kEligible,
 };
 std::string_view Name(Checker checker);
 std::optional<Checker> CheckerNamed(std::string_view name);

@@ -72,6 +72,8 @@ inline constexpr const char* kRequiredProbes[] = {
     "rolling restart",
     "follower made to lag",
     "unclean election",
+    "elected from elr",
+    "recovery of all suspects",
 };
 
 }  // namespace regent::simulation

@@ -44,7 +44,10 @@ void RecordCheckers::AcceptLoss(const TopicPartition& partition, const UncleanEl
     return;
   }
   epoch = election.epoch;
-  probes_.Hit("unclean election");
+  probes_.Hit(election.lost_by > 0 ? "recovery of all suspects" : "unclean election");
+  if (election.lost_by > 0) {
+    LongestOfAll(partition, election);
+  }
   const Copy& copy = copies_[{election.leader, key}];
   Ledger& ledger = ledgers_[key];
   const auto lost = std::ranges::find_if(ledger.batches, [&](const StoredBatch& batch) {
@@ -52,7 +55,14 @@ void RecordCheckers::AcceptLoss(const TopicPartition& partition, const UncleanEl
     return batch.header.base >= copy.start && (held == nullptr || held->bytes != batch.bytes);
   });
   if (lost != ledger.batches.end()) {
-    probes_.Hit("committed records lost by permission");
+    if (election.lost_by > 0) {
+      probes_.Hit("committed records lost with all machines");
+      for (auto each = lost; each != ledger.batches.end(); ++each) {
+        LostByEnough(partition, election, *each);
+      }
+    } else {
+      probes_.Hit("committed records lost by permission");
+    }
     ledger.end = lost->header.base;
     ledger.batches.erase(lost, ledger.batches.end());
   }
@@ -61,6 +71,38 @@ void RecordCheckers::AcceptLoss(const TopicPartition& partition, const UncleanEl
     const StoredBatch* const held = copy.At(promise.base);
     return held == nullptr || !IsProduced(*held, promise.payload);
   });
+}
+
+/// R11: by the leader epoch of the last record, then by length.
+void RecordCheckers::LongestOfAll(const TopicPartition& partition,
+                                  const UncleanElection& election) {
+  const auto tip = [&](BrokerId broker) {
+    const Copy& copy = copies_[{broker, KeyOf(partition)}];
+    return std::pair(copy.last() == nullptr ? kNoLeaderEpoch : copy.last()->header.epoch,
+                     copy.end());
+  };
+  for (const BrokerId broker : election.asked) {
+    if (tip(broker) > tip(election.leader) &&
+        copies_[{broker, KeyOf(partition)}].last() != nullptr) {
+      report_(Checker::kElection, Text(partition),
+              Text("R11: ", Name(election.leader), " was elected for the longest log, and ",
+                   Name(broker), " has a longer one"));
+    }
+  }
+}
+
+/// S15, R11.
+void RecordCheckers::LostByEnough(const TopicPartition& partition,
+                                  const UncleanElection& election,
+                                  const StoredBatch& lost) {
+  const auto by = lost_.find({KeyOf(partition), lost.header.epoch, lost.header.base});
+  const size_t count = by == lost_.end() ? 0 : by->second.size();
+  if (count < election.lost_by) {
+    report_(Checker::kCommitted, Text(partition),
+            Text("R11: the batch at ", lost.header.base, " of leader epoch ", lost.header.epoch,
+                 " was committed, ", Name(election.leader), " leads without it, and ", count,
+                 " replicas have lost it with their machines, not ", election.lost_by));
+  }
 }
 
 bool RecordCheckers::ForgetsProducers(const TopicPartition& partition) const {
@@ -127,6 +169,11 @@ void RecordCheckers::SameAfterStart(const TopicPartition& partition,
   if (now.end() < before.end()) {
     probes_.Hit("records lost with a machine");
   }
+  for (const StoredBatch& batch : before.batches) {
+    if (last == Death::kMachine && batch.header.next() > now.end()) {
+      lost_[{KeyOf(partition), batch.header.epoch, batch.header.base}].insert(broker);
+    }
+  }
 }
 
 std::vector<StoredBatch> RecordCheckers::NewsOf(BrokerId broker, const TopicPartition& partition) {
@@ -163,6 +210,10 @@ void RecordCheckers::Take(BrokerId broker, const TopicPartition& partition, Stor
   Note(partition, Name(broker), " has records from ", batch.header.base, " to ",
        batch.header.last(), " of leader epoch ", batch.header.epoch, ", producer ",
        storage::MarkOf(batch.header));
+  if (const auto lost = lost_.find({replica.second, batch.header.epoch, batch.header.base});
+      lost != lost_.end()) {
+    lost->second.erase(broker);
+  }
   copies_[replica].batches.push_back(std::move(batch));
 }
 

@@ -84,10 +84,17 @@ class RecordCheckers final : public DiskWitness {
   struct UncleanElection {
     BrokerId leader = kNoBroker;
     LeaderEpoch epoch = kNoLeaderEpoch;
+    /// Nobody has permitted anything: it has the longest log of those, and what is lost, so many
+    /// replicas have lost with their machines (R11).
+    BrokerList asked = {};
+    size_t lost_by = 0;
   };
   void AcceptLoss(const TopicPartition& partition, const UncleanElection& election);
 
   /// Whether what was committed in `epoch` must be there.
+  bool Holds(BrokerId broker, const PartitionKey& partition) const {
+    return copies_.contains({broker, partition});
+  }
   bool Durable(const TopicPartition& partition, LeaderEpoch epoch) const;
   /// Whether a leader may have to forget a producer that has done nothing wrong.
   bool ForgetsProducers(const TopicPartition& partition) const;
@@ -145,6 +152,10 @@ class RecordCheckers final : public DiskWitness {
                       const Copy& before,
                       Death last);
   void KeepsCommitted(const Sighting& seen, const Copy& copy, Ledger& ledger);
+  void LongestOfAll(const TopicPartition& partition, const UncleanElection& election);
+  void LostByEnough(const TopicPartition& partition,
+                    const UncleanElection& election,
+                    const StoredBatch& lost);
   void KeepsPromised(BrokerId broker, const TopicPartition& partition, const Copy& copy);
   template <class... Parts>
   void Note(const TopicPartition& partition, const Parts&... parts);
@@ -162,6 +173,8 @@ class RecordCheckers final : public DiskWitness {
   std::set<std::string> refused_;  ///< Payloads that are to be in no log.
   std::set<int64_t> producer_ids_;
   std::map<PartitionKey, LeaderEpoch> unclean_;  ///< The latest of such elections.
+  /// Who has lost a batch with its machine, and has not got it again.
+  std::map<std::tuple<PartitionKey, LeaderEpoch, Offset>, std::set<BrokerId>> lost_;
 };
 
 }  // namespace regent::simulation

@@ -11,6 +11,7 @@
 #include "tests/simulation/chaos.h"
 #include "tests/simulation/clients.h"
 #include "tests/simulation/planted.h"
+#include "tests/simulation/text.h"
 #include "tests/simulation/workload.h"
 
 namespace regent::simulation {
@@ -21,7 +22,7 @@ constexpr int kCandidates = 2;
 constexpr Duration kZooKeeperTick = milliseconds(50);
 constexpr Duration kAgreementLook = milliseconds(250);
 /// After the healing, until partitions that are offline still are taken for lost.
-constexpr Duration kOperatorWaits = seconds(5);
+constexpr Duration kOperatorWaits = seconds(15);
 constexpr size_t kEntriesAboutFailure = 60;
 
 /// Whether the controller knows of every replica that the broker cannot use any more.
@@ -117,7 +118,7 @@ class History {
   Clients clients_;
   bool over_ = false;
   Instant healed_;
-  std::map<std::string, Instant> accepted_;  ///< When the operator was last asked, by topic.
+  std::map<PartitionKey, Instant> offline_since_;  ///< Or since an operator was asked.
 };
 
 void History::TickZooKeeper() {
@@ -175,15 +176,25 @@ void History::LookForAgreement() {
   world_.After(kAgreementLook, [this] { LookForAgreement(); });
 }
 
-/// All that is left of some ISRs may be suspect: such a partition waits for an operator (R11).
+/// What waits for a log that is gone waits for an operator (R11).
 void History::AcceptLosses() {
   for (const auto& [key, partition] : checkers_.history().partitions()) {
     const bool offline = !partition.gone && !partition.records.empty() &&
                          partition.records.back().state.leader == kNoBroker;
+    if (!offline) {
+      offline_since_.erase(key);
+      continue;
+    }
     const std::string& topic = partition.name.topic->name;
-    Instant& asked = accepted_.try_emplace(topic, healed_).first->second;
-    if (offline && world_.now() - asked > kOperatorWaits) {
-      asked = world_.now();
+    Instant& since = offline_since_.try_emplace(key, world_.now()).first->second;
+    if (world_.now() - since > kOperatorWaits) {
+      since = world_.now();
+      if (checkers_.AllHoldLogs(key)) {
+        checkers_.Report(Checker::kAgreement, topic,
+                         Text(partition.name, " has no leader, and every log is there: ",
+                              partition.records.back().state));
+      }
+      checkers_.OperatorAcceptsLosses(topic);
       workload_.AcceptLosses(topic);
       probes_.Hit("a loss accepted by an operator");
     }

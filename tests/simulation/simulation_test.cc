@@ -156,7 +156,10 @@ INSTANTIATE_TEST_SUITE_P(Each,
                                          Planted{Mutant::kFullStateNotSent, 3},
                                          Planted{Mutant::kElectedInIsrOrder, 3},
                                          Planted{Mutant::kTwoAltersInFlight, 1},
-                                         Planted{Mutant::kExpiredSessionIgnored, 12}),
+                                         Planted{Mutant::kExpiredSessionIgnored, 12},
+                                         Planted{Mutant::kEligibleForgotten, 5},
+                                         Planted{Mutant::kSuspectsEligible, 86},
+                                         Planted{Mutant::kShortestLogRecovers, 1010}),
                          [](const testing::TestParamInfo<Planted>& planted) {
                            return CamelCase(Name(planted.param.mutant));
                          });

@@ -72,7 +72,15 @@ std::string ToText(const BrokerList& brokers) {
 }
 
 std::string ToText(const PartitionState& state) {
-  return Number(state.leader) + "/[" + ToText(state.isr) + "]/" + Number(state.leader_epoch);
+  std::string text =
+      Number(state.leader) + "/[" + ToText(state.isr) + "]/" + Number(state.leader_epoch);
+  if (!state.elr.empty()) {
+    text += " eligible [" + ToText(state.elr) + "]";
+  }
+  if (!state.last_known_elr.empty()) {
+    text += " last known [" + ToText(state.last_known_elr) + "]";
+  }
+  return text;
 }
 
 std::string ToText(const StoreOp& op) {

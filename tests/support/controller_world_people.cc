@@ -55,7 +55,10 @@ void ControllerWorld::Call(Seat& at, const Send& action, Fate fate) {
     ControlResponse response = to.Take(*action.request);
     for (const PartitionAnswerEntry& entry : response.partitions) {
       trace_.push_back("  " + std::to_string(action.broker.value()) +
-                       " answers: " + Name(entry.answer) + (entry.suspect ? ", suspect" : ""));
+                       " answers: " + Name(entry.answer) + (entry.suspect ? ", suspect" : "") +
+                       (entry.tip ? ", log " + std::to_string(entry.tip->epoch.value()) + "@" +
+                                        std::to_string(entry.tip->end.value())
+                                  : ""));
     }
     if (response.answer != ControlAnswer::kDone) {
       trace_.push_back("  " + std::to_string(action.broker.value()) +
@@ -89,10 +92,12 @@ void ControllerWorld::StartBroker(int32_t id, const std::optional<std::string>& 
   std::map<PartitionName, PartitionAnswer> refusals = one.refusals;  // Of its disk: they stay.
   std::map<PartitionName, ToyAgent::Log> logs = std::move(one.logs);
   std::map<PartitionName, bool> suspects = std::move(one.suspects);
+  std::map<PartitionName, LogTip> log_ends = std::move(one.log_ends);
   one = {};
   one.refusals = std::move(refusals);
   one.logs = std::move(logs);
   one.suspects = std::move(suspects);
+  one.log_ends = std::move(log_ends);
   one.registration.suspect = !one.suspects.empty();
   one.registration.life = Id(++next_uuid_);
   Register(B(id), rack);

@@ -46,7 +46,10 @@ std::optional<PartitionAnswer> ToyAgent::RefusalOf(const PartitionName& name,
   }
   switch (refusal->second) {
     case PartitionAnswer::kReplicaMissing:  // Outside the ISR it may make its log (R10).
-      return Contains(p.isr, registration.id) ? std::optional(refusal->second) : std::nullopt;
+      return Contains(p.isr, registration.id) || Contains(p.elr, registration.id) ||
+                     Contains(p.last_known_elr, registration.id)
+                 ? std::optional(refusal->second)
+                 : std::nullopt;
     case PartitionAnswer::kOtherLife: return leads ? std::optional(refusal->second) : std::nullopt;
     case PartitionAnswer::kApplied:
     case PartitionAnswer::kAlready:
@@ -91,12 +94,19 @@ std::optional<PartitionAnswerEntry> ToyAgent::TakeRole(const TopicRef& topic,
         lost != refusals.end() && lost->second == PartitionAnswer::kReplicaMissing) {
       refusals.erase(lost);  // Now it has a log.
     }
-    if (!StaysSuspect(name, p)) {
-      suspects.erase(name);
-      return std::nullopt;
+    const auto end = log_ends.find(name);
+    if (p.leader == kNoBroker && end != log_ends.end()) {
+      entry.tip = end->second;
     }
-    suspects[name] = !Contains(p.isr, registration.id);
-    entry.suspect = true;
+    entry.suspect = StaysSuspect(name, p);
+    if (entry.suspect) {
+      suspects[name] = !Contains(p.isr, registration.id);
+    } else {
+      suspects.erase(name);
+      if (!Contains(p.last_known_elr, registration.id)) {
+        return std::nullopt;
+      }
+    }
     entry.leader_epoch = p.leader_epoch;
     entry.partition_epoch = p.partition_epoch;
     return entry;
@@ -119,6 +129,8 @@ ControlResponse ToyAgent::Take(const LeaderAndIsrRequest& request) {
   incomplete_ = incomplete_ || (request.full && request.full->incomplete);
   ControlResponse response = Answer(ControlAnswer::kDone);
   for (const LeaderAndIsrTopic& topic : request.topics) {
+    TopicConfig& config = configs.try_emplace(topic.topic->name, topic.config).first->second;
+    config = topic.config.version < config.version ? config : topic.config;
     for (const LeaderAndIsrPartition& p : topic.partitions) {
       if (auto entry = TakeRole(topic.topic, p)) {
         response.partitions.push_back(std::move(*entry));

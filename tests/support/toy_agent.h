@@ -54,6 +54,9 @@ class ToyAgent {
   /// Replicas that may have lost their tails (R11), and whether they have been told of an ISR
   /// without them: they say so, and refuse to lead, until they are in one anew.
   std::map<PartitionName, bool> suspects;
+  /// Where logs end, told while nobody leads; one that is not named has not been opened yet.
+  std::map<PartitionName, LogTip> log_ends;
+  std::map<std::string, TopicConfig> configs;  ///< By topic, the newest that it was told of.
   std::map<PartitionName, PartitionAnswer> stop_refusals;  ///< The same for StopReplica.
   bool unguarded = false;  ///< A planted fault: it obeys what it should refuse.
   /// Answered to every request until taken out.

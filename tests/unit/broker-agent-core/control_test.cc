@@ -314,6 +314,35 @@ TEST_F(Control, ASuspectSaysSoWithEveryStateThatItTakes) {
       << "it is none any more";
 }
 
+TEST_F(Control, WhereNobodyLeadsASuspectSaysWhereItsLogEnds) {
+  RecoveredReplica replica = Recovered(0, 4, 6, Records(0, {3, 3, 4}));
+  replica.suspect = true;
+  TestBroker held(0, Disk({replica}));
+  held.Start(100);
+  const auto tip = [&](const StateOf& state) {
+    const ControlResponse response = held.Tell(state);
+    return response.partitions.empty() ? std::nullopt : response.partitions.front().tip;
+  };
+  const LogTip end{.epoch = LeaderEpoch(4), .end = Offset(3)};
+  EXPECT_EQ(tip(StateOf{.leader = -1, .epoch = 5, .version = 7, .isr = {0}}), end);
+  EXPECT_EQ(tip(StateOf{.leader = -1, .epoch = 5, .version = 7, .isr = {0}}), end) << "again";
+  EXPECT_EQ(tip(StateOf{.leader = 1, .epoch = 6, .version = 8, .isr = {1}}), std::nullopt)
+      << "it goes on";
+}
+
+TEST_F(Control, WhereNobodyLeadsWhoIsTakenForASuspectSaysWhereItsLogEnds) {
+  TestBroker held(0, Disk({Recovered(0, 4, 6, Records(0, {3, 4}))}));
+  held.Start(100);
+  LeaderAndIsrPartition state = StateOf{.leader = -1, .epoch = 5, .version = 7, .isr = {1}}.Build();
+  EXPECT_TRUE(held.Tell({state}).partitions.empty()) << "nobody asks";
+  state.partition_epoch = PartitionEpoch(8);
+  state.last_known_elr = {BrokerId(0)};
+  const ControlResponse response = held.Tell({state});
+  ASSERT_EQ(response.partitions.size(), 1U);
+  EXPECT_EQ(response.partitions.front().tip, (LogTip{.epoch = LeaderEpoch(4), .end = Offset(2)}));
+  EXPECT_FALSE(response.partitions.front().suspect);
+}
+
 TEST_F(Control, TheEndOfASuspicionIsJournalledWithTheStateThatEndsIt) {
   RecoveredReplica replica = Recovered(0, 4, 6);
   replica.suspect = true;

@@ -25,6 +25,17 @@ LogView LogOf(std::initializer_list<int32_t> epochs) {
   return log;
 }
 
+TEST(LogView, ItsLastEpochIsThatOfItsLastRecord) {
+  EXPECT_EQ(LogView().last_epoch(), kNoLeaderEpoch);
+  LogView log = LogOf({2, 2, 4});
+  EXPECT_EQ(log.last_epoch(), LeaderEpoch(4));
+  log.epochs.Assign(LeaderEpoch(6), log.end);
+  EXPECT_EQ(log.last_epoch(), LeaderEpoch(4)) << "it led in 6 and has written nothing in it";
+  log.AdvanceTo(log.end);
+  EXPECT_EQ(log.start, log.end);
+  EXPECT_GE(log.last_epoch(), LeaderEpoch(4)) << "what is removed was there";
+}
+
 TEST(EpochHistory, AnswersEveryRowOfTheQueryTable) {
   const EpochHistory history({At(2, 10), At(4, 20), At(7, 30)});
   const Offset log_end(35);

@@ -66,6 +66,16 @@ TEST(JudgeRole, CreatesAnyLogOfAReplicaOutsideTheIsr) {
             Work::kCreate);
 }
 
+TEST(JudgeRole, InventsNoLogOfAReplicaThatIsCountedOnBesideTheIsr) {
+  for (const bool last_known : {false, true}) {
+    LeaderAndIsrPartition state = StateOf{.leader = 1, .isr = {1, 2}, .czxid = 10}.Build();
+    (last_known ? state.last_known_elr : state.elr) = {BrokerId(0)};
+    EXPECT_EQ(Case{.state = state}.Judge().answer, PartitionAnswer::kReplicaMissing);
+    state.state_czxid = Zxid(1000);
+    EXPECT_EQ(Case{.state = state}.Judge().work, Work::kCreate) << "it never had one";
+  }
+}
+
 TEST(JudgeRole, NeverReplacesALogThatAJournalKnowsWhileItIsInTheIsr) {
   Replica missing = Held(3, 3, Role::kNone, -1);
   missing.log.reset();

@@ -79,6 +79,21 @@ TEST_F(Settings, ThatDidNotChangeAreNotToldAgain) {
   EXPECT_THAT(Told(), IsEmpty()) << "a newer version of the same values";
 }
 
+TEST_F(Settings, TheDefaultMinimumIsThatOfTheControllerAlsoInTheSameVersion) {
+  const auto below = [&](int64_t version, int32_t min_isr) {
+    TopicConfig config = Config(version, {});
+    config.min_insync_replicas = min_isr;
+    LeaderAndIsrPartition alone = Alone(0).Build();
+    alone.replicas = {BrokerId(0), BrokerId(1)};
+    Tell(config, {alone});
+    return Append("x").base.ok() ? "appended" : "refused";
+  };
+  EXPECT_EQ(below(3, 2), std::string("refused"));
+  EXPECT_EQ(below(3, 1), std::string("appended"));
+  EXPECT_EQ(below(2, 2), std::string("appended")) << "an older version";
+  EXPECT_EQ(below(3, 2), std::string("refused"));
+}
+
 TEST_F(Settings, OfAReplicaComeBeforeWhatItAppends) {
   const CallId call = broker_.Send([&] {
     auto request = broker_.Request({Alone(0).Build()});

@@ -1,5 +1,6 @@
 #include "cli/render.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "cli/json.h"
@@ -77,6 +78,39 @@ TEST(RenderDescription, PrintsALineAboutTheTopicThenARowPerPartition) {
       "test1  2          2       4             0,2,1     2,1  "
       "-                                                leader has not confirmed; preferred leader "
       "0 is not live; not acknowledged by 1: timed out\n");
+}
+
+/// A partition that waits: broker 2 may lead beside the ISR, broker 0 may have lost records.
+v1::DescribeTopicsResponse Waiting() {
+  v1::DescribeTopicsResponse answer;
+  v1::TopicDescription& topic = *answer.add_topics();
+  topic.set_name("t");
+  v1::PartitionDescription& partition = AddPartition(topic, {1, 2, 0}, -1, {1});
+  partition.add_elr(2);
+  partition.add_last_known_elr(0);
+  return answer;
+}
+
+TEST(RenderDescription, NotesWhoMayLeadBesideTheIsr) {
+  EXPECT_EQ(RenderDescription(Waiting(), kBare),
+            "t  0  none  4  1,2,0  1  -  eligible 2; last known eligible 0\n");
+}
+
+TEST(RenderPartition, HasALineForWhoMayLeadBesideTheIsrOnlyWhereThereIsSomebody) {
+  const std::string text = RenderPartition(Waiting().topics(0), kPlain);
+  EXPECT_THAT(text, ::testing::ContainsRegex("Eligible: +2\n"));
+  EXPECT_THAT(text, ::testing::ContainsRegex("Last known eligible: +0\n"));
+  EXPECT_THAT(RenderPartition(BrokerZeroGone().topics(0), kPlain),
+              ::testing::Not(::testing::HasSubstr("ligible")));
+}
+
+TEST(DescriptionJson, NamesWhoMayLeadBesideTheIsrOnlyWhereThereIsSomebody) {
+  const Json waiting = DescriptionJson(Waiting())["topics"][0]["partitions"][0];
+  EXPECT_EQ(waiting["elr"], Json({2}));
+  EXPECT_EQ(waiting["lastKnownElr"], Json({0}));
+  const Json well = DescriptionJson(BrokerZeroGone())["topics"][0]["partitions"][0];
+  EXPECT_FALSE(well.contains("elr"));
+  EXPECT_FALSE(well.contains("lastKnownElr"));
 }
 
 TEST(RenderDescription, WithoutHeadersIsOneTableOfRows) {

@@ -142,9 +142,30 @@ TEST_F(Judge, ALeaderlessPartitionHasNobodyToObey) {
   EXPECT_EQ(Verdict(Item({1, 2})), "not the leader");
 }
 
+TEST_F(Judge, LeavesEligibleWhoLeavesBelowTheMinimumTheLeaderUses) {
+  state.elr = Bs({4});
+  AlterContext context{.state = state,
+                       .epoch = PartitionEpoch(10),
+                       .replicas = replicas,
+                       .sender = B(1),
+                       .term = ControllerEpoch(7),
+                       .may_join = [](const IsrMember&) { return true; },
+                       .views = {{B(1), ReplicaStanding::kLive},
+                                 {B(2), ReplicaStanding::kSuspect},
+                                 {B(3), ReplicaStanding::kLive},
+                                 {B(4), ReplicaStanding::kDead}},
+                       .min_isr = 3};
+  const auto verdict = [&](const std::vector<int32_t>& isr) {
+    return toy::ToText(std::get<PartitionState>(JudgeAlter(context, Item(isr))));
+  };
+  EXPECT_EQ(verdict({1, 3}), "1/[1,3]/4 eligible [4] last known [2]");
+  EXPECT_EQ(verdict({1, 2, 3}), "1/[1,2,3]/4");
+  context.min_isr = 2;
+  EXPECT_EQ(verdict({1}), "1/[1]/4 last known [2]") << "of an ISR of two, 4 does not count";
+}
+
 TEST_F(Judge, KeepsEverythingButTheIsr) {
   state.extra = R"({"x":1})";
-  state.elr = Bs({4});
   const AlterContext context{.state = state,
                              .epoch = PartitionEpoch(10),
                              .replicas = replicas,

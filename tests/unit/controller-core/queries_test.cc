@@ -67,6 +67,8 @@ TEST_F(Queries, SayNeverWhenAReplicaWasOutBeforeThisTerm) {
 
 TEST_F(Queries, NameForWhomALeaderlessPartitionWaits) {
   world.Alter(1, {"t", 0}, {1});
+  world.KillBroker(2);
+  world.KillBroker(3);
   world.KillBroker(1);
   EXPECT_THAT(Described().front().explanation, HasSubstr("waiting for broker 1 (not registered)"));
 }
@@ -77,6 +79,9 @@ TEST_F(Queries, FilterPartitions) {
   };
   EXPECT_EQ(count(PartitionFilter::kAll), 2U);
   EXPECT_EQ(count(PartitionFilter::kUnderReplicated), 0U);
+  // Their logs are gone: they are not eligible.
+  world.agent(2).refusals[{"t", 0}] = PartitionAnswer::kReplicaMissing;
+  world.agent(3).refusals[{"t", 0}] = PartitionAnswer::kReplicaMissing;
   world.Alter(1, {"t", 0}, {1});
   EXPECT_EQ(count(PartitionFilter::kUnderReplicated), 1U);
   EXPECT_EQ(count(PartitionFilter::kUnderMinIsr), 1U);

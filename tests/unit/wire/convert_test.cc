@@ -63,7 +63,9 @@ LeaderAndIsrRequest TestLeaderAndIsr() {
                                             .isr = Brokers({2, 1}),
                                             .replicas = Brokers({1, 0, 2}),
                                             .state_czxid = Zxid(123),
-                                            .recovery = LeaderRecovery::kRecovering}}});
+                                            .recovery = LeaderRecovery::kRecovering,
+                                            .elr = {BrokerId(5)},
+                                            .last_known_elr = {BrokerId(6), BrokerId(7)}}}});
   request.leaders = {Broker(1), Broker(0)};
   return request;
 }
@@ -203,6 +205,8 @@ TEST(Convert, EveryControlAnswerComesBackAsItWas) {
                                .reason = "why",
                                .suspect = answer == kAlready});
   }
+  sent.partitions[1].tip = LogTip{.epoch = LeaderEpoch(3), .end = Offset(4)};
+  sent.partitions[2].tip = LogTip{.epoch = kNoLeaderEpoch, .end = Offset(0)};
   const auto read = FromProto(ToProto(sent));
   ASSERT_TRUE(read.ok()) << read.error();
   EXPECT_EQ(read->partitions, sent.partitions);

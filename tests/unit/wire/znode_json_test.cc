@@ -71,6 +71,24 @@ TEST(PartitionStateJson, NamesRecoveryAndEligibleReplicasOnlyWhereThereAreAny) {
   EXPECT_EQ(*DecodePartitionState(text), state);
 }
 
+TEST(PartitionStateJson, RefusesWhoIsInTheIsrOrEligibleTwice) {
+  const auto why = [](const std::string& fields) {
+    const auto state = DecodePartitionState(
+        R"({"version":1,"leader":1,"leader_epoch":3,"isr":[1,2],"controller_epoch":5,)" + fields +
+        "}");
+    return state.ok() ? "" : state.error().message;
+  };
+  EXPECT_EQ(why(R"("elr":[3],"lastKnownElr":[4])"), "");
+  for (const char* fields : {R"("elr":[2])", R"("lastKnownElr":[2])", R"("elr":[4,2])"}) {
+    EXPECT_THAT(why(fields), HasSubstr("a broker id is 2, must stand in one of isr, elr and "
+                                       "lastKnownElr only"));
+  }
+  EXPECT_THAT(why(R"("elr":[3],"lastKnownElr":[3])"), HasSubstr("a broker id is 3"));
+  EXPECT_THAT(why(R"("elr":[3,3])"), HasSubstr("must not name broker 3 twice"));
+  EXPECT_THAT(why(R"("elr":3)"), HasSubstr("elr is 3, must be an array"));
+  EXPECT_THAT(why(R"("lastKnownElr":["x"])"), HasSubstr("a broker id of lastKnownElr"));
+}
+
 TEST(PartitionStateJson, IsReadInAnyOrderAndLayout) {
   const auto state = DecodePartitionState(R"( {"version": 1, "isr": [1, 0, 2], "leader": 1,
       "leader_recovery_state": 0, "controller_epoch": 5, "leader_epoch": 3} )");

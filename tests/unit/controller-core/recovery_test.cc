@@ -1,0 +1,255 @@
+// Eligible replicas and the recovery of partitions whose every member is suspect, in a term (R11).
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "controller/core/cluster.h"
+#include "tests/support/controller_world.h"
+
+namespace regent::controller {
+namespace {
+
+using ::testing::HasSubstr;
+using toy::B;
+using toy::Bs;
+using toy::ControllerWorld;
+using toy::Fate;
+
+/// Topic t of replicas 1, 2, 3 wants two in sync; broker 9 hosts nothing.
+class Recoveries : public ::testing::Test {
+ protected:
+  Recoveries() {
+    world.StartBrokers({1, 2, 3, 9});
+    world.StartCandidate(100);
+    world.CreateTopic("t", {{1, 2, 3}}, {{"min.insync.replicas", "2"}});
+  }
+  /// The broker's machine goes; it comes back as a suspect whose log ends there.
+  void CrashMachine(int32_t broker, int32_t epoch, int64_t end) {
+    world.agent(broker).suspects[{"t", 0}] = false;
+    world.agent(broker).log_ends[{"t", 0}] = {.epoch = LeaderEpoch(epoch), .end = Offset(end)};
+    world.KillBroker(broker);
+  }
+  std::string State() { return world.Partition("t", 0); }
+  PartitionDescription Described() {
+    return world.term().Describe({}, world.now())->front().partitions.front();
+  }
+  std::optional<Error> SetMinIsr(const char* value) {
+    AlterTopicConfigSpec spec;
+    spec.name = "t";
+    spec.set = {{"min.insync.replicas", value}};
+    return world.config_answers.at(world.AskConfig(spec)).error;
+  }
+  /// What the leader commits with.
+  int32_t MinIsrOf(int32_t broker) {
+    return world.agent(broker).configs.at("t").min_insync_replicas;
+  }
+
+  ControllerWorld world;
+};
+
+TEST_F(Recoveries, AnEligibleReplicaLeadsWhenTheIsrIsGone) {
+  world.KillBroker(3);
+  world.KillBroker(2);
+  EXPECT_EQ(State(), "1/[1]/0 eligible [2]");
+  world.KillBroker(1);
+  EXPECT_EQ(State(), "-1/[1]/1 eligible [2]");
+  world.StartBroker(3);
+  EXPECT_EQ(State(), "-1/[1]/1 eligible [2]") << "3 left while two were in sync";
+  world.StartBroker(2);
+  EXPECT_EQ(State(), "2/[2]/2 eligible [1]");
+  EXPECT_EQ(world.agent(2).LeaderForClients({"t", 0}), B(2));
+  EXPECT_EQ(world.term().counters().elections_eligible, 1);
+  world.CatchUp(3);
+  EXPECT_EQ(State(), "2/[2,3]/2") << "two are in sync: nobody else may lead";
+}
+
+TEST_F(Recoveries, ALeaderThatShrinksTheIsrLeavesThoseThatLagEligible) {
+  world.KillBroker(3);
+  world.Alter(1, {"t", 0}, {1});
+  EXPECT_EQ(State(), "1/[1]/0 eligible [2]");
+  world.Alter(1, {"t", 0}, {1, 2});
+  EXPECT_EQ(State(), "1/[1,2]/0");
+}
+
+TEST_F(Recoveries, AnEligibleReplicaThatComesBackSuspectIsLastKnown) {
+  world.KillBroker(3);
+  CrashMachine(2, 0, 10);
+  world.KillBroker(1);
+  world.StartBroker(2);
+  EXPECT_EQ(State(), "-1/[1]/1 last known [2]");
+  world.StartBroker(1);
+  EXPECT_EQ(State(), "1/[1]/2 last known [2]") << "the intact member of the ISR leads";
+  world.CatchUp(2);
+  EXPECT_EQ(State(), "1/[1,2]/2");
+}
+
+TEST_F(Recoveries, OnceAllAreBackTheLongestLogLeads) {
+  world.KillBroker(3);
+  CrashMachine(2, 0, 12);
+  CrashMachine(1, 0, 10);
+  world.StartBroker(1);
+  EXPECT_EQ(State(), "-1/[1]/1 eligible [2]");
+  EXPECT_EQ(world.term().counters().elections_recovery, 0);
+  world.StartBroker(2);
+  EXPECT_EQ(State(), "2/[2]/2 last known [1]");
+  EXPECT_EQ(world.agent(2).LeaderForClients({"t", 0}), B(2));
+  EXPECT_EQ(world.term().counters().elections_recovery, 1);
+  EXPECT_EQ(world.term().counters().elections_unclean, 0);
+  EXPECT_EQ(Described().state.recovery, LeaderRecovery::kRecovering);
+  EXPECT_THAT(Described().explanation, HasSubstr("broker 2 was elected for the longest log"));
+  world.CatchUp(1);
+  EXPECT_EQ(State(), "2/[2,1]/2");
+  EXPECT_EQ(Described().state.recovery, LeaderRecovery::kRecovered);
+}
+
+TEST_F(Recoveries, SayForWhomTheyWait) {
+  world.KillBroker(3);
+  CrashMachine(2, 0, 12);
+  CrashMachine(1, 0, 10);
+  world.StartBroker(2);
+  EXPECT_THAT(Described().explanation,
+              HasSubstr("no intact member of the ISR and no eligible replica is live; waiting for "
+                        "broker 1 (not registered), broker 2 (suspect: it may have lost the end of "
+                        "its log in a crash of its machine); an intact one leads at once, the "
+                        "longest log once all of them are back"));
+}
+
+TEST_F(Recoveries, WaitForAgentsThatHaveNotOpenedTheirLogs) {
+  world.KillBroker(3);
+  CrashMachine(2, 0, 12);
+  CrashMachine(1, 0, 10);
+  world.agent(2).log_ends.clear();
+  world.StartBroker(1);
+  world.StartBroker(2);
+  EXPECT_EQ(State(), "-1/[1]/1 last known [2]");
+  world.agent(2).log_ends[{"t", 0}] = {.epoch = LeaderEpoch(0), .end = Offset(9)};
+  world.RenewSession(2);  // It hears everything again, and answers.
+  EXPECT_EQ(State(), "1/[1]/2 last known [2]");
+}
+
+TEST_F(Recoveries, TheWholeIsrIsAskedWhereItDiedTogether) {
+  world.KillCandidate(100);  // Nobody notes who dies first.
+  CrashMachine(1, 0, 10);
+  CrashMachine(2, 0, 10);
+  CrashMachine(3, 0, 11);
+  world.StartCandidate(101);
+  EXPECT_EQ(State(), "-1/[1,2,3]/1");
+  world.StartBroker(1);
+  world.StartBroker(3);
+  EXPECT_EQ(State(), "-1/[1,2,3]/1") << "the ISR stays whole while nobody leads";
+  world.StartBroker(2);
+  EXPECT_EQ(State(), "3/[3]/2 last known [1,2]");
+}
+
+TEST_F(Recoveries, AnotherControllerAsksAnew) {
+  world.KillBroker(3);
+  CrashMachine(2, 0, 12);
+  CrashMachine(1, 0, 10);
+  world.StartBroker(1);
+  world.KillCandidate(100);
+  world.StartBroker(2);
+  world.StartCandidate(101);
+  EXPECT_EQ(State(), "2/[2]/2 last known [1]");
+}
+
+TEST_F(Recoveries, WhatWasToldBeforeSomebodyLedDoesNotCount) {
+  world.KillBroker(3);
+  CrashMachine(2, 0, 12);
+  CrashMachine(1, 0, 10);
+  world.StartBroker(1);
+  world.StartBroker(2);
+  ASSERT_EQ(State(), "2/[2]/2 last known [1]");
+  world.agent(1).log_ends.clear();
+  CrashMachine(2, 2, 20);
+  world.StartBroker(2);
+  EXPECT_EQ(State(), "-1/[2]/3 last known [1]") << "1 has not said where it ends since";
+}
+
+TEST_F(Recoveries, AMissingLogIsNeitherInventedNorWaitedFor) {
+  world.KillBroker(3);
+  world.agent(2).refusals[{"t", 0}] = PartitionAnswer::kReplicaMissing;
+  world.KillBroker(2);
+  ASSERT_EQ(State(), "1/[1]/0 eligible [2]");
+  world.StartBroker(2);
+  EXPECT_EQ(State(), "1/[1]/0") << "it has said that it is gone";
+  world.Pass(std::chrono::seconds(60));
+  EXPECT_TRUE(world.agent(2).refusals.empty()) << "and makes a new one outside";
+  world.CatchUp(2);
+  EXPECT_EQ(State(), "1/[1,2]/0");
+}
+
+// --- A min.insync.replicas that changes ---
+
+TEST_F(Recoveries, ARaisedMinimumCountsOnceTheLeaderHasHeardOfIt) {
+  world.Once(toy::To<SendLeaderAndIsr>(1), Fate::kHold);
+  ASSERT_FALSE(SetMinIsr("3"));
+  world.KillBroker(3);
+  EXPECT_EQ(State(), "1/[1,2]/0") << "two may be enough for the leader: 3 may miss records";
+  world.Release();
+  world.KillBroker(2);
+  EXPECT_EQ(State(), "1/[1]/0 eligible [2]");
+  world.StartBroker(3);
+  world.CatchUp(3);
+  EXPECT_EQ(State(), "1/[1,3]/0 eligible [2]") << "now three are wanted";
+}
+
+TEST_F(Recoveries, InANewTermTheLeaderIsHeardBeforeAnybodyLeavesASmallIsr) {
+  world.KillBroker(3);
+  world.KillCandidate(100);
+  world.Always(toy::To<SendLeaderAndIsr>(1), Fate::kHold);
+  world.StartCandidate(101);
+  world.KillBroker(2);
+  EXPECT_EQ(State(), "1/[1,2]/0");
+  world.Heal();
+  world.Release();
+  EXPECT_EQ(State(), "1/[1]/0 eligible [2]");
+}
+
+TEST_F(Recoveries, InANewTermALeaderThatIsGoneIsWaitedForByNobody) {
+  world.KillBroker(3);
+  world.KillCandidate(100);
+  world.Always(toy::To<SendLeaderAndIsr>(1), Fate::kHold);
+  world.StartCandidate(101);
+  world.KillBroker(1);
+  EXPECT_EQ(State(), "2/[2]/1 eligible [1]");
+}
+
+TEST_F(Recoveries, ALoweredMinimumIsSentOnceNobodyIsEligibleThatItDoesNotLeave) {
+  ASSERT_FALSE(SetMinIsr("3"));
+  world.KillBroker(3);
+  ASSERT_EQ(State(), "1/[1,2]/0 eligible [3]");
+  const auto sets_state = [](const Action& action) {
+    const auto* write = std::get_if<Write>(&action);
+    return write != nullptr && std::holds_alternative<SetPartitionState>(write->ops.front());
+  };
+  world.Once(sets_state, Fate::kHold);
+  ASSERT_FALSE(SetMinIsr("2"));
+  EXPECT_EQ(State(), "1/[1,2]/0 eligible [3]");
+  EXPECT_EQ(MinIsrOf(1), 3) << "with two it would commit without 3";
+  world.Release();
+  EXPECT_EQ(State(), "1/[1,2]/0");
+  EXPECT_EQ(MinIsrOf(1), 2);
+}
+
+TEST_F(Recoveries, ALoweredMinimumIsHeldBackByTheNextControllerToo) {
+  ASSERT_FALSE(SetMinIsr("3"));
+  world.KillBroker(3);
+  world.KillCandidate(100);
+  world.ChangeStore([](toy::ToyStore& store) {
+    store.WriteConfigByTool("t", {{"min.insync.replicas", "2"}});
+  });
+  const auto sets_state = [](const Action& action) {
+    const auto* write = std::get_if<Write>(&action);
+    return write != nullptr && std::holds_alternative<SetPartitionState>(write->ops.front());
+  };
+  world.Once(sets_state, Fate::kHold);
+  world.StartCandidate(101);
+  EXPECT_EQ(State(), "1/[1,2]/0 eligible [3]");
+  EXPECT_EQ(MinIsrOf(1), 3);
+  world.Release();
+  EXPECT_EQ(State(), "1/[1,2]/0");
+  EXPECT_EQ(MinIsrOf(1), 2);
+}
+
+}  // namespace
+}  // namespace regent::controller
