@@ -49,6 +49,7 @@ enum class Mutant {
   kElectedInIsrOrder,
   kTwoAltersInFlight,
   kExpiredSessionIgnored,
+  kDeletedFilesLeft,
 };
 std::string_view Name(Mutant mutant);
 /// In one sentence.
@@ -96,6 +97,7 @@ inline constexpr Mutant kMutants[] = {
     Mutant::kElectedInIsrOrder,
     Mutant::kTwoAltersInFlight,
     Mutant::kExpiredSessionIgnored,
+    Mutant::kDeletedFilesLeft,
 };
 
 }  // namespace regent::simulation

@@ -22,6 +22,10 @@ constexpr Duration kZooKeeperTick = milliseconds(50);
 constexpr Duration kAgreementLook = milliseconds(250);
 /// After the healing, until partitions that are offline still are taken for lost.
 constexpr Duration kOperatorWaits = seconds(5);
+/// How often losses are accepted before nobody is taken to have anything left.
+constexpr int kAcceptedMax = 3;
+/// Of three brokers, one after the other.
+constexpr Duration kRestartsMax = seconds(120);
 constexpr size_t kEntriesAboutFailure = 60;
 
 /// Whether the controller knows of every replica that the broker cannot use any more.
@@ -33,6 +37,11 @@ bool KnowsFailures(const controller::Controller& term, const BrokerProcess& brok
     return replica.role != Role::kOffline ||
            (problem != nullptr && problem->answer == PartitionAnswer::kStorageError);
   });
+}
+
+/// Whether brokers may lose what they had acknowledged.
+bool LosesRecords(const FaultOptions& faults) {
+  return faults.machine_crash_percent > 0 || faults.lost_disk.on();
 }
 
 Setting SettingOf(const RunOptions& options, Rng& rng) {
@@ -59,17 +68,17 @@ class History {
         world_(options.seed, options.keep),
         setting_(SettingOf(options, world_.rng())),
         network_(world_, setting_.faults),
-        checkers_(
-            world_,
-            zookeeper_,
-            probes_,
-            {.only = options.only, .machines_crash = setting_.faults.machine_crash_percent > 0}),
+        checkers_(world_,
+                  zookeeper_,
+                  probes_,
+                  {.only = options.only, .journals_forget = LosesRecords(setting_.faults)}),
         around_{.world = world_,
                 .zookeeper = zookeeper_,
                 .network = network_,
                 .probes = probes_,
                 .faults = setting_.faults,
                 .disk_witness = checkers_.records(),
+                .isr_checker = checkers_.isr(),
                 .report =
                     [this](Checker checker, std::string subject, std::string text) {
                       checkers_.Report(checker, std::move(subject), std::move(text));
@@ -97,6 +106,7 @@ class History {
  private:
   void TickZooKeeper();
   void LookForAgreement();
+  void RestartInTurn();
   void AcceptLosses();
   void StartWhatIsDown();
   void RestartWhatHasFailed();
@@ -117,7 +127,13 @@ class History {
   Clients clients_;
   bool over_ = false;
   Instant healed_;
-  std::map<std::string, Instant> accepted_;  ///< When the operator was last asked, by topic.
+  bool restarted_ = false;  ///< All brokers, at the end.
+  /// What an operator was asked to lose.
+  struct Accepted {
+    Instant at;  ///< Last.
+    int times = 0;
+  };
+  std::map<std::string, Accepted> accepted_;  ///< By topic.
 };
 
 void History::TickZooKeeper() {
@@ -155,9 +171,16 @@ void History::RestartWhatHasFailed() {
 void History::LookForAgreement() {
   StartWhatIsDown();
   RestartWhatHasFailed();
+  if (const std::string trouble = clients_.FindTrouble(); !trouble.empty()) {
+    checkers_.Report(Checker::kAgreement, "world", "L9: a producer that sends again: " + trouble);
+  }
   Disagreement found = clients_.FindUnfinished();
   if (found.none()) {
     found = FindDisagreement(checkers_.history(), cast_.brokers, cast_.candidates);
+  }
+  if (found.none() && setting_.workload.restarted_at_the_end != 0 && !restarted_) {
+    RestartInTurn();
+    return;
   }
   if (found.none()) {
     over_ = true;
@@ -169,24 +192,56 @@ void History::LookForAgreement() {
     over_ = true;
     return;
   }
-  if (setting_.faults.machine_crash_percent > 0) {
+  if (LosesRecords(setting_.faults)) {
     AcceptLosses();
   }
   world_.After(kAgreementLook, [this] { LookForAgreement(); });
 }
 
-/// All that is left of some ISRs may be suspect: such a partition waits for an operator (R11).
+/// L9.
+void History::RestartInTurn() {
+  if (workload_.rolling()) {
+    world_.After(kAgreementLook, [this] { LookForAgreement(); });
+    return;
+  }
+  restarted_ = true;
+  world_.trace().Note(world_.now(), "world", "brokers are restarted in turn");
+  checkers_.ForbidUncleanElections();
+  clients_.BeginAnew();
+  const auto late = std::make_shared<bool>(true);
+  workload_.RollSoundly([this, late] {
+    *late = false;
+    probes_.Hit("rolling restart of a sound cluster");
+    clients_.Stop();
+    healed_ = world_.now();
+    LookForAgreement();
+  });
+  world_.After(kRestartsMax, [this, late] {
+    if (*late) {
+      checkers_.Report(Checker::kAgreement, "world", "L9: brokers restarted in turn do not return");
+      over_ = true;
+    }
+  });
+}
+
+/// All that is left of some ISRs may be suspect, or missing: such a partition waits for an operator
+/// (R10, R11).
 void History::AcceptLosses() {
   for (const auto& [key, partition] : checkers_.history().partitions()) {
     const bool offline = !partition.gone && !partition.records.empty() &&
                          partition.records.back().state.leader == kNoBroker;
     const std::string& topic = partition.name.topic->name;
-    Instant& asked = accepted_.try_emplace(topic, healed_).first->second;
-    if (offline && world_.now() - asked > kOperatorWaits) {
-      asked = world_.now();
-      workload_.AcceptLosses(topic);
-      probes_.Hit("a loss accepted by an operator");
+    Accepted& accepted = accepted_.try_emplace(topic, Accepted{.at = healed_}).first->second;
+    if (!offline || world_.now() - accepted.at <= kOperatorWaits) {
+      continue;
     }
+    accepted.at = world_.now();
+    if (++accepted.times > kAcceptedMax) {
+      workload_.GiveUp(topic);
+      continue;
+    }
+    workload_.AcceptLosses(topic);
+    probes_.Hit("a loss accepted by an operator");
   }
 }
 
