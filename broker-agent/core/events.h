@@ -136,7 +136,7 @@ struct LogRead {
   PartitionKey partition;
   OpId op{0};
   /// Whole batches, aligned as asked for; at least one if there is one below the limit, even when
-  /// it is larger than asked for.
+  /// it is larger than asked for. kConflict: none begins where one was to begin.
   Result<std::vector<RecordBatch>> batches = std::vector<RecordBatch>{};
 };
 /// Answers a ReadFromLog in place of LogRead: the same batches, at least one, where they lie.

@@ -183,13 +183,7 @@ void LeaderSide::TakeRead(const LogRead& read) {
       CheckBatches(*read.batches, subscription.next, kNoLeaderEpoch, replica->leader_epoch).ok() &&
       read.batches->back().next <= log.end;
   if (!usable) {
-    const Subscription ended = subscription;
-    EndSubscription(*replica, found->first);
-    ++context_.counters.refused_subscriptions;
-    links_.Send(ended.stream, Refused{.partition = read.partition,
-                                      .attempt = ended.attempt,
-                                      .reason = RefusedReason::kStorage,
-                                      .leader_epoch = replica->leader_epoch});
+    EndUnreadable(*replica, found->first, read);
     return;
   }
   Downlink* link = links_.Find(subscription.stream);
@@ -206,6 +200,27 @@ void LeaderSide::TakeRead(const LogRead& read) {
   const int64_t bytes = SendBatches(*replica, found->first, *link, *read.batches);
   subscription.catch_up.push_back({.next = next, .bytes = bytes});
   link->catching_up += bytes;
+}
+
+void LeaderSide::EndUnreadable(Replica& replica, BrokerId follower, const LogRead& read) {
+  const Subscription ended = replica.leading->subscriptions.at(follower);
+  EndSubscription(replica, follower);
+  const bool within_a_batch =
+      !read.batches.ok() && read.batches.error().code == ErrorCode::kConflict;
+  if (within_a_batch && !Contains(replica.leading->in_sync.maximal(), follower)) {
+    // Its log ends where one had removed its old records that has been given up since.
+    links_.Send(ended.stream,
+                Truncate{.partition = read.partition,
+                         .attempt = ended.attempt,
+                         .leader_epoch = replica.leader_epoch,
+                         .end = {.epoch = kNoLeaderEpoch, .end = replica.log->start}});
+    return;
+  }
+  ++context_.counters.refused_subscriptions;
+  links_.Send(ended.stream, Refused{.partition = read.partition,
+                                    .attempt = ended.attempt,
+                                    .reason = RefusedReason::kStorage,
+                                    .leader_epoch = replica.leader_epoch});
 }
 
 int64_t LeaderSide::SendBatches(Replica& replica,

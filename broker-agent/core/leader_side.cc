@@ -203,6 +203,10 @@ void LeaderSide::Settle(const AlterPartitionResult& result) {
     StepDown(*replica);  // The LeaderAndIsr of that epoch is on its way.
     return;
   }
+  if (result.answer == AlterAnswer::kUnknownPartition) {
+    StepDown(*replica);  // Deleted: what became of earlier attempts is nowhere to be read any more.
+    return;
+  }
   const bool mine =
       result.leader_epoch == replica->leader_epoch && result.leader == context_.self();
   if (mine && (result.partition_epoch > replica->partition_epoch ||

@@ -104,6 +104,8 @@ class LeaderSide {
   /// Whether a send to the follower counts against the rate of catching up.
   bool CatchesUp(const Replica& replica, BrokerId follower) const;
   void TakeRead(const LogRead& read);
+  /// The read has yielded nothing that can be sent.
+  void EndUnreadable(Replica& replica, BrokerId follower, const LogRead& read);
   /// Sends what comes after what was sent, and yields its bytes.
   int64_t SendBatches(Replica& replica,
                       BrokerId follower,

@@ -91,6 +91,14 @@ struct Delivery {
   enum class Kind { kAnswer, kWatch, kSession } kind = Kind::kAnswer;
 };
 
+/// Whether a server needs its leader for it.
+bool NeedsLeader(const Request& request) {
+  return std::visit(
+      Overloaded{[](const GetCall&) { return false; }, [](const ExistsCall&) { return false; },
+                 [](const ChildrenCall&) { return false; }, [](const auto&) { return true; }},
+      request);
+}
+
 struct Transaction {
   int64_t zxid = 0;
   std::vector<TreeChange> changes;
@@ -101,6 +109,9 @@ struct View {
   InMemoryTree tree;
   std::deque<Transaction> missing;
   size_t lag = 0;
+  bool frozen = false;  ///< Its server is cut off.
+
+  size_t missing_at_most() const { return frozen ? SIZE_MAX : lag; }
 };
 
 /// A client as the server knows it. `client` belongs to the owner's thread, the rest to the
@@ -116,6 +127,8 @@ struct InMemoryLink : std::enable_shared_from_this<InMemoryLink> {
   std::deque<std::unique_ptr<InMemoryCall>> uplink;
   std::deque<Delivery> downlink;
   std::deque<Delivery> parked;  ///< Watches that fired while there was no connection.
+  /// At a server that is cut off: what waits for its leader, and what came behind that.
+  std::deque<std::unique_ptr<InMemoryCall>> held;
   std::set<std::string> data_watches;
   std::set<std::string> child_watches;
   std::optional<View> view;
@@ -127,6 +140,8 @@ struct InMemoryLink : std::enable_shared_from_this<InMemoryLink> {
   bool told_expired = false;  ///< The next session waits for the owner to have heard.
   bool lease_ended = false;
   bool closed = false;
+  bool cut_off = false;  ///< Its server has lost the ensemble…
+  Instant last_contact;  ///< … which heard of it then for the last time.
   Instant heartbeat;
   int lose_before = 0;
   int lose_after = 0;
@@ -141,7 +156,7 @@ struct InMemoryLink : std::enable_shared_from_this<InMemoryLink> {
       owner->Post([d = deliver] { d(false); });
     }
   }
-  void PostTransmission() {
+  void PostTransmission() const {
     if (options.request_delay) {
       owner->PostAt(owner->Now() + options.request_delay(), transmit);
     } else {
@@ -316,7 +331,7 @@ Outcome<std::vector<OpResult>> InMemoryZooKeeper::Apply(const std::vector<Op>& o
   if (!applied.ok()) {
     return applied.error();
   }
-  Commit(std::move(applied.value().changes));
+  Commit(applied.value().changes);
   return std::move(applied.value().results);
 }
 
@@ -356,7 +371,9 @@ void InMemoryZooKeeper::Detach(Link& link) {
   link.closed = true;
   if (link.established) {
     link.established = false;
-    Expire(link.session);  // A close that arrives: the ephemeral nodes go at once.
+    if (!link.cut_off) {
+      Expire(link.session);  // A close that arrives: the ephemeral nodes go at once.
+    }
   }
   std::erase_if(links_, [&](const auto& other) { return other.get() == &link; });
 }
@@ -381,15 +398,23 @@ void InMemoryZooKeeper::TransmitOne(Link& link) {
   if (!link.established || link.uplink.empty()) {
     return;
   }
-  const std::unique_ptr<Call> call = std::move(link.uplink.front());
+  std::unique_ptr<Call> call = std::move(link.uplink.front());
   link.uplink.pop_front();
-  std::function<void()> lost = call->Loss("the connection to ZooKeeper broke");
+  if (link.cut_off && (!link.held.empty() || internal::NeedsLeader(call->request))) {
+    link.held.push_back(std::move(call));
+    return;
+  }
+  Carry(link, *call);
+}
+
+void InMemoryZooKeeper::Carry(Link& link, const Call& call) {
+  std::function<void()> lost = call.Loss("the connection to ZooKeeper broke");
   if (link.lose_before > 0) {
     --link.lose_before;
     link.PostDelivery(Delivery{.run = std::move(lost)}, false);
     return;
   }
-  Delivery answer = std::visit(internal::InMemoryService{*this, link}, call->request);
+  Delivery answer = std::visit(internal::InMemoryService{*this, link}, call.request);
   if (link.lose_after > 0) {
     --link.lose_after;
     answer.run = lost;
@@ -416,10 +441,13 @@ std::vector<std::function<void()>> InMemoryZooKeeper::TakeRest(Link& link) {
       rest.push_back(std::move(delivery.run));
     }
   }
-  for (const auto& call : link.uplink) {
-    rest.push_back(call->Loss("the client was closed"));
+  for (const auto* waiting : {&link.held, &link.uplink}) {
+    for (const auto& call : *waiting) {
+      rest.push_back(call->Loss("the client was closed"));
+    }
   }
   link.downlink.clear();
+  link.held.clear();
   link.uplink.clear();
   return rest;
 }
@@ -461,8 +489,54 @@ void InMemoryZooKeeper::SetLag(Link& link, size_t transactions) {
     link.view = internal::View{.tree = tree_, .missing = {}, .lag = 0};
   }
   link.view->lag = transactions;
-  CatchUp(link, transactions);
-  if (transactions == 0) {
+  CatchUp(link, link.view->missing_at_most());
+  if (transactions == 0 && !link.view->frozen) {
+    link.view.reset();
+  }
+}
+
+void InMemoryZooKeeper::CutOff(Link& link) {
+  const MutexLock lock(mutex_);
+  if (!link.established || link.cut_off) {
+    return;
+  }
+  if (!link.view) {
+    link.view = internal::View{.tree = tree_, .missing = {}, .lag = 0};
+  }
+  link.view->frozen = true;
+  link.cut_off = true;
+  link.last_contact = sessions_.at(link.session).last_contact;
+}
+
+bool InMemoryZooKeeper::IsCutOff(const Link& link) const {
+  const MutexLock lock(mutex_);
+  return link.cut_off;
+}
+
+void InMemoryZooKeeper::Rejoin(Link& link, Rejoins rejoins) {
+  const MutexLock lock(mutex_);
+  if (!link.cut_off) {
+    return;
+  }
+  // The leader of a server that is back tells it of sessions that have ended.
+  if (rejoins == Rejoins::kTooLate || !sessions_.contains(link.session)) {
+    Disconnect(link);
+    Connect(link);
+    return;
+  }
+  Thaw(link);
+  for (const std::unique_ptr<Call>& call : std::exchange(link.held, {})) {
+    Carry(link, *call);
+  }
+}
+
+void InMemoryZooKeeper::Thaw(Link& link) {
+  if (!std::exchange(link.cut_off, false)) {
+    return;
+  }
+  link.view->frozen = false;
+  CatchUp(link, link.view->lag);
+  if (link.view->lag == 0) {
     link.view.reset();
   }
 }
@@ -527,10 +601,13 @@ void InMemoryZooKeeper::Disconnect(Link& link) {
   if (!link.lease_ended) {
     Push(link, SessionState::kDisconnected);
   }
-  for (const auto& call : link.uplink) {
-    link.PostDelivery(Delivery{.run = call->Loss("the connection to ZooKeeper broke")}, false);
+  for (auto* waiting : {&link.held, &link.uplink}) {
+    for (const auto& call : *waiting) {
+      link.PostDelivery(Delivery{.run = call->Loss("the connection to ZooKeeper broke")}, false);
+    }
+    waiting->clear();
   }
-  link.uplink.clear();
+  Thaw(link);  // What comes next comes from another server.
 }
 
 void InMemoryZooKeeper::Expire(int64_t session_id) {
@@ -543,9 +620,9 @@ void InMemoryZooKeeper::Expire(int64_t session_id) {
   }
   Outcome<AppliedTransaction> applied = tree_.Apply(deletions, zxid_ + 1, session_id);
   CHECK(applied.ok()) << applied.ToText();
-  Commit(std::move(applied.value().changes));
+  Commit(applied.value().changes);
   for (const auto& link : links_) {
-    if (link->session == session_id && link->established) {
+    if (link->session == session_id && link->established && !link->cut_off) {
       link->established = false;
       TellExpired(*link);
     }
@@ -562,16 +639,18 @@ void InMemoryZooKeeper::TellExpired(Link& link) {
 
 void InMemoryZooKeeper::Advance(Link& link, Instant now) {
   const auto it = sessions_.find(link.session);
-  if (it == sessions_.end()) {
+  if (it == sessions_.end() && !link.cut_off) {
     return;
   }
-  Session& session = it->second;
-  if (link.established) {
-    const Instant kept_up_until = std::min(now, link.heartbeat + session.timeout / 3);
-    session.last_contact = std::max(session.last_contact, kept_up_until);
+  const Duration timeout = link.options.session_timeout;
+  if (it != sessions_.end() && link.established && !link.cut_off) {
+    const Instant kept_up_until = std::min(now, link.heartbeat + timeout / 3);
+    it->second.last_contact = std::max(it->second.last_contact, kept_up_until);
   }
-  const Duration alone = (now - session.last_contact) * link.options.clock_permille / 1000;
-  const bool lease_over = alone >= session.timeout * 2 / 3;
+  const Instant last_contact =
+      link.cut_off ? link.last_contact : it->second.last_contact;  // As the client can know it.
+  const Duration alone = (now - last_contact) * link.options.clock_permille / 1000;
+  const bool lease_over = alone >= timeout * 2 / 3;
   if (lease_over && !link.lease_ended) {
     link.lease_ended = true;
     Push(link, SessionState::kLeaseEnded);
@@ -599,12 +678,12 @@ Outcome<std::vector<OpResult>> InMemoryZooKeeper::Write(Link& link, const std::v
   if (!applied.ok()) {
     return applied.error();
   }
-  Commit(std::move(applied.value().changes));
+  Commit(applied.value().changes);
   CatchUp(link, 0);  // A server answers a write when it has applied it itself.
   return std::move(applied.value().results);
 }
 
-void InMemoryZooKeeper::Commit(std::vector<TreeChange> changes) {
+void InMemoryZooKeeper::Commit(const std::vector<TreeChange>& changes) {
   if (changes.empty()) {
     return;
   }
@@ -612,7 +691,7 @@ void InMemoryZooKeeper::Commit(std::vector<TreeChange> changes) {
   for (const auto& link : links_) {
     if (link->view) {
       link->view->missing.push_back({zxid_, changes});
-      CatchUp(*link, link->view->lag);
+      CatchUp(*link, link->view->missing_at_most());
     } else {
       Fire(*link, changes);
     }
@@ -795,6 +874,18 @@ void InMemoryClient::Reconnect() {
 void InMemoryClient::LagBehind(int transactions) {
   CHECK_GE(transactions, 0);
   server_.SetLag(*link_, static_cast<size_t>(transactions));
+}
+
+void InMemoryClient::CutOffServer() {
+  server_.CutOff(*link_);
+}
+
+void InMemoryClient::RejoinServer(Rejoins rejoins) {
+  server_.Rejoin(*link_, rejoins);
+}
+
+bool InMemoryClient::server_cut_off() const {
+  return server_.IsCutOff(*link_);
 }
 
 void InMemoryClient::LoseAnswers(int count, Lost lost) {

@@ -26,6 +26,12 @@ struct InMemoryService;
 /// Where a lost answer is lost: on the way there, or on the way back.
 enum class Lost { kBeforeEffect, kAfterEffect };
 
+/// What becomes of a server that the ensemble has lost.
+enum class Rejoins {
+  kInTime,   ///< It finds its leader again: what waited there is carried out.
+  kTooLate,  ///< It gives its clients up, and they find another one: what waited is lost.
+};
+
 /// A ZooKeeper ensemble inside the process, deterministic: no thread, no clock, no random number.
 /// It serves any number of InMemoryClients; what they see follows from the order in which their
 /// executors run tasks.
@@ -86,6 +92,9 @@ class InMemoryZooKeeper {
   void SetReachable(Link& link, bool reachable) EXCLUDES(mutex_);
   void SetLag(Link& link, size_t transactions) EXCLUDES(mutex_);
   void LoseAnswers(Link& link, int count, Lost lost) EXCLUDES(mutex_);
+  void CutOff(Link& link) EXCLUDES(mutex_);
+  void Rejoin(Link& link, Rejoins rejoins) EXCLUDES(mutex_);
+  bool IsCutOff(const Link& link) const EXCLUDES(mutex_);
   void NoteHeartbeat(Link& link, Instant now) EXCLUDES(mutex_);
 
   void Connect(Link& link) REQUIRES(mutex_);
@@ -94,7 +103,9 @@ class InMemoryZooKeeper {
   void TellExpired(Link& link) REQUIRES(mutex_);
   void Advance(Link& link, Instant now) REQUIRES(mutex_);
   void Push(Link& link, SessionState state) REQUIRES(mutex_);
-  void Commit(std::vector<TreeChange> changes) REQUIRES(mutex_);
+  void Carry(Link& link, const Call& call) REQUIRES(mutex_);
+  void Thaw(Link& link) REQUIRES(mutex_);
+  void Commit(const std::vector<TreeChange>& changes) REQUIRES(mutex_);
   void CatchUp(Link& link, size_t missing_at_most) REQUIRES(mutex_);
   void Fire(Link& link, const std::vector<TreeChange>& changes) REQUIRES(mutex_);
   const InMemoryTree& TreeOf(const Link& link) const REQUIRES(mutex_);
@@ -160,6 +171,14 @@ class InMemoryClient final : public Client {
   /// Reads answer from a server that is `transactions` behind, until a Sync or a write of this
   /// client brings it up to date; then it falls behind again. 0: not behind.
   void LagBehind(int transactions);
+  /// This client's server loses the ensemble (and keeps its clients, as a real one does for
+  /// syncLimit ticks): it answers reads, without news from now on; a write or sync waits there, and
+  /// whatever comes behind it. The ensemble does not hear of this client. Nothing changes while it
+  /// is not connected.
+  void CutOffServer();
+  /// Undoes it; nothing happens if the client has left that server.
+  void RejoinServer(Rejoins rejoins);
+  bool server_cut_off() const;
   /// The next `count` requests end as Unknown, without or with their effect.
   void LoseAnswers(int count, Lost lost);
 

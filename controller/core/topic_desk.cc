@@ -335,17 +335,27 @@ void TopicDesk::Take(const TopicsListed& event) {
       unknown.push_back(name);  // Believed only once it has been read behind a sync.
     }
   }
-  for (auto& [name, again] : reading_) {
-    again = again || !listed.contains(name);  // It may have been read before it went.
+  for (auto& [name, reading] : reading_) {
+    if (!listed.contains(name)) {
+      reading = {.again = true, .stale = true};  // It may have been read before it went.
+    }
   }
   Read(std::move(unknown));
+}
+
+void TopicDesk::LookFor(const std::string& name) {
+  if (const auto reading = reading_.find(name); reading != reading_.end()) {
+    reading->second = {.again = true, .stale = true};  // It may find what has been deleted since.
+    return;
+  }
+  Read({name});
 }
 
 void TopicDesk::Read(std::vector<std::string> names) {
   std::erase_if(names, [this](const std::string& name) {
     const auto reading = reading_.find(name);
     if (reading != reading_.end()) {
-      reading->second = true;
+      reading->second.again = true;
     }
     return reading != reading_.end();
   });
@@ -354,7 +364,7 @@ void TopicDesk::Read(std::vector<std::string> names) {
     std::vector<std::string> some(names.begin() + static_cast<std::ptrdiff_t>(begin),
                                   names.begin() + static_cast<std::ptrdiff_t>(end));
     for (const std::string& name : some) {
-      reading_.emplace(name, false);
+      reading_.emplace(name, Reading());
     }
     term_.IssueRead(some, [this, some](Result<std::vector<TopicRead>> topics) {
       ReadDone(some, std::move(topics));
@@ -365,9 +375,14 @@ void TopicDesk::Read(std::vector<std::string> names) {
 void TopicDesk::ReadDone(const std::vector<std::string>& names,
                          Result<std::vector<TopicRead>> topics) {
   std::vector<std::string> again;
+  std::set<std::string> stale;
   for (const std::string& name : names) {
-    if (auto reading = reading_.extract(name); reading && reading.mapped()) {
+    const auto reading = reading_.extract(name);
+    if (reading && reading.mapped().again) {
       again.push_back(name);
+    }
+    if (reading && reading.mapped().stale) {
+      stale.insert(name);
     }
   }
   if (!topics.ok()) {
@@ -375,7 +390,7 @@ void TopicDesk::ReadDone(const std::vector<std::string>& names,
     return;
   }
   for (TopicRead& read : *topics) {
-    if (!creations_.contains(read.name)) {
+    if (!creations_.contains(read.name) && !stale.contains(read.name)) {
       Adopt(std::move(read));
     }
   }
@@ -485,7 +500,7 @@ void TopicDesk::GiveId(TopicRead read) {
                   .assignment = read.assignment,
                   .node_text = read.node_text,
                   .expected = read.node_version};
-  reading_.emplace(read.name, false);
+  reading_.emplace(read.name, Reading());
   auto kept = std::make_shared<TopicRead>(std::move(read));
   term_.IssueWrite({std::move(op)}, [this, identity, kept](const WriteOutcome& outcome) {
     reading_.erase(identity->name);

@@ -39,8 +39,8 @@ class TopicDesk {
   void LookAgain(uint32_t topic) { Read({term_.cluster.topic(topic).identity->name}); }
   /// The topic's deletion stands in ZooKeeper.
   void Delete(uint32_t topic);
-  /// A topic of that name may be there.
-  void LookFor(const std::string& name) { Read({name}); }
+  /// A topic has been deleted; another one of its name may be there.
+  void LookFor(const std::string& name);
   bool IsBeingDeleted(const std::string& name) const { return deletions_.Holds(name); }
   /// A creation of it is under way, and it is not in memory yet.
   bool IsBeingCreated(const std::string& name) const {
@@ -92,8 +92,12 @@ class TopicDesk {
   DeletionDesk& deletions_;
   std::map<std::string, Creation> creations_;
   std::map<uint32_t, std::string> completing_;  ///< Topics whose creation waits for its states.
-  /// Asked for, not yet answered; true: to be read again, something may have changed since.
-  std::map<std::string, bool> reading_;
+  /// Asked for, not yet answered.
+  struct Reading {
+    bool again = false;  ///< Something may have changed since: to be read once more…
+    bool stale = false;  ///< … and what this one finds is not to be believed.
+  };
+  std::map<std::string, Reading> reading_;
   std::multimap<Instant, std::vector<std::string>> reads_due_;
 };
 

@@ -6,6 +6,7 @@
 
 #include <glog/logging.h>
 
+#include "broker-agent/log/replica_name.h"
 #include "controller/core/cluster.h"
 #include "tests/simulation/text.h"
 
@@ -80,6 +81,9 @@ Disagreement Registrations(const Scene& scene) {
         known->registration.life != broker->life_id()) {
       return {broker->name(), "is not what the controller takes it for"};
     }
+    if (broker->Counters().pending_isr_changes > 0) {
+      return {broker->name(), "L2: waits for the answer to an AlterPartition"};
+    }
     const Agent& agent = *broker->agent();
     if (!agent.registered() || agent.broker_epoch() != registered->second) {
       return {broker->name(), "does not know its registration"};
@@ -133,6 +137,24 @@ Disagreement Deleted(const Scene& scene,
   return {};
 }
 
+/// R9: what belongs to a topic that has been deleted is gone. What is set aside may stay.
+Disagreement Directories(const Scene& scene) {
+  for (BrokerProcess* broker : scene.brokers) {
+    for (const std::string& name : broker->disk().Directories()) {
+      const auto stray = storage::ParseStrayName(name);
+      const auto live = storage::ParseLiveName(name);
+      const auto topic = stray ? std::optional(stray->topic) : broker->disk().TopicOf(name);
+      const auto index = stray ? stray->replica.index : live ? live->index : -1;
+      const StateHistory::Partition* const partition =
+          topic ? scene.history.Find({.topic = *topic, .index = index}) : nullptr;
+      if (name.ends_with(storage::kDeleteSuffix) || (partition != nullptr && partition->gone)) {
+        return {broker->name(), "has the files of a topic that has been deleted: " + name};
+      }
+    }
+  }
+  return {};
+}
+
 Disagreement State(const StateHistory::Partition& partition) {
   const PartitionState& state = partition.records.back().state;
   if (state.leader == kNoBroker) {
@@ -166,6 +188,15 @@ Disagreement Roles(const Scene& scene,
                              '.', replica->partition_epoch, " of leader ", replica->leader,
                              ", the state ", partition.epoch(), " is ", state)
                       : Text(broker->name(), " has no replica")};
+    }
+    if (replica->log.high_watermark != replica->log.end) {
+      return {Text(partition.name), Text("L5: ", broker->name(), " has log ",
+                                         replica->log.high_watermark, '/', replica->log.end)};
+    }
+    if (role == Role::kFollower &&
+        broker->subscriptions()->FollowsIn(key) != replica->leader_epoch) {
+      return {Text(partition.name),
+              Text("L7: ", broker->name(), " does not fetch from its leader")};
     }
     if (log &&
         (log->end != replica->log.end || log->high_watermark != replica->log.high_watermark)) {
@@ -228,6 +259,9 @@ Disagreement FindDisagreement(const StateHistory& history,
     return found;
   }
   if (found = Registrations(scene); !found.none()) {
+    return found;
+  }
+  if (found = Directories(scene); !found.none()) {
     return found;
   }
   for (const auto& [key, partition] : history.partitions()) {

@@ -2,14 +2,11 @@
 
 #include <algorithm>
 #include <iterator>
-#include <map>
-#include <set>
 #include <utility>
 
 #include "broker-agent/core/deal.h"
 #include "broker-agent/io/sharded_transport.h"
-#include "controller/core/cluster.h"
-#include "tests/simulation/candidate_process.h"
+#include "tests/simulation/controller_calls.h"
 #include "tests/simulation/text.h"
 
 namespace regent::simulation {
@@ -17,175 +14,21 @@ namespace {
 
 constexpr Duration kTick = milliseconds(100);
 
-/// An agent's calls to the controller.
-class SimControllerClient final : public ControllerClient {
- public:
-  SimControllerClient(Surroundings& around, Process& self)
-      : around_(around), network_(around.network), self_(self), mutant_(around.mutant) {}
-
-  void Start(AgentEventSink sink) override { sink_ = std::move(sink); }
-
-  void Send(SendAlterPartition send) override {
-    const uint64_t number = send.request.number;
-    if (mutant_ == Mutant::kFailureUnreported) {
-      send.request.failed.clear();
-    }
-    OneInFlight(send.request);
-    network_.Call<AlterPartitionResponse>(
-        self_, send.controller.port,
-        // By then the sender may have died, and this with it.
-        [&around = around_, &self = self_, request = send.request](Process& target,
-                                                                   const auto& answer) {
-          if (controller::CandidateRunner* const runner = RunnerOf(target)) {
-            runner->AlterPartition(
-                request, [&around, &self, request, strangers = Strangers(*runner, request),
-                          answer](const AlterPartitionResponse& response) {
-                  RightlyDone(around, self, {request, strangers}, response);
-                  answer(response);
-                });
-          }
-        },
-        [this, number, asked = send.request](Result<AlterPartitionResponse> response) {
-          Forget(asked);
-          if (!response.ok() && mutant_ == Mutant::kUnknownOutcomeReverts) {
-            sink_(AlterPartitionAnswered{.number = number, .response = Refused(asked)});
-          } else if (response.ok()) {
-            sink_(AlterPartitionAnswered{.number = number, .response = *std::move(response)});
-          } else {
-            sink_(AlterPartitionLost{.number = number});
-          }
-        });
-  }
-
-  void Send(SendControlledShutdown send) override {
-    const uint64_t number = send.number;
-    network_.Call<ControlledShutdownResponse>(
-        self_, send.controller.port,
-        [request = send.request](Process& target, const auto& answer) {
-          if (controller::CandidateRunner* const runner = RunnerOf(target)) {
-            runner->ControlledShutdown(request, answer);
-          }
-        },
-        [this, number](Result<ControlledShutdownResponse> response) {
-          if (response.ok()) {
-            sink_(ControlledShutdownAnswered{.number = number, .response = *std::move(response)});
-          } else {
-            sink_(ControlledShutdownLost{.number = number});
-          }
-        });
-  }
-
-  void Shutdown() override {}
-
- private:
-  static controller::CandidateRunner* RunnerOf(Process& target) {
-    auto* const candidate = dynamic_cast<CandidateProcess*>(&target);
-    return candidate == nullptr ? nullptr : candidate->runner();
-  }
-
-  /// What a refusal of every item would look like.
-  static AlterPartitionResponse Refused(const AlterPartitionRequest& asked) {
-    AlterPartitionResponse response;
-    response.controller_epoch = asked.controller_epoch;
-    response.results.reserve(asked.items.size());
-    for (const AlterPartitionItem& item : asked.items) {
-      response.results.push_back({.topic = item.topic,
-                                  .index = item.index,
-                                  .answer = AlterAnswer::kIneligibleReplica,
-                                  .leader = asked.broker,
-                                  .leader_epoch = item.leader_epoch,
-                                  .partition_epoch = item.partition_epoch,
-                                  .isr = {}});
-    }
-    return response;
-  }
-
-  using Stranger = std::pair<PartitionKey, BrokerId>;
-
-  /// Who is asked for in an ISR, is in none, and has another registration there than is asked for.
-  static std::set<Stranger> Strangers(const controller::CandidateRunner& runner,
-                                      const AlterPartitionRequest& asked) {
-    std::set<Stranger> strangers;
-    const controller::Controller* const term = runner.candidate().term();
-    for (const AlterPartitionItem& item : asked.items) {
-      const auto ref =
-          term == nullptr ? std::nullopt : term->cluster().Find(item.topic, item.index);
-      for (const IsrMember& member : item.isr) {
-        const auto* const known = ref ? term->cluster().FindBroker(member.id) : nullptr;
-        if (known != nullptr && known->epoch > member.epoch &&
-            !Contains(term->cluster().at(*ref).state.isr, member.id)) {
-          strangers.insert({{item.topic, item.index}, member.id});
-        }
-      }
-    }
-    return strangers;
-  }
-
-  /// What was asked, and who of it must not be taken in.
-  struct Asked {
-    const AlterPartitionRequest& request;
-    const std::set<Stranger>& strangers;
-  };
-  /// S22.
-  static void RightlyDone(const Surroundings& around,
-                          const Process& self,
-                          const Asked& asked,
-                          const AlterPartitionResponse& response) {
-    for (size_t i = 0; i < response.results.size(); ++i) {
-      const AlterPartitionResult& result = response.results[i];
-      const AlterPartitionItem& item = asked.request.items[i];
-      if (result.answer != AlterAnswer::kDone || result.leader_epoch != item.leader_epoch) {
-        continue;
-      }
-      for (const BrokerId member : result.isr) {
-        if (asked.strangers.contains({{item.topic, item.index}, member})) {
-          around.report(Checker::kStaleEpochs, self.name(),
-                        Text("an AlterPartition of ", self.name(), " added broker ", member,
-                             ", which had registered anew since"));
-        }
-      }
-    }
-  }
-
-  /// S36. A term that the agent took for vacant and hears of again is asked anew, whatever is on
-  /// its way (its numbers tell the requests apart): that makes two.
-  void OneInFlight(const AlterPartitionRequest& asked) {
-    constexpr int kInFlightMax = 2;
-    for (const AlterPartitionItem& item : asked.items) {
-      int& in_flight = in_flight_[{asked.controller_epoch, {item.topic, item.index}}];
-      if (++in_flight > kInFlightMax && !around_.faults.office_deleted.on()) {
-        around_.report(Checker::kInFlight, self_.name(),
-                       Text(self_.name(), " has ", in_flight,
-                            " AlterPartitions for one partition on their way in one term"));
-      }
-    }
-  }
-  void Forget(const AlterPartitionRequest& asked) {
-    for (const AlterPartitionItem& item : asked.items) {
-      --in_flight_[{asked.controller_epoch, {item.topic, item.index}}];
-    }
-  }
-
-  Surroundings& around_;
-  Network& network_;
-  Process& self_;
-  Mutant mutant_;
-  AgentEventSink sink_;
-  std::map<std::pair<ControllerEpoch, PartitionKey>, int> in_flight_;
-};
-
 }  // namespace
 
 /// Everything that a life of the process has made, in the order in which it goes.
 struct BrokerProcess::Life {
   struct Shard {
-    Shard(BrokerProcess& self, std::unique_ptr<storage::ReplicaLogs> logs)
+    Shard(BrokerProcess& self,
+          SubscriptionChecker& subscriptions,
+          std::unique_ptr<storage::ReplicaLogs> logs)
         : store(self.world_,
                 self.around_.disk_witness,
                 std::move(logs),
                 {.broker = self.id(),
                  .delay_max = self.around_.faults.disk_max,
-                 .mutant = self.around_.mutant}),
+                 .mutant = self.around_.mutant,
+                 .subscriptions = subscriptions}),
           controller(self.around_, self) {}
 
     SimReplicaStore store;
@@ -199,21 +42,29 @@ struct BrokerProcess::Life {
        int32_t count)
       : recovered(self.Recover(opened)),
         options(self.Options(opened)),
+        subscriptions(self.around_.probes, ComplainOf(self)),
         streams(self.around_.network,
                 self,
-                {.mutant = self.around_.mutant, .report = self.around_.report}),
+                {.mutant = self.around_.mutant,
+                 .report = self.around_.report,
+                 .subscriptions = subscriptions}),
         sharded(streams, count),
         shards(MakeShards(self, std::move(opened.logs), count)),
         host(std::move(options), std::move(recovered), PartsOf(executor)) {}
 
-  static Shards MakeShards(BrokerProcess& self,
-                           std::unique_ptr<storage::ReplicaLogs> logs,
-                           int32_t count) {
-    Shards shards;
+  static SubscriptionChecker::Complain ComplainOf(const BrokerProcess& self) {
+    return [&self](const TopicPartition& partition, const std::string& text) {
+      self.around_.report(Checker::kStaleEpochs, Text(partition), Text(self.name(), ": ", text));
+    };
+  }
+  Shards MakeShards(BrokerProcess& self,
+                    std::unique_ptr<storage::ReplicaLogs> logs,
+                    int32_t count) {
+    Shards made;
     for (auto& share : storage::ReplicaLogs::Deal(std::move(logs), count)) {
-      shards.push_back(std::make_unique<Shard>(self, std::move(share)));
+      made.push_back(std::make_unique<Shard>(self, subscriptions, std::move(share)));
     }
-    return shards;
+    return made;
   }
 
   std::vector<AgentRunner::Parts> PartsOf(SimExecutor& executor) {
@@ -229,6 +80,7 @@ struct BrokerProcess::Life {
 
   AgentState recovered;
   AgentHostOptions options;
+  SubscriptionChecker subscriptions;
   SimStreams streams;
   ShardedTransport sharded;
   Shards shards;
@@ -339,6 +191,13 @@ void BrokerProcess::Kill(Death death) {
   }
 }
 
+void BrokerProcess::LoseDisk() {
+  Kill(Death::kProcess);
+  Note("loses its disk");
+  disk_.Lose();
+  around_.disk_witness.OnDiskLost(id());
+}
+
 bool BrokerProcess::HasFailedReplicas() const {
   return std::ranges::any_of(
       Replicas(), [](const ReplicaStatus& replica) { return replica.role == Role::kOffline; });
@@ -371,10 +230,7 @@ void BrokerProcess::Bury() {
   if (!up()) {
     return;
   }
-  AgentCounters counters;
-  for (const Agent* each : agents()->agents()) {
-    counters = Sum({counters, each->counters()});
-  }
+  const AgentCounters counters = Counters();
   around_.probes.Hit("truncation", counters.truncations);
   around_.probes.Hit("truncation below the high watermark",
                      counters.truncations_below_high_watermark);
@@ -428,6 +284,20 @@ const Agent* BrokerProcess::agent() const {
 std::optional<ReplicaStatus> BrokerProcess::Find(const PartitionKey& partition) const {
   return parts_ == nullptr ? std::nullopt
                            : parts_->host.shards().AgentOf(partition).Find(partition);
+}
+
+AgentCounters BrokerProcess::Counters() const {
+  AgentCounters counters;
+  if (parts_ != nullptr) {
+    for (const Agent* each : parts_->host.shards().agents()) {
+      counters = Sum({counters, each->counters()});
+    }
+  }
+  return counters;
+}
+
+const SubscriptionChecker* BrokerProcess::subscriptions() const {
+  return parts_ == nullptr ? nullptr : &parts_->subscriptions;
 }
 
 std::vector<ReplicaStatus> BrokerProcess::Replicas() const {

@@ -12,6 +12,7 @@
 #include "broker-agent/io/controller_client.h"
 #include "common/zk/in_memory.h"
 #include "tests/simulation/disk.h"
+#include "tests/simulation/isr_checker.h"
 #include "tests/simulation/mutants.h"
 #include "tests/simulation/network.h"
 #include "tests/simulation/options.h"
@@ -29,6 +30,7 @@ struct Surroundings {
   Probes& probes;
   const FaultOptions& faults;
   DiskWitness& disk_witness;
+  IsrChecker& isr_checker;
   std::function<void(Checker checker, std::string subject, std::string text)> report;
   Mutant mutant = Mutant::kNone;
 };
@@ -48,6 +50,8 @@ class BrokerProcess final : public Process, public StreamHost {
   void Kill(Death death);
   /// Asks for a controlled shutdown; the process ends by itself.
   void RequestStop();
+  /// Dies; what starts next has a new disk.
+  void LoseDisk();
   void SetDiskDelay(Duration delay_max);
   bool HasFailedReplicas() const;
   /// Somebody has seen to its disk: the process starts anew.
@@ -67,6 +71,10 @@ class BrokerProcess final : public Process, public StreamHost {
   std::optional<ReplicaStatus> Find(const PartitionKey& partition) const;
   /// Of all shards; none while the process is down.
   std::vector<ReplicaStatus> Replicas() const;
+  /// Of all shards; zeros while the process is down.
+  AgentCounters Counters() const;
+  /// Of the present life; null while the process is down.
+  const SubscriptionChecker* subscriptions() const;
   bool stopping() const { return stopping_; }
 
  private:

@@ -70,7 +70,8 @@ void CandidateProcess::StartLife() {
                                  .lost_after_permille = around_.faults.lost_after_permille,
                                  .delay_max = milliseconds(2),
                                  .clock_permille = clock_permille(),
-                                 .mutant = around_.mutant});
+                                 .mutant = around_.mutant,
+                                 .on_state = [this](const zk::SetOp& write) { OnState(write); }});
         SetZooKeeper(*client);
         return client;
       });
@@ -90,6 +91,12 @@ void CandidateProcess::StartLife() {
     }
   });
   parts_->runner.Start();
+}
+
+void CandidateProcess::OnState(const zk::SetOp& write) {
+  if (const controller::Controller* const writer = term()) {
+    around_.isr_checker.OnWriting(writer->cluster(), write);
+  }
 }
 
 void CandidateProcess::Kill() {

@@ -51,6 +51,7 @@ class CandidateProcess final : public Process {
   struct Life;
 
   controller::CandidateRunnerOptions Options();
+  void OnState(const zk::SetOp& write);
   void Bury();
 
   Surroundings& around_;

@@ -41,9 +41,11 @@ void Tormentor::Begin() {
   recurrence_.Begin(faults_.pause, [this] { PauseSomething(); });
   recurrence_.Begin(faults_.slow_disk, [this] { SlowDisk(); });
   recurrence_.Begin(faults_.failed_disk, [this] { FailDisk(); });
+  recurrence_.Begin(faults_.lost_disk, [this] { LoseDisk(); });
   recurrence_.Begin(faults_.disconnect, [this] { DisconnectSomething(); });
   recurrence_.Begin(faults_.expire, [this] { ExpireSomething(); });
   recurrence_.Begin(faults_.lag, [this] { LagSomething(); });
+  recurrence_.Begin(faults_.cut_off_follower, [this] { CutOffFollower(); });
   recurrence_.Begin(faults_.outage, [this] { Outage(); });
   recurrence_.Begin(faults_.office_deleted, [this] { DeleteOffice(); });
 }
@@ -173,6 +175,20 @@ void Tormentor::FailDisk() {
   });
 }
 
+void Tormentor::LoseDisk() {
+  BrokerProcess& broker = Pick(cast_.brokers);
+  const Duration wait = Lasting(faults_.lost_disk);
+  if (!broker.up()) {
+    return;
+  }
+  broker.LoseDisk();
+  Later(wait, [&broker] {
+    if (!broker.up()) {
+      broker.StartLife();
+    }
+  });
+}
+
 void Tormentor::DisconnectSomething() {
   const std::vector<Process*> all = cast_.processes();
   Process& process = Pick(all);
@@ -215,6 +231,30 @@ void Tormentor::LagSomething() {
       process.zookeeper()->inner().LagBehind(0);
     }
   });
+}
+
+/// One server of the ensemble, with some of the processes.
+void Tormentor::CutOffFollower() {
+  constexpr uint64_t kClientsPercent = 40;
+  const Duration wait = Lasting(faults_.cut_off_follower);
+  const auto rejoins = world_.rng().Percent(50) ? zk::Rejoins::kInTime : zk::Rejoins::kTooLate;
+  for (Process* process : cast_.processes()) {
+    if (!world_.rng().Percent(kClientsPercent) || process->zookeeper() == nullptr) {
+      continue;
+    }
+    process->Note("has a ZooKeeper server that is cut off");
+    process->zookeeper()->CutOffServer();
+    Later(wait, [this, process, rejoins] {
+      SimZkClient* const client = process->zookeeper();
+      if (client == nullptr || !client->inner().server_cut_off()) {
+        return;
+      }
+      const bool lease_ended = client->state() == zk::SessionState::kLeaseEnded;
+      cast_.around.probes.Hit("lease ended at a server that is cut off", lease_ended ? 1 : 0);
+      process->Note("has a ZooKeeper server that knows its leader");
+      client->RejoinServer(rejoins);
+    });
+  }
 }
 
 void Tormentor::Outage() {
@@ -266,6 +306,7 @@ void Tormentor::Heal() {
     }
     if (process->zookeeper() != nullptr) {
       process->zookeeper()->Heal();
+      process->zookeeper()->RejoinServer(zk::Rejoins::kInTime);
       process->zookeeper()->inner().LagBehind(0);
       process->zookeeper()->inner().Reconnect();
     }

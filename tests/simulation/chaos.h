@@ -61,9 +61,11 @@ class Tormentor {
   void PauseSomething();
   void SlowDisk();
   void FailDisk();
+  void LoseDisk();
   void DisconnectSomething();
   void ExpireSomething();
   void LagSomething();
+  void CutOffFollower();
   void Outage();
   void DeleteOffice();
 

@@ -90,9 +90,14 @@ void Checkers::LookAtTree() {
     EligibleBesideIsr(partition);
     EligibleKept(key, partition);
     WrittenOnce(partition);
+    AskedForOnIt(key, partition);
     CountTransition(partition);
     if (state.recovery == LeaderRecovery::kRecovering) {
       LookAtRecovery(partition);
+      if (unclean_forbidden_) {
+        Report(Checker::kElection, Text(partition.name),
+               Text("L9: an unclean election, while brokers are restarted in turn: ", state));
+      }
     }
   }
 }
@@ -268,6 +273,12 @@ void Checkers::WrittenOnce(const StateHistory::Partition& partition) {
   }
 }
 
+void Checkers::AskedForOnIt(const PartitionKey& key, const StateHistory::Partition& partition) {
+  if (std::string why = isr_.WhyWrong(key, partition); !why.empty()) {
+    Report(Checker::kStaleEpochs, Text(partition.name), std::move(why));
+  }
+}
+
 void Checkers::CountTransition(const StateHistory::Partition& partition) {
   const PartitionState& state = partition.records.back().state;
   if (state.leader == kNoBroker) {
@@ -365,7 +376,7 @@ void Checkers::EpochsOnlyRise(const BrokerProcess& broker, const ReplicaStatus& 
   const bool back = same_life
                         ? std::pair(replica.leader_epoch, replica.partition_epoch) <
                               std::pair(held.leader_epoch, held.partition_epoch)
-                        : replica.leader_epoch < held.leader_epoch && !options_.machines_crash;
+                        : replica.leader_epoch < held.leader_epoch && !options_.journals_forget;
   if (back) {
     Report(Checker::kStaleEpochs, Text(replica.partition),
            Text(broker.name(), " went back from epochs ", held.leader_epoch, '.',
@@ -383,6 +394,10 @@ void Checkers::EpochsOnlyRise(const BrokerProcess& broker, const ReplicaStatus& 
                         Text(broker.name(), " is ", replica.role, " in ", replica.leader_epoch, '.',
                              replica.partition_epoch, ", leader ", replica.leader, ", log ",
                              replica.log.high_watermark, '/', replica.log.end));
+  }
+  if (!same_life && held.role == Role::kFollower && replica.role == Role::kFollower &&
+      held.leader_epoch == replica.leader_epoch) {
+    probes_.Hit("follower in another life, same leader epoch");
   }
   const bool raised = replica.log.high_watermark > held.high_watermark;
   held = {.life = broker.life_id(),
@@ -408,6 +423,10 @@ void Checkers::OnAnswered(BrokerProcess& agent,
   for (const PartitionAnswerEntry& entry : response.partitions) {
     if (entry.answer == PartitionAnswer::kOtherLife) {
       probes_.Hit("other life refused");
+    } else if (entry.answer == PartitionAnswer::kSuspect) {
+      probes_.Hit("suspect refused");
+    } else if (entry.answer == PartitionAnswer::kReplicaMissing) {
+      probes_.Hit("replica missing");
     }
   }
   if (asked.controller_epoch < known &&
@@ -447,7 +466,8 @@ void Checkers::MemoryWasAcknowledged(CandidateProcess& candidate,
       const StateHistory::Partition* partition = history_.Find(key);
       const StateHistory::Record* record =
           partition == nullptr ? nullptr : partition->At(memory.epoch);
-      if (record == nullptr || record->state != memory.state || partition->czxid != memory.czxid) {
+      if (record == nullptr || record->state != memory.state ||
+          (partition->czxid != memory.czxid && !IsDeposed(term.epoch()))) {
         Report(Checker::kMemory, topic.identity->name + '-' + std::to_string(i),
                Text(candidate.name(), " holds state ", memory.epoch, ": ", memory.state, " czxid ",
                     memory.czxid, ", ZooKeeper ",
@@ -465,11 +485,12 @@ void Checkers::OnSent(const LeaderAndIsrRequest& request) {
           history_.Find({.topic = topic.topic->id, .index = sent.index});
       const StateHistory::Record* record =
           partition == nullptr ? nullptr : partition->At(sent.partition_epoch);
-      const bool acknowledged = record != nullptr && record->state.leader == sent.leader &&
-                                record->state.leader_epoch == sent.leader_epoch &&
-                                SameMembers(record->state.isr, sent.isr) &&
-                                partition->czxid == sent.state_czxid &&
-                                partition->replicas == sent.replicas;
+      const bool acknowledged =
+          record != nullptr && record->state.leader == sent.leader &&
+          record->state.leader_epoch == sent.leader_epoch &&
+          SameMembers(record->state.isr, sent.isr) &&
+          (partition->czxid == sent.state_czxid || IsDeposed(request.header.controller_epoch)) &&
+          partition->replicas == sent.replicas;
       if (!acknowledged) {
         Report(Checker::kMemory, Text(topic.topic->name, '-', sent.index),
                Text("state ", sent.partition_epoch, " (leader ", sent.leader, " leader epoch ",

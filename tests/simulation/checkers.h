@@ -12,6 +12,7 @@
 
 #include "tests/simulation/broker_process.h"
 #include "tests/simulation/candidate_process.h"
+#include "tests/simulation/isr_checker.h"
 #include "tests/simulation/options.h"
 #include "tests/simulation/probes.h"
 #include "tests/simulation/record_checkers.h"
@@ -34,8 +35,8 @@ class Checkers final : public ControlWitness {
  public:
   struct Options {
     std::optional<Checker> only;  ///< Look at this rule alone.
-    /// Machines crash: journals may forget what they had not synced.
-    bool machines_crash = false;
+    /// Machines crash, or disks are lost: journals may forget.
+    bool journals_forget = false;
   };
 
   /// `world`, `tree` and `probes` outlive it.
@@ -47,6 +48,8 @@ class Checkers final : public ControlWitness {
 
   /// Looks at what the last step has changed.
   void AfterStep();
+  /// The cluster is sound, and nothing happens to it that would call for an unclean election (L9).
+  void ForbidUncleanElections() { unclean_forbidden_ = true; }
   /// Everybody agrees: nothing that was promised may be missing now.
   void AtTheEnd() { records_.AtTheEnd(history_); }
   /// An operator is asked to have somebody lead the topic's partitions, whatever is lost.
@@ -59,6 +62,8 @@ class Checkers final : public ControlWitness {
   const StateHistory& history() const { return history_; }
   /// What is to be told of records.
   RecordCheckers& records() { return records_; }
+  /// What is to be told of AlterPartitions.
+  IsrChecker& isr() { return isr_; }
 
   void OnSent(const LeaderAndIsrRequest& request) override;
   void OnAnswered(BrokerProcess& agent,
@@ -93,10 +98,15 @@ class Checkers final : public ControlWitness {
   void EligibleKept(const PartitionKey& key, const StateHistory::Partition& partition);
   void ElectedIntact(const BrokerProcess& broker, const ReplicaStatus& replica);
   void WrittenOnce(const StateHistory::Partition& partition);
+  void AskedForOnIt(const PartitionKey& key, const StateHistory::Partition& partition);
   void HeldByMinIsr(const BrokerProcess& broker, const ReplicaStatus& replica);
   void NoOlderControllerWrites(const StateHistory::Partition& partition);
   void EpochsOnlyRise(const BrokerProcess& broker, const ReplicaStatus& replica);
   void MemoryWasAcknowledged(CandidateProcess& candidate, const controller::Controller& term);
+
+  /// Who is asks in vain which transaction has made a node: it may be one that a successor has made
+  /// anew.
+  bool IsDeposed(ControllerEpoch epoch) const { return epoch < history_.controller_epoch(); }
 
   void CountTransition(const StateHistory::Partition& partition);
   bool LossMayBeAccepted(const StateHistory::Partition& partition) const;
@@ -112,7 +122,9 @@ class Checkers final : public ControlWitness {
   std::vector<CandidateProcess*> candidates_;
   StateHistory history_;
   RecordCheckers records_;
+  IsrChecker isr_;
   int64_t seen_zxid_ = 0;
+  bool unclean_forbidden_ = false;
 
   std::map<LeaderEpochOf, BrokerId> leaders_;
   std::map<LeaderEpochOf, LifeId> leading_lives_;

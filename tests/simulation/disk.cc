@@ -6,6 +6,7 @@
 #include <glog/logging.h>
 
 #include "broker-agent/log/batch_check.h"
+#include "broker-agent/log/meta_properties.h"
 #include "broker-agent/log/replica_name.h"
 #include "broker-agent/log/segment_name.h"
 
@@ -31,7 +32,8 @@ storage::ReplicaLogs::Opened Disk::Open() {
   auto directory = storage::DataDirectory::Open(
       faulty_, {.path = kDataDirectory,
                 .broker = broker_,
-                .fresh_directory_id = "disk-" + std::to_string(broker_.value()),
+                .fresh_directory_id =
+                    "disk-" + std::to_string(broker_.value()) + '-' + std::to_string(replaced_),
                 .boot_id = "boot-" + std::to_string(boots_)});
   CHECK(directory.ok()) << directory.error();
   auto opened = storage::ReplicaLogs::Open(faulty_, std::move(directory).value(), {});
@@ -55,6 +57,12 @@ void Disk::CrashMachine(Rng& rng, Mutant mutant) {
   files_.Crash();
 }
 
+void Disk::Lose() {
+  Mend();
+  ++replaced_;
+  CHECK(files_.RemoveTree(kDataDirectory).ok() && files_.SyncDirectory("/").ok());
+}
+
 void Disk::WriteBack(const std::string& directory, Rng& rng) {
   const auto entries = files_.List(directory);
   CHECK(entries.ok()) << entries.error();
@@ -69,6 +77,28 @@ void Disk::WriteBack(const std::string& directory, Rng& rng) {
       CHECK(file.ok() && (*file)->Sync().ok()) << path;
     }
   }
+}
+
+std::vector<std::string> Disk::Directories() {
+  std::vector<std::string> names;
+  if (const auto entries = files_.List(kDataDirectory); entries.ok()) {
+    for (const storage::DirectoryEntry& entry : *entries) {
+      if (entry.kind == storage::EntryKind::kDirectory) {
+        names.push_back(entry.name);
+      }
+    }
+  }
+  return names;
+}
+
+std::optional<TopicId> Disk::TopicOf(const std::string& directory) {
+  constexpr uint64_t kFileBytesMax = 1000;
+  const std::string file = storage::JoinPath(storage::JoinPath(kDataDirectory, directory),
+                                             storage::kPartitionMetadataFile);
+  const auto text = files_.Read(file, kFileBytesMax);
+  const auto topic =
+      text.ok() ? storage::ParsePartitionMetadata(*text, file) : Result<TopicId>(text.error());
+  return topic.ok() ? std::optional(*topic) : std::nullopt;
 }
 
 std::vector<StoredBatch> Disk::BatchesAfter(const TopicPartition& partition,
@@ -137,6 +167,7 @@ void SimReplicaStore::SetDelay(Duration delay_max) {
 }
 
 void SimReplicaStore::Do(LogAction action) {
+  options_.subscriptions.OnWanted(action);
   const auto note = [this](const auto* one) {
     if (one != nullptr) {
       names_.insert_or_assign(KeyOf(one->partition), one->partition);

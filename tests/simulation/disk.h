@@ -18,6 +18,7 @@
 #include "broker-agent/log/replica_logs.h"
 #include "tests/simulation/mutants.h"
 #include "tests/simulation/options.h"
+#include "tests/simulation/subscription_checker.h"
 #include "tests/simulation/world.h"
 
 namespace regent::simulation {
@@ -31,6 +32,7 @@ struct StoredBatch {
   std::string bytes;
   Offset segment{0};      ///< Base of the segment that it lies in…
   uint64_t position = 0;  ///< … and where in its file.
+  uint64_t sent = 0;      ///< Its number among what producers have sent (SentBatches).
 };
 
 /// What a broker's disk holds; outlives the processes that use it.
@@ -47,18 +49,25 @@ class Disk {
   void FailSoon(Rng& rng);
   /// Nothing fails any more.
   void Mend() { faulty_.Set(std::nullopt); }
+  /// It is replaced by a new one. No process uses it.
+  void Lose();
   /// What was not synced is gone, for certain.
   void LoseUnsynced() { files_.Crash(); }
 
   /// Reads, from its files, what a log holds behind `last`; null: from its start on. What is no
   /// batch ends it.
   std::vector<StoredBatch> BatchesAfter(const TopicPartition& partition, const StoredBatch* last);
+  /// Names of the directories in the data directory, sorted.
+  std::vector<std::string> Directories();
+  /// Which topic a replica's directory says it holds; nothing: it does not say.
+  std::optional<TopicId> TopicOf(const std::string& directory);
 
  private:
   void WriteBack(const std::string& directory, Rng& rng);
 
   BrokerId broker_;
-  int boots_ = 0;  ///< Of its machine, that it can tell from one another.
+  int boots_ = 0;     ///< Of its machine, that it can tell from one another.
+  int replaced_ = 0;  ///< How often.
   storage::MemoryFileSystem files_;
   storage::FaultyFileSystem faulty_{files_};
 };
@@ -69,6 +78,8 @@ class DiskWitness {
   virtual ~DiskWitness() = default;
   /// A process begins with what its disk remembers.
   virtual void OnOpened(BrokerId broker, const AgentState& state, Death last) = 0;
+  /// A broker has another disk, with nothing on it.
+  virtual void OnDiskLost(BrokerId broker) = 0;
   virtual void OnAppended(BrokerId broker, const TopicPartition& partition) = 0;
   virtual void OnCut(BrokerId broker, const TopicPartition& partition, Offset end) = 0;
   virtual void OnRestarted(BrokerId broker, const TopicPartition& partition, Offset at) = 0;
@@ -90,6 +101,7 @@ class SimReplicaStore final : public ReplicaStore {
     BrokerId broker = kNoBroker;
     Duration delay_max = milliseconds(2);
     Mutant mutant = Mutant::kNone;
+    SubscriptionChecker& subscriptions;
   };
   /// The references outlive the store.
   SimReplicaStore(World& world,

@@ -54,11 +54,11 @@ constexpr std::array kMutantRows = {
               "A leader counts what followers had before its epoch (M1)"},
     MutantRow{Mutant::kEpochStartIgnored, "epoch-start-ignored", Checker::kCommitted,
               "A follower enters the ISR below the start of the leader's epoch (M2)", "isr_storm"},
-    MutantRow{Mutant::kStaleAnswersTaken, "stale-answers-taken", Checker::kCommitted,
+    MutantRow{Mutant::kStaleAnswersTaken, "stale-answers-taken", Checker::kStaleEpochs,
               "A follower takes answers of earlier epochs and attempts (M3)"},
     MutantRow{Mutant::kBrokerEpochIgnored, "broker-epoch-ignored", Checker::kStaleEpochs,
               "AlterPartition adds a broker whatever its epoch (M4)"},
-    MutantRow{Mutant::kPartitionEpochIgnored, "partition-epoch-ignored", Checker::kCommitted,
+    MutantRow{Mutant::kPartitionEpochIgnored, "partition-epoch-ignored", Checker::kStaleEpochs,
               "AlterPartition is taken whatever its partition epoch (M5)"},
     MutantRow{Mutant::kProposedIsrCounts, "proposed-isr-counts", Checker::kCommitted,
               "A proposed ISR counts as the maximal one (M6)", "isr_storm"},
@@ -98,6 +98,8 @@ constexpr std::array kMutantRows = {
               "An eligible replica that comes back suspect is elected all the same"},
     MutantRow{Mutant::kShortestLogRecovers, "shortest-log-recovers", Checker::kElection,
               "Where all are suspect the shortest log leads"},
+    MutantRow{Mutant::kDeletedFilesLeft, "deleted-files-left", Checker::kAgreement,
+              "The files of deleted replicas are never removed"},
 };
 
 const MutantRow& RowOf(Mutant mutant) {

@@ -52,6 +52,7 @@ enum class Mutant {
   kEligibleForgotten,
   kSuspectsEligible,
   kShortestLogRecovers,
+  kDeletedFilesLeft,
 };
 std::string_view Name(Mutant mutant);
 /// In one sentence.
@@ -102,6 +103,7 @@ inline constexpr Mutant kMutants[] = {
     Mutant::kEligibleForgotten,
     Mutant::kSuspectsEligible,
     Mutant::kShortestLogRecovers,
+    Mutant::kDeletedFilesLeft,
 };
 
 }  // namespace regent::simulation

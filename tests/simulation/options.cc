@@ -64,12 +64,14 @@ constexpr std::array kParts = {
     Part{"clock_rate", &FaultOptions::clock_rate_permille},
     Part{"slow_disk", &FaultOptions::slow_disk},
     Part{"failed_disk", &FaultOptions::failed_disk},
+    Part{"lost_disk", &FaultOptions::lost_disk},
     Part{"lost_before", &FaultOptions::lost_before_permille},
     Part{"lost_after", &FaultOptions::lost_after_permille},
     Part{"disconnect", &FaultOptions::disconnect},
     Part{"expire", &FaultOptions::expire},
     Part{"lag", &FaultOptions::lag},
     Part{"outage", &FaultOptions::outage},
+    Part{"cut_off_follower", &FaultOptions::cut_off_follower},
     Part{"office_deleted", &FaultOptions::office_deleted},
     Part{"extra_shards", &FaultOptions::extra_shards_max},
     Part{"preferred_election", &WorkloadOptions::preferred_election},
@@ -79,8 +81,11 @@ constexpr std::array kParts = {
     Part{"delete_topic", &WorkloadOptions::delete_topic},
     Part{"unclean_topics", &WorkloadOptions::unclean_topics_percent},
     Part{"resignation", &WorkloadOptions::resignation},
+    Part{"restarted_at_the_end", &WorkloadOptions::restarted_at_the_end},
     Part{"produce", &WorkloadOptions::produce},
     Part{"consume", &WorkloadOptions::consume},
+    Part{"produce_acks_0", &WorkloadOptions::produce_acks_0},
+    Part{"consume_again", &WorkloadOptions::consume_again},
 };
 
 /// Calls `visit` with the field of `setting`.
@@ -148,6 +153,11 @@ FaultOptions FaultOptions::Draw(Rng& rng) {
   o.office_deleted = DrawRecurring(rng, seconds(3), seconds(12), Duration(0));
   o.isr_storm = DrawRecurring(rng, milliseconds(300), seconds(3), kLagMax);
   o.failed_disk = DrawRecurring(rng, seconds(4), seconds(20), seconds(10));
+  o.cut_off_follower = DrawRecurring(rng, seconds(3), seconds(15), seconds(9));
+  o.lost_disk = DrawRecurring(rng, seconds(8), seconds(30), seconds(5));
+  if (!rng.Percent(30)) {
+    o.lost_disk = {};
+  }
   o.extra_shards_max = rng.Percent(50) ? 2 : 0;
   o.clock_rate_permille = DrawRate(rng, 50);
   return o;
@@ -166,6 +176,9 @@ WorkloadOptions WorkloadOptions::Draw(Rng& rng) {
   o.unclean_topics_percent = rng.Percent(25) ? 50 : 0;
   o.produce = DrawRecurring(rng, milliseconds(100), milliseconds(800), Duration(0));
   o.consume = DrawRecurring(rng, milliseconds(100), milliseconds(800), Duration(0));
+  o.produce_acks_0 = DrawRecurring(rng, milliseconds(100), milliseconds(800), Duration(0));
+  o.consume_again = DrawRecurring(rng, milliseconds(100), milliseconds(800), Duration(0));
+  o.restarted_at_the_end = rng.Percent(25) ? 1 : 0;
   o.lasts = seconds(rng.Between(10, 30));
   return o;
 }

@@ -52,6 +52,7 @@ struct FaultOptions {
   Recurring slow_disk;  ///< One broker's disk takes up to a second for everything.
   /// One read, write or sync of one broker's disk fails, and what it was for with it.
   Recurring failed_disk;
+  Recurring lost_disk;  ///< One broker dies, and returns with a new disk.
 
   // --- ZooKeeper ---
   uint64_t lost_before_permille = 0;  ///< Of each request: no effect, no answer.
@@ -60,6 +61,8 @@ struct FaultOptions {
   Recurring expire;                   ///< The ensemble ends one session at once.
   Recurring lag;                      ///< One client's reads are behind.
   Recurring outage;                   ///< The whole ensemble.
+  /// Servers lose the ensemble and keep their clients, for a while: reads go on, without news.
+  Recurring cut_off_follower;
   /// Somebody deletes /controller by hand: its holder's session lives, and so may its belief.
   Recurring office_deleted;
 
@@ -80,6 +83,10 @@ struct WorkloadOptions {
   Recurring resignation;
   Recurring produce;  ///< Of each producer.
   Recurring consume;
+  Recurring produce_acks_0;  ///< Nobody hears whether it is there.
+  Recurring consume_again;   ///< From offsets that have been read before.
+  /// Once everything has healed, brokers are restarted in turn, and clients go on (L9). 0: not.
+  uint64_t restarted_at_the_end = 0;
   Duration lasts{0};  ///< Then everything heals.
 
   static WorkloadOptions Draw(Rng& rng);

@@ -10,12 +10,6 @@
 namespace regent::simulation {
 namespace {
 
-/// What a leader leaves as the producer has sent it: everything from the CRC on.
-std::string_view AsProduced(std::string_view bytes) {
-  constexpr size_t kCrcAt = 17;
-  return bytes.substr(kCrcAt);
-}
-
 bool IsProduced(const StoredBatch& batch, std::string_view payload) {
   return AsProduced(batch.bytes) == AsProduced(payload);
 }
@@ -25,6 +19,18 @@ std::string Name(BrokerId broker) {
 }
 
 }  // namespace
+
+RecordCheckers::RecordCheckers(World& world, Probes& probes, Report report)
+    : world_(world),
+      probes_(probes),
+      report_(std::move(report)),
+      reads_(probes,
+             {.complain =
+                  [this](const TopicPartition& partition, std::string text) {
+                    report_(Checker::kConsumed, Text(partition), std::move(text));
+                  },
+              .durable = [this](const TopicPartition& partition,
+                                LeaderEpoch epoch) { return Durable(partition, epoch); }}) {}
 
 const StoredBatch* RecordCheckers::Copy::At(Offset base) const {
   const auto found = std::ranges::lower_bound(
@@ -184,6 +190,11 @@ std::vector<StoredBatch> RecordCheckers::NewsOf(BrokerId broker, const TopicPart
   return news;
 }
 
+void RecordCheckers::OnDiskLost(BrokerId broker) {
+  probes_.Hit("disk lost");
+  std::erase_if(copies_, [&](const auto& entry) { return entry.first.first == broker; });
+}
+
 void RecordCheckers::OnAppended(BrokerId broker, const TopicPartition& partition) {
   const Copy& copy = copies_[{broker, KeyOf(partition)}];
   std::vector<StoredBatch> news = NewsOf(broker, partition);
@@ -199,7 +210,7 @@ void RecordCheckers::OnAppended(BrokerId broker, const TopicPartition& partition
 void RecordCheckers::Take(BrokerId broker, const TopicPartition& partition, StoredBatch batch) {
   const ReplicaOf replica{broker, KeyOf(partition)};
   InOrder(replica, partition, batch);
-  OfOneTopic(broker, partition, batch);
+  AsSent(replica, partition, batch);
   SameEverywhere(broker, partition, batch);
   SequencesRise(replica, partition, batch);
   if (refused_.contains(std::string(AsProduced(batch.bytes)))) {
@@ -217,15 +228,35 @@ void RecordCheckers::Take(BrokerId broker, const TopicPartition& partition, Stor
   copies_[replica].batches.push_back(std::move(batch));
 }
 
-void RecordCheckers::OfOneTopic(BrokerId broker,
-                                const TopicPartition& partition,
-                                const StoredBatch& batch) {
-  const auto [home, first] =
-      homes_.try_emplace(std::hash<std::string_view>()(AsProduced(batch.bytes)), KeyOf(partition));
-  if (!first && home->second != KeyOf(partition)) {
+void RecordCheckers::AsSent(const ReplicaOf& replica,
+                            const TopicPartition& partition,
+                            StoredBatch& batch) {
+  batch.sent = sent_.Find(batch.bytes);
+  if (batch.sent == 0) {
     report_(Checker::kFiles, Text(partition),
-            Text("S41: ", Name(broker), " appends a batch at ", batch.header.base,
-                 " that was written to ", home->second));
+            Text(Name(replica.first), " appends a batch at ", batch.header.base,
+                 " that nobody has sent"));
+    return;
+  }
+  const SentBatches::Sent& sent = sent_.At(batch.sent);
+  if (sent.partition != replica.second) {
+    report_(Checker::kFiles, Text(partition),
+            Text("S41: ", Name(replica.first), " appends a batch at ", batch.header.base,
+                 " that was sent to ", sent.partition));
+  }
+  if (sent.connection == 0) {
+    return;
+  }
+  const std::vector<StoredBatch>& batches = copies_[replica].batches;
+  const auto earlier = std::find_if(batches.rbegin(), batches.rend(), [&](const StoredBatch& each) {
+    return each.sent != 0 && sent_.At(each.sent).connection == sent.connection;
+  });
+  if (earlier != batches.rend() && earlier->sent >= batch.sent) {
+    report_(Checker::kSequences, Text(partition),
+            Text("S34: ", Name(replica.first), " appends a batch at ", batch.header.base,
+                 earlier->sent == batch.sent ? " that it has already at "
+                                             : " that was sent before the one at ",
+                 earlier->header.base));
   }
 }
 
@@ -378,7 +409,9 @@ void RecordCheckers::KeepsCommitted(const Sighting& seen, const Copy& copy, Ledg
     if (held == nullptr || held->bytes != batch.bytes) {
       report_(Checker::kCommitted, Text(replica.partition),
               Text("the batch at ", batch.header.base, " was committed, and ", Name(seen.broker),
-                   " holds ", held == nullptr ? "none" : "another one", " there"));
+                   " holds ", held == nullptr ? "none" : "another one", " there, leads in ",
+                   replica.leader_epoch, '.', replica.partition_epoch, ", high watermark ",
+                   replica.log.high_watermark));
       return;
     }
   }
@@ -446,40 +479,6 @@ void RecordCheckers::OnProduced(const Produced& produced, const Result<Offset>& 
   }
   if (Durable(produced.partition, held->header.epoch)) {
     promised_[key].push_back({.base = *base, .payload = produced.payload});
-  }
-}
-
-void RecordCheckers::OnConsumed(const Consumed& consumed, const FetchedPartition& answer) {
-  const auto complain = [&](const std::string& what) {
-    report_(Checker::kConsumed, Text(consumed.partition),
-            Text(Name(consumed.broker), " was asked for records from ", consumed.from, ": ", what));
-  };
-  std::optional<Offset> next;
-  for (const RecordBatch& batch : answer.batches) {
-    probes_.Hit("batch consumed");
-    if (batch.next > answer.high_watermark || batch.next > consumed.leader_high_watermark) {
-      complain(Text("S28: the batch at ", batch.base, " is not below the high watermark ",
-                    consumed.leader_high_watermark));
-    }
-    const bool gap =
-        next ? batch.base != *next : batch.base > consumed.from || batch.next <= consumed.from;
-    if (gap) {
-      complain(Text("the batch at ", batch.base, " is not the next one"));
-    }
-    next = batch.next;
-    const LeaderEpoch epoch = batch.epoch;
-    const auto [same, first] =
-        consumed_.try_emplace({KeyOf(consumed.partition), batch.base},
-                              Read{.epoch = epoch, .bytes = std::string(batch.payload.bytes())});
-    if (first || same->second.bytes == batch.payload.bytes()) {
-      continue;
-    }
-    if (Durable(consumed.partition, std::min(epoch, same->second.epoch))) {
-      complain(Text("S16: the batch at ", batch.base, " is not the one that was read before"));
-    }
-    if (epoch > same->second.epoch) {
-      same->second = {.epoch = epoch, .bytes = std::string(batch.payload.bytes())};
-    }
   }
 }
 

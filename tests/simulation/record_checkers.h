@@ -15,6 +15,8 @@
 #include "tests/simulation/disk.h"
 #include "tests/simulation/options.h"
 #include "tests/simulation/probes.h"
+#include "tests/simulation/read_checker.h"
+#include "tests/simulation/sent_batches.h"
 #include "tests/simulation/state_history.h"
 
 namespace regent::simulation {
@@ -32,8 +34,7 @@ class RecordCheckers final : public DiskWitness {
  public:
   using Report = std::function<void(Checker checker, std::string subject, std::string text)>;
   /// `world` and `probes` outlive it.
-  RecordCheckers(World& world, Probes& probes, Report report)
-      : world_(world), probes_(probes), report_(std::move(report)) {}
+  RecordCheckers(World& world, Probes& probes, Report report);
 
   /// The disk to read from; it outlives this.
   void Watch(BrokerId broker, Disk& disk) { disks_[broker] = &disk; }
@@ -41,6 +42,7 @@ class RecordCheckers final : public DiskWitness {
   // --- What logs say ---
 
   void OnOpened(BrokerId broker, const AgentState& state, Death last) override;
+  void OnDiskLost(BrokerId broker) override;
   void OnAppended(BrokerId broker, const TopicPartition& partition) override;
   void OnCut(BrokerId broker, const TopicPartition& partition, Offset end) override;
   void OnRestarted(BrokerId broker, const TopicPartition& partition, Offset at) override;
@@ -71,13 +73,9 @@ class RecordCheckers final : public DiskWitness {
     Offset leader_high_watermark{0};
   };
   void OnProduced(const Produced& produced, const Result<Offset>& base);
-  struct Consumed {
-    BrokerId broker = kNoBroker;
-    TopicPartition partition;
-    Offset from{0};
-    Offset leader_high_watermark{0};
-  };
-  void OnConsumed(const Consumed& consumed, const FetchedPartition& answer);
+  /// Wants to be told of every batch that is sent.
+  SentBatches& sent() { return sent_; }
+  ReadChecker& reads() { return reads_; }
   void OnProducerId(int64_t id);
   /// `leader` was elected uncleanly in `epoch`: what it has not got, and what earlier leaders have
   /// promised, is lost by permission (R7, R11). From there on nothing more may be.
@@ -129,16 +127,11 @@ class RecordCheckers final : public DiskWitness {
     std::string payload;
   };
 
-  /// A batch as some consumer has read it.
-  struct Read {
-    LeaderEpoch epoch = kNoLeaderEpoch;
-    std::string bytes;
-  };
-
   /// What the files hold behind the copy.
   std::vector<StoredBatch> NewsOf(BrokerId broker, const TopicPartition& partition);
   void Take(BrokerId broker, const TopicPartition& partition, StoredBatch batch);
-  void OfOneTopic(BrokerId broker, const TopicPartition& partition, const StoredBatch& batch);
+  /// It was sent to that partition, and once, and in that order, if its connection keeps it.
+  void AsSent(const ReplicaOf& replica, const TopicPartition& partition, StoredBatch& batch);
   void InOrder(const ReplicaOf& replica, const TopicPartition& partition, const StoredBatch& batch);
   void SameEverywhere(BrokerId broker, const TopicPartition& partition, const StoredBatch& batch);
   /// Below it some replica has no records any more: one that leads and has started since knows
@@ -166,10 +159,10 @@ class RecordCheckers final : public DiskWitness {
   std::map<BrokerId, Disk*> disks_;
   std::map<ReplicaOf, Copy> copies_;
   std::map<std::tuple<PartitionKey, LeaderEpoch, Offset>, std::string> by_epoch_;
-  std::map<size_t, PartitionKey> homes_;  ///< By what a producer has sent, hashed.
+  SentBatches sent_;
+  ReadChecker reads_;
   std::map<PartitionKey, Ledger> ledgers_;
   std::map<PartitionKey, std::vector<Promised>> promised_;
-  std::map<std::pair<PartitionKey, Offset>, Read> consumed_;
   std::set<std::string> refused_;  ///< Payloads that are to be in no log.
   std::set<int64_t> producer_ids_;
   std::map<PartitionKey, LeaderEpoch> unclean_;  ///< The latest of such elections.

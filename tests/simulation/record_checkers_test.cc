@@ -44,6 +44,9 @@ class RecordCheckersTest : public testing::Test {
   std::string Append(int64_t base, char value) {
     std::string bytes = storage::EncodeBatch(
         {.base = base, .epoch = 1, .records = {{.key = {}, .value = std::string(5, value)}}});
+    if (sent_) {
+      checkers_.sent().OnSent(KeyOf(partition_), bytes, connection_);
+    }
     const std::string_view piece = bytes;
     storage::PartitionLog& log =
         **opened_.logs->Find({.topic = partition_.topic->id, .index = partition_.index});
@@ -74,18 +77,22 @@ class RecordCheckersTest : public testing::Test {
                           .leader_high_watermark = high_watermark_},
                          base);
   }
-  void Consumed(int64_t from, int64_t base, const std::string& bytes) {
+  struct Extent {
+    int64_t base = 0;
+    int64_t next = 0;
+  };
+  void Consumed(int64_t from, Extent extent, const std::string& bytes) {
     FetchedPartition answer;
     answer.high_watermark = Offset(10);
-    answer.batches = {{.base = Offset(base),
-                       .next = Offset(base + 1),
+    answer.batches = {{.base = Offset(extent.base),
+                       .next = Offset(extent.next),
                        .epoch = LeaderEpoch(1),
                        .payload = Slice(bytes)}};
-    checkers_.OnConsumed({.broker = kBroker,
-                          .partition = partition_,
-                          .from = Offset(from),
-                          .leader_high_watermark = Offset(10)},
-                         answer);
+    checkers_.reads().OnConsumed({.broker = kBroker,
+                                  .partition = partition_,
+                                  .from = Offset(from),
+                                  .leader_high_watermark = Offset(10)},
+                                 answer);
   }
 
   World world_{1, Trace::Keep::kHash};
@@ -99,6 +106,8 @@ class RecordCheckersTest : public testing::Test {
   const TopicPartition partition_ = ThePartition();
   Disk disk_{kBroker};
   storage::ReplicaLogs::Opened opened_ = disk_.Open();
+  bool sent_ = true;         ///< Whether a producer has sent what is appended…
+  uint64_t connection_ = 0;  ///< … and on which connection.
   bool led_ = false;
   Offset high_watermark_{0};
 };
@@ -107,8 +116,8 @@ TEST_F(RecordCheckersTest, AreQuietWhileNothingIsWrong) {
   const std::string first = Append(0, 'a');
   Lead(1);
   Produced(first, Acks::kAll, Offset(0));
-  Consumed(0, 0, first);
-  Consumed(0, 0, first);
+  Consumed(0, {0, 1}, first);
+  Consumed(0, {0, 1}, first);
   checkers_.OnProducerId(1);
   checkers_.OnProducerId(2);
   EXPECT_EQ(found_, Found{});
@@ -153,13 +162,58 @@ TEST_F(RecordCheckersTest, FindARefusedRecordInALog) {
 }
 
 TEST_F(RecordCheckersTest, FindTwoReadsOfOneOffsetThatDiffer) {
-  Consumed(0, 0, "one");
-  Consumed(0, 0, "another");
+  Consumed(0, {0, 1}, "one");
+  Consumed(0, {0, 1}, "another");
   EXPECT_EQ(found_, Found{Checker::kConsumed});
 }
 
+TEST_F(RecordCheckersTest, FindAReadOfPartOfWhatWasReadAsOneBatch) {
+  Consumed(0, {0, 3}, "one");
+  Consumed(1, {1, 2}, "another");
+  EXPECT_EQ(found_, Found{Checker::kConsumed});
+}
+
+TEST_F(RecordCheckersTest, FindAReadOfOneBatchThatWasReadAsSeveral) {
+  Consumed(2, {2, 3}, "one");
+  Consumed(0, {0, 3}, "another");
+  EXPECT_EQ(found_, Found{Checker::kConsumed});
+}
+
+TEST_F(RecordCheckersTest, FindABatchThatNobodyHasSent) {
+  sent_ = false;
+  Append(0, 'a');
+  EXPECT_EQ(found_, Found{Checker::kFiles});
+}
+
+TEST_F(RecordCheckersTest, FindABatchThatWasSentOnceAndIsThereTwice) {
+  connection_ = checkers_.sent().NewConnection();
+  Append(0, 'a');
+  Append(1, 'a');
+  EXPECT_EQ(found_, Found{Checker::kSequences});
+}
+
+TEST_F(RecordCheckersTest, FindBatchesOfOneConnectionInAnotherOrderThanTheyWereSentIn) {
+  connection_ = checkers_.sent().NewConnection();
+  const std::string first = storage::EncodeBatch(
+      {.base = 1, .epoch = 1, .records = {{.key = {}, .value = std::string(5, 'a')}}});
+  checkers_.sent().OnSent(KeyOf(partition_), first, connection_);
+  Append(0, 'b');
+  Append(1, 'a');
+  EXPECT_EQ(found_, Found{Checker::kSequences});
+}
+
+TEST_F(RecordCheckersTest, AllowTwoConnectionsToOvertakeEachOther) {
+  const std::string first = storage::EncodeBatch(
+      {.base = 1, .epoch = 1, .records = {{.key = {}, .value = std::string(5, 'a')}}});
+  checkers_.sent().OnSent(KeyOf(partition_), first, checkers_.sent().NewConnection());
+  connection_ = checkers_.sent().NewConnection();
+  Append(0, 'b');
+  Append(1, 'a');
+  EXPECT_EQ(found_, Found{});
+}
+
 TEST_F(RecordCheckersTest, FindAReadThatSkipsRecords) {
-  Consumed(0, 1, "one");
+  Consumed(0, {1, 2}, "one");
   EXPECT_EQ(found_, Found{Checker::kConsumed});
 }
 

@@ -23,6 +23,12 @@ constexpr Duration kZooKeeperTick = milliseconds(50);
 constexpr Duration kAgreementLook = milliseconds(250);
 /// After the healing, until partitions that are offline still are taken for lost.
 constexpr Duration kOperatorWaits = seconds(15);
+/// Until the operator accepts a loss again.
+constexpr Duration kOperatorAsksAgain = seconds(5);
+/// How often losses are accepted before nobody is taken to have anything left.
+constexpr int kAcceptedMax = 3;
+/// Of three brokers, one after the other.
+constexpr Duration kRestartsMax = seconds(120);
 constexpr size_t kEntriesAboutFailure = 60;
 
 /// Whether the controller knows of every replica that the broker cannot use any more.
@@ -34,6 +40,11 @@ bool KnowsFailures(const controller::Controller& term, const BrokerProcess& brok
     return replica.role != Role::kOffline ||
            (problem != nullptr && problem->answer == PartitionAnswer::kStorageError);
   });
+}
+
+/// Whether brokers may lose what they had acknowledged.
+bool LosesRecords(const FaultOptions& faults) {
+  return faults.machine_crash_percent > 0 || faults.lost_disk.on();
 }
 
 Setting SettingOf(const RunOptions& options, Rng& rng) {
@@ -60,17 +71,17 @@ class History {
         world_(options.seed, options.keep),
         setting_(SettingOf(options, world_.rng())),
         network_(world_, setting_.faults),
-        checkers_(
-            world_,
-            zookeeper_,
-            probes_,
-            {.only = options.only, .machines_crash = setting_.faults.machine_crash_percent > 0}),
+        checkers_(world_,
+                  zookeeper_,
+                  probes_,
+                  {.only = options.only, .journals_forget = LosesRecords(setting_.faults)}),
         around_{.world = world_,
                 .zookeeper = zookeeper_,
                 .network = network_,
                 .probes = probes_,
                 .faults = setting_.faults,
                 .disk_witness = checkers_.records(),
+                .isr_checker = checkers_.isr(),
                 .report =
                     [this](Checker checker, std::string subject, std::string text) {
                       checkers_.Report(checker, std::move(subject), std::move(text));
@@ -98,7 +109,10 @@ class History {
  private:
   void TickZooKeeper();
   void LookForAgreement();
+  void RestartInTurn();
   void AcceptLosses();
+  /// `before`: how often that was done before.
+  void AcceptLoss(const PartitionKey& key, const StateHistory::Partition& partition, int before);
   void StartWhatIsDown();
   void RestartWhatHasFailed();
 
@@ -118,7 +132,13 @@ class History {
   Clients clients_;
   bool over_ = false;
   Instant healed_;
-  std::map<PartitionKey, Instant> offline_since_;  ///< Or since an operator was asked.
+  bool restarted_ = false;  ///< All brokers, at the end.
+  /// A partition without a leader.
+  struct Offline {
+    Instant since;     ///< Or since an operator accepted a loss last.
+    int accepted = 0;  ///< How often.
+  };
+  std::map<PartitionKey, Offline> offline_;
 };
 
 void History::TickZooKeeper() {
@@ -156,9 +176,16 @@ void History::RestartWhatHasFailed() {
 void History::LookForAgreement() {
   StartWhatIsDown();
   RestartWhatHasFailed();
+  if (const std::string trouble = clients_.FindTrouble(); !trouble.empty()) {
+    checkers_.Report(Checker::kAgreement, "world", "L9: a producer that sends again: " + trouble);
+  }
   Disagreement found = clients_.FindUnfinished();
   if (found.none()) {
     found = FindDisagreement(checkers_.history(), cast_.brokers, cast_.candidates);
+  }
+  if (found.none() && setting_.workload.restarted_at_the_end != 0 && !restarted_) {
+    RestartInTurn();
+    return;
   }
   if (found.none()) {
     over_ = true;
@@ -170,35 +197,72 @@ void History::LookForAgreement() {
     over_ = true;
     return;
   }
-  if (setting_.faults.machine_crash_percent > 0) {
+  if (LosesRecords(setting_.faults)) {
     AcceptLosses();
   }
   world_.After(kAgreementLook, [this] { LookForAgreement(); });
 }
 
-/// What waits for a log that is gone waits for an operator (R11).
+/// L9.
+void History::RestartInTurn() {
+  if (workload_.rolling()) {
+    world_.After(kAgreementLook, [this] { LookForAgreement(); });
+    return;
+  }
+  restarted_ = true;
+  world_.trace().Note(world_.now(), "world", "brokers are restarted in turn");
+  checkers_.ForbidUncleanElections();
+  clients_.BeginAnew();
+  const auto late = std::make_shared<bool>(true);
+  workload_.RollSoundly([this, late] {
+    *late = false;
+    probes_.Hit("rolling restart of a sound cluster");
+    clients_.Stop();
+    healed_ = world_.now();
+    LookForAgreement();
+  });
+  world_.After(kRestartsMax, [this, late] {
+    if (*late) {
+      checkers_.Report(Checker::kAgreement, "world", "L9: brokers restarted in turn do not return");
+      over_ = true;
+    }
+  });
+}
+
+/// What waits for a log that is gone waits for an operator (R10, R11).
 void History::AcceptLosses() {
   for (const auto& [key, partition] : checkers_.history().partitions()) {
     const bool offline = !partition.gone && !partition.records.empty() &&
                          partition.records.back().state.leader == kNoBroker;
     if (!offline) {
-      offline_since_.erase(key);
+      offline_.erase(key);
       continue;
     }
-    const std::string& topic = partition.name.topic->name;
-    Instant& since = offline_since_.try_emplace(key, world_.now()).first->second;
-    if (world_.now() - since > kOperatorWaits) {
-      since = world_.now();
-      if (checkers_.AllHoldLogs(key)) {
-        checkers_.Report(Checker::kAgreement, topic,
-                         Text(partition.name, " has no leader, and every log is there: ",
-                              partition.records.back().state));
-      }
-      checkers_.OperatorAcceptsLosses(topic);
-      workload_.AcceptLosses(topic);
-      probes_.Hit("a loss accepted by an operator");
+    Offline& waits = offline_.try_emplace(key, Offline{.since = world_.now()}).first->second;
+    if (world_.now() - waits.since <= (waits.accepted == 0 ? kOperatorWaits : kOperatorAsksAgain)) {
+      continue;
     }
+    waits.since = world_.now();
+    AcceptLoss(key, partition, waits.accepted++);
   }
+}
+
+void History::AcceptLoss(const PartitionKey& key,
+                         const StateHistory::Partition& partition,
+                         int before) {
+  const std::string& topic = partition.name.topic->name;
+  if (before == 0 && checkers_.AllHoldLogs(key)) {
+    checkers_.Report(Checker::kAgreement, topic,
+                     Text(partition.name, " has no leader, and every log is there: ",
+                          partition.records.back().state));
+  }
+  if (before == kAcceptedMax) {
+    workload_.GiveUp(topic);
+    return;
+  }
+  checkers_.OperatorAcceptsLosses(topic);
+  workload_.AcceptLosses(topic);
+  probes_.Hit("a loss accepted by an operator");
 }
 
 RunResult History::Run() {

@@ -30,6 +30,37 @@ void AlterBatches(LeaderMessage& message) {
   }
 }
 
+std::string ToText(const Truncate& answer) {
+  return Text(answer.partition, " attempt ", answer.attempt, ": cut to ", answer.end.end,
+              " of leader epoch ", answer.end.epoch);
+}
+std::string ToText(const Batches& answer) {
+  return Text(answer.partition, " attempt ", answer.attempt, ": records from ", answer.base_offset,
+              " to ", answer.next_offset, ", log ", answer.log_start, '/', answer.high_watermark,
+              '/', answer.leader_end);
+}
+std::string ToText(const Refused& answer) {
+  return Text(answer.partition, " attempt ", answer.attempt, ": refused, ", answer.reason);
+}
+
+void NoteAsked(Process& follower, const FollowerMessage& message) {
+  if (follower.keeps_text()) {
+    for (const Subscribe& ask : message.subscribe) {
+      follower.Note(Text("subscribes to ", ask.partition, " attempt ", ask.attempt, " in ",
+                         ask.leader_epoch, " from ", ask.log_end, " behind epoch ",
+                         ask.last_epoch));
+    }
+  }
+}
+
+void NoteAnswered(Process& follower, const LeaderMessage& message) {
+  if (follower.keeps_text()) {
+    for (const LeaderItem& item : message.items) {
+      follower.Note("hears of " + std::visit([](const auto& each) { return ToText(each); }, item));
+    }
+  }
+}
+
 void ConfirmMore(FollowerMessage& message) {
   for (Ack& ack : message.acks) {
     ack.log_end = Offset(ack.log_end.value() + 1);
@@ -58,6 +89,8 @@ void SimStreams::Open(OpenStream open) {
 }
 
 void SimStreams::Send(SendToLeader send) {
+  options_.subscriptions.OnSent(send.message);
+  NoteAsked(self_, send.message);
   const auto found = outbound_.find(send.stream);
   if (found == outbound_.end() || !found->second->open) {
     return;
@@ -160,6 +193,8 @@ void SimStreams::DeliverToFollower(Network& network,
       link->follower_end->cut_.insert({cut->partition, cut->leader_epoch});
     }
   }
+  link->follower_end->options_.subscriptions.OnDelivered(message);
+  NoteAnswered(*link->follower, message);
   link->follower_end->sink_(LeaderMessageReceived{.stream = link->outbound, .message = message});
 }
 

@@ -11,6 +11,7 @@
 #include "tests/simulation/mutants.h"
 #include "tests/simulation/network.h"
 #include "tests/simulation/process.h"
+#include "tests/simulation/subscription_checker.h"
 
 namespace regent::simulation {
 
@@ -31,6 +32,7 @@ class SimStreams final : public ReplicationTransport {
   struct Options {
     Mutant mutant = Mutant::kNone;
     std::function<void(Checker checker, std::string subject, std::string text)> report;
+    SubscriptionChecker& subscriptions;  ///< Outlives the streams.
   };
   /// `network` and `self` outlive it.
   SimStreams(Network& network, Process& self, Options options);

@@ -1,5 +1,6 @@
 #include "tests/simulation/workload.h"
 
+#include <algorithm>
 #include <functional>
 #include <memory>
 #include <utility>
@@ -30,7 +31,7 @@ void Workload::Begin() {
   recurrence_.Begin(options_.preferred_election, [this] { ElectPreferred(); });
   recurrence_.Begin(options_.preferred_znode, [this] { AskForElectionByZnode(); });
   recurrence_.Begin(options_.controlled_shutdown, [this] { StopBroker(); });
-  recurrence_.Begin(options_.rolling_restart, [this] { RollThrough(); });
+  recurrence_.Begin(options_.rolling_restart, [this] { RollThrough({}); });
   recurrence_.Begin(options_.resignation, [this] { Resign(); });
 }
 
@@ -137,6 +138,15 @@ void Workload::DeleteTopic() {
     }
     return;
   }
+  DeleteByCall(name);
+}
+
+void Workload::GiveUp(const std::string& topic) {
+  cast_.around.probes.Hit("topic given up");
+  DeleteByCall(topic);
+}
+
+void Workload::DeleteByCall(const std::string& name) {
   for (CandidateProcess* candidate : cast_.candidates) {
     if (candidate->runner() != nullptr) {
       candidate->runner()->DeleteTopic(
@@ -244,16 +254,44 @@ void Workload::StopBroker() {
   }
 }
 
-void Workload::RollThrough() {
+void Workload::RollSoundly(std::function<void()> done) {
+  RollThrough({.patience = Roll::Patience::kSound, .done = std::move(done)});
+}
+
+void Workload::RollThrough(Roll roll) {
   if (!std::exchange(rolling_, true)) {
-    RollOne(0);
+    RollOne(0, roll);
   }
 }
 
-void Workload::RollOne(size_t index) {
+bool Workload::MayGoOn(const Roll& roll) const {
+  if (roll.patience == Roll::Patience::kHurried) {
+    return true;
+  }
+  const auto& partitions = cast_.checkers.history().partitions();
+  return std::ranges::all_of(partitions, [](const auto& entry) {
+    const StateHistory::Partition& partition = entry.second;
+    return partition.gone ||
+           (!partition.records.empty() && partition.records.back().state.leader != kNoBroker &&
+            partition.records.back().state.isr.size() == partition.replicas.size());
+  });
+}
+
+void Workload::RollOnWhenSound(size_t index, const Roll& roll) {
+  if (MayGoOn(roll)) {
+    RollOne(index, roll);
+    return;
+  }
+  world_.After(kRollLook, [this, index, roll] { RollOnWhenSound(index, roll); });
+}
+
+void Workload::RollOne(size_t index, const Roll& roll) {
   if (index == cast_.brokers.size()) {
     rolling_ = false;
     cast_.around.probes.Hit("rolling restart");
+    if (roll.done) {
+      roll.done();
+    }
     return;
   }
   BrokerProcess& broker = *cast_.brokers[index];
@@ -261,7 +299,7 @@ void Workload::RollOne(size_t index) {
   const Instant deadline = world_.now() + kStopMax;
   // Whoever rolls looks every second whether it has gone, and starts it again.
   const auto look = std::make_shared<std::function<void()>>();
-  *look = [this, &broker, index, deadline, again = std::weak_ptr(look)] {
+  *look = [this, &broker, index, roll, deadline, again = std::weak_ptr(look)] {
     const bool late = world_.now() >= deadline;
     if (broker.stopping() && broker.up() && !late) {
       world_.After(kRollLook, [next = again.lock()] { (*next)(); });
@@ -273,7 +311,7 @@ void Workload::RollOne(size_t index) {
     if (!broker.up()) {
       broker.StartLife();
     }
-    world_.After(kRollPause, [this, index] { RollOne(index + 1); });
+    world_.After(kRollPause, [this, index, roll] { RollOnWhenSound(index + 1, roll); });
   };
   world_.After(kRollLook, [look] { (*look)(); });
 }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <set>
 #include <string>
@@ -21,6 +22,11 @@ class Workload {
   void Stop() { recurrence_.Stop(); }
   /// An operator has the topic elect whoever is there (R11).
   void AcceptLosses(const std::string& topic);
+  /// Nobody has anything of it left: it is deleted.
+  void GiveUp(const std::string& topic);
+  /// Stops each broker in turn, once every partition has its whole ISR (L9); then calls `done`.
+  void RollSoundly(std::function<void()> done);
+  bool rolling() const { return rolling_; }
 
  private:
   /// One loses nothing with a machine, one loses its old records, one is as by default.
@@ -35,13 +41,22 @@ class Workload {
   std::map<std::string, std::string> DrawConfigs(Sort sort);
   /// The next creation makes it anew.
   void DeleteTopic();
+  void DeleteByCall(const std::string& name);
   void ElectUncleanly(const std::string& topic);
   void ElectPreferred();
   void AskForElectionByZnode();
   void StopBroker();
-  /// Stops each broker in turn, each after the one before it is back.
-  void RollThrough();
-  void RollOne(size_t index);
+  /// Of brokers in turn, each after the one before it is back.
+  struct Roll {
+    enum class Patience { kHurried, kSound };
+    Patience patience = Patience::kHurried;
+    std::function<void()> done;
+  };
+  void RollThrough(Roll roll);
+  void RollOne(size_t index, const Roll& roll);
+  /// Whether another broker may be stopped.
+  bool MayGoOn(const Roll& roll) const;
+  void RollOnWhenSound(size_t index, const Roll& roll);
   void Resign();
 
   Cast& cast_;

@@ -10,6 +10,19 @@
 namespace regent::simulation {
 namespace {
 
+std::string ToText(const std::vector<zk::Op>& ops) {
+  std::string text;
+  for (const zk::Op& op : ops) {
+    text += std::visit(Overloaded{[](const zk::CreateOp&) { return " create "; },
+                                  [](const zk::SetOp&) { return " set "; },
+                                  [](const zk::DeleteOp&) { return " delete "; },
+                                  [](const zk::CheckOp&) { return " check "; }},
+                       op);
+    text += zk::PathOf(op);
+  }
+  return text;
+}
+
 bool IsStatePath(const std::string& path) {
   return path.starts_with(zk::TopicsPath() + "/") && path.ends_with("/state");
 }
@@ -66,7 +79,24 @@ void SimZkClient::MaybeLose() {
 
 void SimZkClient::Get(const std::string& path, zk::Watch watch, zk::Callback<zk::Node> done) {
   MaybeLose();
-  inner_.Get(path, watch, std::move(done));
+  probes_.Hit("read from a server that is cut off", inner_.server_cut_off() ? 1 : 0);
+  if (!unheard_.contains(path)) {
+    inner_.Get(path, watch, std::move(done));
+    return;
+  }
+  inner_.Get(path, watch, [this, path, done = std::move(done)](zk::Outcome<zk::Node> outcome) {
+    CountReadBack(path, outcome);
+    done(std::move(outcome));
+  });
+}
+
+void SimZkClient::CountReadBack(const std::string& path, const zk::Outcome<zk::Node>& outcome) {
+  const auto unheard = unheard_.find(path);
+  if (unheard != unheard_.end() && outcome.ok()) {
+    const bool applied = outcome.value().stat.version == unheard->second;
+    probes_.Hit("unknown outcome resolved to applied", applied ? 1 : 0);
+    unheard_.erase(unheard);
+  }
 }
 
 void SimZkClient::Exists(const std::string& path,
@@ -117,7 +147,16 @@ void SimZkClient::Multi(std::vector<zk::Op> ops, zk::Callback<std::vector<zk::Op
     const auto* set = std::get_if<zk::SetOp>(&op);
     return set != nullptr && IsStatePath(set->path);
   });
+  for (const zk::Op& op : ops) {
+    const auto* const set = std::get_if<zk::SetOp>(&op);
+    if (options_.on_state && set != nullptr && IsStatePath(set->path)) {
+      options_.on_state(*set);
+    }
+  }
   Plant(ops);
+  if (world_.trace().keeps_text()) {
+    world_.trace().Note(world_.now(), options_.owner, "sends to ZooKeeper:" + ToText(ops));
+  }
   if (options_.mutant == Mutant::kBelievedBeforeAcknowledged && of_states) {
     owner_.Post([done, results = Pretended(ops)]() mutable { done(std::move(results)); });
     inner_.Multi(std::move(ops), [](const zk::Outcome<std::vector<zk::OpResult>>&) {});
@@ -173,7 +212,16 @@ bool SimZkClient::Happened(const std::vector<zk::Op>& ops) const {
 }
 
 void SimZkClient::CountLost(const std::vector<zk::Op>& ops) {
-  probes_.Hit(Happened(ops) ? "lost answer after the effect" : "lost answer before the effect");
+  const bool happened = Happened(ops);
+  probes_.Hit(happened ? "lost answer after the effect" : "lost answer before the effect");
+  for (const zk::Op& op : ops) {
+    const auto* const set = std::get_if<zk::SetOp>(&op);
+    if (const auto* const at =
+            set == nullptr ? nullptr : std::get_if<zk::AtVersion>(&set->expected);
+        at != nullptr && happened && IsStatePath(set->path)) {
+      unheard_[set->path] = at->version + 1;
+    }
+  }
 }
 
 void SimZkClient::Plant(std::vector<zk::Op>& ops) const {

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <set>
@@ -29,6 +30,8 @@ class SimZkClient final : public zk::Client {
     Duration delay_max = milliseconds(2);
     int64_t clock_permille = 1000;  ///< Of the owner's clock.
     Mutant mutant = Mutant::kNone;
+    /// Hears of every write of a state, if there is such a function.
+    std::function<void(const zk::SetOp& write)> on_state = nullptr;
   };
 
   /// All arguments outlive the client.
@@ -61,6 +64,9 @@ class SimZkClient final : public zk::Client {
   void Close() override { inner_.Close(); }
 
   zk::InMemoryClient& inner() { return inner_; }
+  /// Its server loses the ensemble, and keeps this client.
+  void CutOffServer() { inner_.CutOffServer(); }
+  void RejoinServer(zk::Rejoins rejoins) { inner_.RejoinServer(rejoins); }
   /// No answer is lost any more, unless the connection breaks.
   void Heal();
   /// Called when the client goes.
@@ -71,6 +77,8 @@ class SimZkClient final : public zk::Client {
   /// Whether every operation of a write has left its mark in the tree.
   bool Happened(const std::vector<zk::Op>& ops) const;
   void CountLost(const std::vector<zk::Op>& ops);
+  /// Whoever reads what a write without an answer has left knows that it has happened (R3).
+  void CountReadBack(const std::string& path, const zk::Outcome<zk::Node>& outcome);
   void Plant(std::vector<zk::Op>& ops) const;
   bool PlantInState(PartitionState& state) const;
   /// Whatever stands there now.
@@ -83,6 +91,8 @@ class SimZkClient final : public zk::Client {
   Probes& probes_;
   Options options_;
   zk::InMemoryClient inner_;
+  /// Of states whose write has happened, and nobody has heard so: the version by path.
+  std::map<std::string, int32_t> unheard_;
 };
 
 }  // namespace regent::simulation

@@ -257,6 +257,17 @@ TEST_F(Isr, AFencedLeaderStepsDown) {
   EXPECT_EQ(net[0].Status().role, Role::kNone);
 }
 
+TEST_F(Isr, ALeaderOfAPartitionThatTheControllerDoesNotKnowStepsDown) {
+  const AlterPartitionRequest asked = AskToAdd2();
+  net.Hold(2, 0);
+  net[0].Produce(K(0), 3);
+  net.Run();
+  // An earlier attempt may have been written before the partition was deleted: 2 may be in the ISR.
+  Answer(asked, AlterAnswer::kUnknownPartition, {.leader = -1, .epoch = -1, .version = -1});
+  EXPECT_EQ(HighWatermark(), Offset(0));
+  EXPECT_EQ(net[0].Status().role, Role::kNone);
+}
+
 TEST_F(Isr, AControllerThatIsBehindSettlesNothing) {
   Answer(AskToAdd2(), AlterAnswer::kControllerBehind, {.leader = 1, .epoch = 0, .version = 0});
   EXPECT_EQ(net[0].Status().role, Role::kLeader);

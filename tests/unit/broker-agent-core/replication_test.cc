@@ -153,6 +153,42 @@ TEST(Truncation, AMemberOfTheIsrKeepsWhatWasCommittedBelowTheLeadersStart) {
   EXPECT_EQ(net[1].Bytes(K(0)), Records(0, {1, 1, 1, 1, 2, 2}));
 }
 
+/// A leader of one batch, with the offsets 0 to 3.
+std::unique_ptr<TestBroker> OfOneBatch() {
+  std::vector<RecordBatch> batches = Records(0, {0});
+  batches.back().next = Offset(4);
+  auto leader = std::make_unique<TestBroker>(
+      0, AgentState{.replicas = {Recovered(0, 0, 0, batches)}, .directories = {}});
+  leader->logs[K(0)].batches = batches;
+  return leader;
+}
+
+/// A follower that has removed its old records and holds those from 2 on, all of an epoch that the
+/// leader has not got.
+std::unique_ptr<TestBroker> OfAnotherHistory() {
+  RecoveredReplica old = Recovered(0, 1, 1, Records(0, {1, 1, 1, 1}));
+  old.log->AdvanceTo(Offset(2));
+  auto follower = std::make_unique<TestBroker>(1, AgentState{.replicas = {old}, .directories = {}});
+  follower->logs[K(0)].start = Offset(2);
+  follower->logs[K(0)].batches = Records(2, {1, 1});
+  return follower;
+}
+
+TEST(Truncation, AFollowerThatBeginsWithinABatchOfTheLeaderBeginsAnew) {
+  TestNetwork net = NetOf(OfOneBatch(), OfAnotherHistory());
+  StateOf state = Two(0, 2, 2);
+  state.isr = {0};
+  TellBoth(net, state);
+  EXPECT_EQ(net[1].Status().log.start, Offset(0));
+  EXPECT_EQ(net[1].Bytes(K(0)), net[0].Bytes(K(0)));
+}
+
+TEST(Truncation, AMemberOfTheIsrThatBeginsWithinABatchOfTheLeaderKeepsItsStart) {
+  TestNetwork net = NetOf(OfOneBatch(), OfAnotherHistory());
+  TellBoth(net, Two(0, 2, 2));
+  EXPECT_EQ(net[1].Status().log.start, Offset(2));
+}
+
 // --- Both ---
 
 TEST(Replication, SurvivesTheStreamBreakingInTheMiddle) {

@@ -358,6 +358,10 @@ AgentEvent TestBroker::Read(const ReadFromLog& read) {
   LogRead result{.partition = KeyOf(read.partition), .op = read.op};
   int64_t bytes = 0;
   for (const RecordBatch& batch : logs[result.partition].batches) {
+    if (!containing && batch.base < read.from && batch.next > read.from) {
+      result.batches = Error{ErrorCode::kConflict, "no batch begins there"};
+      return result;
+    }
     if ((containing ? batch.next > read.from : batch.base >= read.from) &&
         batch.base < read.below && (bytes == 0 || bytes + batch.bytes() <= read.max_bytes)) {
       bytes += batch.bytes();

@@ -425,6 +425,28 @@ TEST_F(Deletions, OfATopicThatCannotBeReadAreObeyed) {
   EXPECT_TRUE(world.term().Status().problems.empty());
 }
 
+TEST_F(Deletions, AreNotUndoneByWhatWasReadBeforeThem) {
+  std::optional<ReadId> reading;
+  world.on_action = [&](const Action& action) {
+    if (const auto* read = std::get_if<ReadTopics>(&action); read != nullptr && !reading) {
+      reading = read->id;
+    }
+  };
+  world.Once(Any<ReadTopics>(), Fate::kHold);
+  world.ChangeStore([](toy::ToyStore& store) {
+    store.WriteTopicByTool("x", {Bs({1, 2, 3})}, Id(5));
+  });
+  TopicRead early = world.store.ReadTopic("x");
+  early.states = world.store.ReadTopic("u").states;
+  EXPECT_EQ(Code(world.DeleteTopic("x")), std::nullopt);
+  ASSERT_TRUE(reading);
+  world.Tell(100, TopicsRead{*reading, std::vector<TopicRead>{early}});
+  world.Pass(seconds(1));
+  EXPECT_FALSE(world.agent(1).logs.contains({"x", 0}));
+  EXPECT_FALSE(world.store.topics.contains("x"));
+  EXPECT_EQ(world.term().counts().topics, 2);
+}
+
 TEST_F(Deletions, RequestedAgainWhileUnderWayLeaveNothing) {
   world.Once(Writing<DeleteTopicNode>(), Fate::kHold);
   world.DeleteTopic("t");

@@ -192,6 +192,101 @@ TEST_F(InMemoryTest, WritesAreDecidedOnThePresentHoweverOldTheView) {
   EXPECT_THAT(events_.Take(), ElementsAre("set: BadVersion"));
 }
 
+// --- A server that is cut off ---
+
+TEST_F(InMemoryTest, ServerThatIsCutOffAnswersReadsWithoutNews) {
+  Create("/a");
+  client_.Get("/a", Watch::kArm, events_.NoteData());
+  executor_.Run();
+  events_.Take();
+  client_.CutOffServer();
+  Set("/a", "new");
+  client_.Get("/a", Watch::kNone, events_.NoteData());
+  client_.Exists("/a", Watch::kNone, events_.Note<std::optional<Stat>>("exists"));
+  executor_.Run();
+  EXPECT_THAT(events_.Take(), ElementsAre("", "exists: ok"));
+  client_.RejoinServer(Rejoins::kInTime);
+  client_.Get("/a", Watch::kNone, events_.NoteData());
+  executor_.Run();
+  EXPECT_THAT(events_.Take(), ElementsAre("watch /a", "new"));
+}
+
+TEST_F(InMemoryTest, WritesWaitAtAServerThatIsCutOffAndWhatComesBehindThemToo) {
+  client_.CutOffServer();
+  Create("/a");
+  client_.Get("/a", Watch::kNone, events_.NoteData());
+  executor_.Run();
+  EXPECT_THAT(events_.Take(), IsEmpty());
+  EXPECT_FALSE(server_.Find("/a").has_value());
+  client_.RejoinServer(Rejoins::kInTime);
+  executor_.Run();
+  EXPECT_THAT(events_.Take(), ElementsAre("create /a: ok", ""));
+}
+
+TEST_F(InMemoryTest, SyncWaitsAtAServerThatIsCutOff) {
+  client_.CutOffServer();
+  client_.Sync("/", events_.Note<std::monostate>("sync"));
+  executor_.Run();
+  EXPECT_THAT(events_.Take(), IsEmpty());
+}
+
+TEST_F(InMemoryTest, WhatWaitedAtAServerThatGivesUpIsUnknownAndHasNotHappened) {
+  client_.CutOffServer();
+  Create("/a");
+  executor_.Run();
+  client_.RejoinServer(Rejoins::kTooLate);
+  executor_.Run();
+  EXPECT_THAT(events_.Take(), ElementsAre("Disconnected 1", "create /a: unknown", "Connected 1"));
+  EXPECT_FALSE(server_.Find("/a").has_value());
+}
+
+TEST_F(InMemoryTest, LeaseEndsAtAServerThatIsCutOffAndTheSessionAfterIt) {
+  CreateEphemeral("/e");
+  Advance(seconds(1));
+  events_.Take();
+  client_.CutOffServer();
+  Advance(seconds(4));
+  EXPECT_THAT(events_.Take(), ElementsAre("LeaseEnded 1")) << "no Disconnected: it is connected";
+  EXPECT_TRUE(server_.Find("/e").has_value());
+  Advance(seconds(2));
+  EXPECT_FALSE(server_.Find("/e").has_value()) << "the ensemble has heard nothing of it";
+  client_.Get("/e", Watch::kNone, events_.Note<Node>("get"));
+  executor_.Run();
+  EXPECT_THAT(events_.Take(), ElementsAre("get: ok")) << "nobody has told the server";
+  client_.RejoinServer(Rejoins::kInTime);
+  executor_.Run();
+  EXPECT_THAT(events_.Take(), ElementsAre("Expired 1", "Connected 2"));
+}
+
+TEST_F(InMemoryTest, LeaseEndsAtAServerThatIsCutOffAlsoIfTheEnsembleEndsTheSession) {
+  client_.CutOffServer();
+  server_.ExpireSession(client_.session_id());
+  Advance(seconds(4));
+  EXPECT_THAT(events_.Take(), ElementsAre("LeaseEnded 1"));
+}
+
+TEST_F(InMemoryTest, LeaseIsLiftedWhenTheServerRejoinsInTime) {
+  client_.CutOffServer();
+  Advance(seconds(4));
+  client_.RejoinServer(Rejoins::kInTime);
+  Advance(seconds(1));
+  EXPECT_THAT(events_.Take(), ElementsAre("LeaseEnded 1", "Connected 1"));
+}
+
+TEST_F(InMemoryTest, CloseDoesNotArriveFromAServerThatIsCutOff) {
+  CreateEphemeral("/e");
+  executor_.Run();
+  const int64_t session = client_.session_id();
+  client_.CutOffServer();
+  Create("/waits");
+  executor_.Run();
+  events_.Take();
+  client_.Close();
+  EXPECT_THAT(events_.Take(), ElementsAre("create /waits: unknown"));
+  EXPECT_TRUE(server_.HasSession(session));
+  EXPECT_TRUE(server_.Find("/e").has_value());
+}
+
 TEST_F(InMemoryTest, ConnectedSessionWithALivingOwnerLastsForEver) {
   for (int i = 0; i < 100; ++i) {
     Advance(seconds(1));
