@@ -178,6 +178,21 @@ TEST_F(Recoveries, AMissingLogIsNeitherInventedNorWaitedFor) {
   EXPECT_EQ(State(), "1/[1,2]/0");
 }
 
+TEST_F(Recoveries, AStateThatNamesAStrangerOrAMemberEligibleIsLeftAlone) {
+  world.KillCandidate(100);
+  PartitionState state = toy::State(1, {1, 2}, 4);
+  state.elr = Bs({9});
+  world.store.WriteState("t", 0, state);
+  world.StartCandidate(101);
+  EXPECT_THAT(Described().explanation, HasSubstr("broker 9 is eligible in it, and is no replica"));
+  world.KillCandidate(101);
+  state.elr = {};
+  state.last_known_elr = Bs({2});
+  world.store.WriteState("t", 0, state);
+  world.StartCandidate(102);
+  EXPECT_THAT(Described().explanation, HasSubstr("broker 2 is in its ISR and eligible beside it"));
+}
+
 // --- A min.insync.replicas that changes ---
 
 TEST_F(Recoveries, ARaisedMinimumCountsOnceTheLeaderHasHeardOfIt) {
