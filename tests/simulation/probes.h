@@ -85,7 +85,6 @@ inline constexpr const char* kRequiredProbes[] = {
     "replica missing",
     "disk lost",
     "unknown outcome resolved to applied",
-    "truncation in several steps",
 };
 
 }  // namespace regent::simulation

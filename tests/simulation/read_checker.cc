@@ -8,7 +8,7 @@
 
 namespace regent::simulation {
 
-void ReadChecker::Complain(const Consumed& consumed, const std::string& what) {
+void ReadChecker::Complain(const Consumed& consumed, const std::string& what) const {
   listener_.complain(
       consumed.partition,
       Text("broker-", consumed.broker, " was asked for records from ", consumed.from, ": ", what));

@@ -44,7 +44,7 @@ class ReadChecker {
   using ReadsOfOne = std::map<Offset, Read>;
 
   void Compare(const Consumed& consumed, const RecordBatch& batch);
-  void Complain(const Consumed& consumed, const std::string& what);
+  void Complain(const Consumed& consumed, const std::string& what) const;
 
   Probes& probes_;
   Listener listener_;

@@ -258,7 +258,7 @@ void Workload::RollSoundly(std::function<void()> done) {
   RollThrough({.patience = Roll::Patience::kSound, .done = std::move(done)});
 }
 
-void Workload::RollThrough(Roll roll) {
+void Workload::RollThrough(const Roll& roll) {
   if (!std::exchange(rolling_, true)) {
     RollOne(0, roll);
   }

@@ -52,7 +52,7 @@ class Workload {
     Patience patience = Patience::kHurried;
     std::function<void()> done;
   };
-  void RollThrough(Roll roll);
+  void RollThrough(const Roll& roll);
   void RollOne(size_t index, const Roll& roll);
   /// Whether another broker may be stopped.
   bool MayGoOn(const Roll& roll) const;
