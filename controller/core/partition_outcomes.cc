@@ -132,6 +132,22 @@ void PartitionWriter::EndSuspicions(PartitionRef ref, const PartitionState& next
   }
 }
 
+void PartitionWriter::TellOfRecovery(const Item& item) const {
+  std::ostringstream logs;
+  const char* separator = "";
+  for (const ReplicaView& replica : term_.cluster.Views(item.partition)) {
+    if (replica.tip) {
+      logs << separator << replica.broker << ':' << replica.tip->epoch << '@' << replica.tip->end;
+      separator = ",";
+    }
+  }
+  LOG(WARNING) << "recovery partition=" << term_.cluster.Name(item.partition)
+               << " leader=" << item.next.leader << " leader_epoch=" << item.next.leader_epoch
+               << " logs=" << logs.str()
+               << " reason=all that may lead are suspect, and this log is the longest; records may "
+                  "be lost";
+}
+
 void PartitionWriter::CountElection(const Item& item, const PartitionState& before) {
   TermCounters& counters = term_.counters;
   const PartitionState& next = item.next;
@@ -141,22 +157,10 @@ void PartitionWriter::CountElection(const Item& item, const PartitionState& befo
     case WriteCause::kAlter:
     case WriteCause::kLiveness:
     case WriteCause::kUnclean: break;
-    case WriteCause::kRecovery: {
+    case WriteCause::kRecovery:
       ++counters.elections_recovery;
-      std::ostringstream logs;
-      for (const ReplicaView& replica : term_.cluster.Views(item.partition)) {
-        if (replica.tip) {
-          logs << (logs.tellp() > 0 ? "," : "") << replica.broker << ':' << replica.tip->epoch
-               << '@' << replica.tip->end;
-        }
-      }
-      LOG(WARNING) << "recovery partition=" << term_.cluster.Name(item.partition)
-                   << " leader=" << next.leader << " leader_epoch=" << next.leader_epoch
-                   << " logs=" << logs.str()
-                   << " reason=all that may lead are suspect, and this log is the longest; records "
-                      "may be lost";
+      TellOfRecovery(item);
       return;
-    }
   }
   if (next.leader_epoch != before.leader_epoch && next.recovery == LeaderRecovery::kRecovering) {
     ++counters.elections_unclean;

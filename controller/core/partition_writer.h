@@ -157,6 +157,7 @@ class PartitionWriter {
   /// The partition cannot be decided about any more: whoever waits for it hears so.
   void DropWishes(PartitionRef ref);
   void Release(PartitionRef ref);
+  void TellOfRecovery(const Item& item) const;
   void CountElection(const Item& item, const PartitionState& before);
   void SendHeldConfig(uint32_t topic);
   void EndSuspicions(PartitionRef ref, const PartitionState& next);

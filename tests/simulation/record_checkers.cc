@@ -84,8 +84,8 @@ void RecordCheckers::LongestOfAll(const TopicPartition& partition,
                                   const UncleanElection& election) {
   const auto tip = [&](BrokerId broker) {
     const Copy& copy = copies_[{broker, KeyOf(partition)}];
-    return std::pair(copy.last() == nullptr ? kNoLeaderEpoch : copy.last()->header.epoch,
-                     copy.end());
+    const StoredBatch* const last = copy.last();
+    return std::pair(last != nullptr ? last->header.epoch : kNoLeaderEpoch, copy.end());
   };
   for (const BrokerId broker : election.asked) {
     if (tip(broker) > tip(election.leader) &&
