@@ -23,7 +23,6 @@ using toy::Bs;
 using toy::ControllerWorld;
 using toy::Fate;
 using toy::Id;
-using toy::State;
 using toy::To;
 using toy::Writing;
 
