@@ -24,7 +24,7 @@
 namespace regent {
 
 /// Names a control call that waits for its AnswerControl. Numbered by the shell, never used twice.
-using CallId = StrongId<struct CallIdTag, uint64_t>;
+using CallId = StrongId<struct AgentCallIdTag, uint64_t>;
 /// Names a log operation; its result carries it. Numbered by the core, never used twice.
 using OpId = StrongId<struct OpIdTag, uint64_t>;
 /// Names an append that waits for its AnswerAppend. Numbered by the shell, never used twice.

@@ -29,6 +29,8 @@ constexpr Duration kOperatorAsksAgain = seconds(5);
 constexpr int kAcceptedMax = 3;
 /// Of three brokers, one after the other.
 constexpr Duration kRestartsMax = seconds(120);
+/// A history has some thousands of steps: with so many something goes round in circles.
+constexpr uint64_t kStepsMax = 300'000;
 constexpr size_t kEntriesAboutFailure = 60;
 
 /// Whether the controller knows of every replica that the broker cannot use any more.
@@ -281,6 +283,10 @@ RunResult History::Run() {
   });
   while (!over_ && !checkers_.failure() && world_.Step()) {
     checkers_.AfterStep();
+    if (world_.steps() == kStepsMax) {
+      checkers_.Report(Checker::kAgreement, "world", Text("no end after ", kStepsMax, " steps"));
+      over_ = true;
+    }
   }
   if (!checkers_.failure()) {
     checkers_.AtTheEnd();
