@@ -260,6 +260,10 @@ void Checkers::LookAtRecovery(const StateHistory::Partition& partition) {
       election.asked.insert(election.asked.end(), group.begin(), group.end());
     }
     election.lost_by = MinIsrOf(partition);
+    for (size_t i = 0; i + 1 < partition.records.size(); ++i) {
+      const PartitionState& earlier = partition.records[i].state;
+      election.led.insert_or_assign(earlier.leader, earlier.leader_epoch);
+    }
   }
   records_.AcceptLoss(partition.name, election);
 }

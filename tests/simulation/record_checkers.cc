@@ -79,13 +79,16 @@ void RecordCheckers::AcceptLoss(const TopicPartition& partition, const UncleanEl
   });
 }
 
-/// R11: by the leader epoch of the last record, then by length.
+/// R11: by the leader epoch of the last record, then by length. One that led, and has nothing, may
+/// go before those with records of earlier epochs: nothing of those was committed.
 void RecordCheckers::LongestOfAll(const TopicPartition& partition,
                                   const UncleanElection& election) {
   const auto tip = [&](BrokerId broker) {
     const Copy& copy = copies_[{broker, KeyOf(partition)}];
     const StoredBatch* const last = copy.last();
-    return std::pair(last != nullptr ? last->header.epoch : kNoLeaderEpoch, copy.end());
+    const auto led = election.led.find(broker);
+    const LeaderEpoch without = led == election.led.end() ? kNoLeaderEpoch : led->second;
+    return std::pair(last != nullptr ? last->header.epoch : without, copy.end());
   };
   for (const BrokerId broker : election.asked) {
     if (tip(broker) > tip(election.leader) &&

@@ -86,6 +86,8 @@ class RecordCheckers final : public DiskWitness {
     /// replicas have lost with their machines (R11).
     BrokerList asked = {};
     size_t lost_by = 0;
+    /// In which epoch each has led last: a log without records may say so.
+    std::map<BrokerId, LeaderEpoch> led = {};
   };
   void AcceptLoss(const TopicPartition& partition, const UncleanElection& election);
 

@@ -161,7 +161,7 @@ INSTANTIATE_TEST_SUITE_P(Each,
                                          Planted{Mutant::kExpiredSessionIgnored, 8},
                                          Planted{Mutant::kEligibleForgotten, 6},
                                          Planted{Mutant::kSuspectsEligible, 168},
-                                         Planted{Mutant::kShortestLogRecovers, 412},
+                                         Planted{Mutant::kShortestLogRecovers, 692},
                                          Planted{Mutant::kDeletedFilesLeft, 2}),
                          [](const testing::TestParamInfo<Planted>& planted) {
                            return CamelCase(Name(planted.param.mutant));
