@@ -265,10 +265,10 @@ void FollowerSide::Take(Uplink& link, const Truncate& truncate) {
   }
   const LogView& log = *replica->log;
   const Offset cut = log.CutFor(truncate.end);
-  const bool drops_an_epoch =
-      !log.epochs.entries().empty() && log.epochs.entries().back().start >= cut;
   // Without an epoch the leader says that it knows of nothing shared: nothing stays.
   const bool anew = cut < log.start || truncate.end.epoch == kNoLeaderEpoch;
+  const std::vector<EpochStart>& epochs = log.epochs.entries();
+  const bool drops_an_epoch = !epochs.empty() && (anew || epochs.back().start >= cut);
   if (!replica->writes.empty() || truncate.end.end < Offset(0) ||
       (cut == log.end && !drops_an_epoch && !(anew && log.start < log.end))) {
     ++context_.counters.malformed;  // It would lead nowhere: ask again later (L6).

@@ -331,14 +331,15 @@ void MemoryFileSystem::SetFault(Fault fault) {
   fault_ = std::move(fault);
 }
 
-void MemoryFileSystem::Crash() {
+void MemoryFileSystem::Crash(const Survives& survives) {
   const MutexLock lock(mutex_);
   ++crashes_;
   names_ = durable_names_;
   locked_.clear();
   for (auto& [path, file] : names_) {
     if (file != nullptr) {
-      file = std::make_shared<File>(File{.content = file->synced, .synced = file->synced});
+      const std::string left = survives ? survives(file->synced, file->content) : file->synced;
+      file = std::make_shared<File>(File{.content = left, .synced = left});
     }
   }
   durable_names_ = names_;

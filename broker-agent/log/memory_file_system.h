@@ -49,8 +49,11 @@ class MemoryFileSystem final : public FileSystem {
   using Fault =
       std::function<std::optional<Error>(DiskOperation operation, const std::string& path)>;
   void SetFault(Fault fault) EXCLUDES(mutex_);
-  /// The machine crashes: what was not synced is gone, locks are free, open files are dead.
-  void Crash() EXCLUDES(mutex_);
+  /// Returns what is left of a file that had `content`, of which `synced` is durable.
+  using Survives = std::function<std::string(std::string_view synced, std::string_view content)>;
+  /// The machine crashes: what was not synced is gone, or what `survives` says is left; locks are
+  /// free, open files are dead.
+  void Crash(const Survives& survives = nullptr) EXCLUDES(mutex_);
   /// Changes a file behind everybody's back, durably.
   void Overwrite(const std::string& file, std::string content) EXCLUDES(mutex_);
 

@@ -18,6 +18,10 @@ namespace {
 constexpr Duration kReadRetry = std::chrono::milliseconds(200);
 constexpr size_t kTopicsPerRead = 200;
 
+Error DeletedMeanwhile(const std::string& topic) {
+  return {ErrorCode::kRefused, "topic '" + topic + "' was deleted while it was created"};
+}
+
 }  // namespace
 
 // --- Creation by a caller ---
@@ -200,6 +204,9 @@ void TopicDesk::CreationApplied(Creation& creation,
                            .czxid = zxid,
                            .problem = {}});
   }
+  if (deletions_.Claims(read)) {  // It was found in ZooKeeper before the answer was here.
+    return Answer(read.name, DeletedMeanwhile(read.name));
+  }
   term_.counters.elections_initial += static_cast<int64_t>(states.size());
   const TopicRef identity = creation.identity;
   const uint32_t topic = Include(identity, std::move(read));
@@ -242,6 +249,9 @@ void TopicDesk::LookedAfter(const TopicRef& topic, Result<std::vector<TopicRead>
   if (!read.exists) {
     WriteCreation(name);
     return;
+  }
+  if (read.id == topic->id && deletions_.Claims(read)) {
+    return Answer(name, DeletedMeanwhile(name));
   }
   if (read.id == topic->id) {
     Adopt(std::move(read));  // Our own work (R3).
@@ -480,8 +490,7 @@ void TopicDesk::Delete(uint32_t topic) {
   const TopicIdentity& identity = *term_.cluster.topic(topic).identity;
   if (const auto creation = creations_.find(identity.name);
       creation != creations_.end() && creation->second.topic == topic) {
-    Answer(identity.name, Error{ErrorCode::kRefused,
-                                "topic '" + identity.name + "' was deleted while it was created"});
+    Answer(identity.name, DeletedMeanwhile(identity.name));
   }
   SetGone(topic);
 }

@@ -185,7 +185,7 @@ void BrokerProcess::Kill(Death death) {
   Bury();
   last_death_ = death;
   if (death == Death::kMachine) {
-    disk_.CrashMachine(world_.rng(), around_.mutant);
+    around_.probes.Hit("sector torn", disk_.CrashMachine(world_.rng(), around_.mutant));
   } else if (around_.mutant == Mutant::kAppendNotWritten) {
     disk_.LoseUnsynced();
   }

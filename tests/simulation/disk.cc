@@ -16,6 +16,9 @@ namespace {
 constexpr const char* kDataDirectory = "/data";
 /// Of a file that has not been synced: what the system has written back of its own accord.
 constexpr uint64_t kWrittenBackPercent = 40;
+constexpr uint64_t kPartlyLeftPercent = 40;  ///< Of the files that have something to lose.
+/// Small, as the records are: it is there or not, or torn, as a whole.
+constexpr uint64_t kSectorBytes = 64;
 constexpr uint64_t kOperationsUntilFailure = 10;
 constexpr Duration kSyncJitter = milliseconds(5);
 
@@ -51,10 +54,26 @@ void Disk::FailSoon(Rng& rng) {
                          : storage::DiskOperation::kWrite});
 }
 
-void Disk::CrashMachine(Rng& rng, Mutant mutant) {
+uint64_t Disk::CrashMachine(Rng& rng, Mutant mutant) {
   boots_ += mutant == Mutant::kSuspectUnmarked ? 0 : 1;
   WriteBack(kDataDirectory, rng);
-  files_.Crash();
+  uint64_t torn = 0;
+  files_.Crash([&](std::string_view synced, std::string_view content) {
+    // Of what was appended some sectors may be there, and the last of those torn.
+    const uint64_t whole = synced.size() / kSectorBytes + 1;
+    const uint64_t sectors = content.size() / kSectorBytes;
+    if (sectors <= whole || !content.starts_with(synced) || !rng.Percent(kPartlyLeftPercent)) {
+      return std::string(synced);
+    }
+    std::string left(content.substr(0, kSectorBytes * rng.Between(whole + 1, sectors)));
+    if (rng.Percent(50)) {
+      left.replace(left.size() - kSectorBytes, kSectorBytes, kSectorBytes,
+                   rng.Percent(50) ? '\0' : 'T');
+      ++torn;
+    }
+    return left;
+  });
+  return torn;
 }
 
 void Disk::Lose() {

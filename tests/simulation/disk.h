@@ -43,8 +43,8 @@ class Disk {
   /// Opens the data directory, as a process does that starts.
   storage::ReplicaLogs::Opened Open();
   /// The machine dies: what was written and not synced is gone, but for what the system happened to
-  /// have written back.
-  void CrashMachine(Rng& rng, Mutant mutant);
+  /// have written back. Returns how many files end in a torn sector.
+  uint64_t CrashMachine(Rng& rng, Mutant mutant);
   /// One of its next writes or syncs fails.
   void FailSoon(Rng& rng);
   /// Nothing fails any more.

@@ -65,6 +65,7 @@ inline constexpr const char* kRequiredProbes[] = {
     "acks=0 batch there",
     "acks=0 batch not there",
     "records lost with a machine",
+    "sector torn",
     "old records removed",
     "log begun anew",
     "controller fenced itself and went on",

@@ -143,6 +143,7 @@ void RecordCheckers::OnOpened(BrokerId broker, const AgentState& state, Death la
       probes_.Hit("replica without a log");
       continue;
     }
+    lost_with_disk_.erase({broker, KeyOf(replica.partition)});
     const Copy before = std::exchange(copies_[{broker, KeyOf(replica.partition)}],
                                       Copy{.start = replica.log->start});
     for (StoredBatch& batch : disks_.at(broker)->BatchesAfter(replica.partition, nullptr)) {
@@ -195,10 +196,16 @@ std::vector<StoredBatch> RecordCheckers::NewsOf(BrokerId broker, const TopicPart
 
 void RecordCheckers::OnDiskLost(BrokerId broker) {
   probes_.Hit("disk lost");
-  std::erase_if(copies_, [&](const auto& entry) { return entry.first.first == broker; });
+  std::erase_if(copies_, [&](const auto& entry) {
+    if (entry.first.first == broker) {
+      lost_with_disk_.insert(entry.first);
+    }
+    return entry.first.first == broker;
+  });
 }
 
 void RecordCheckers::OnAppended(BrokerId broker, const TopicPartition& partition) {
+  lost_with_disk_.erase({broker, KeyOf(partition)});
   const Copy& copy = copies_[{broker, KeyOf(partition)}];
   std::vector<StoredBatch> news = NewsOf(broker, partition);
   if (news.empty()) {

@@ -91,10 +91,11 @@ class RecordCheckers final : public DiskWitness {
   };
   void AcceptLoss(const TopicPartition& partition, const UncleanElection& election);
 
-  /// Whether what was committed in `epoch` must be there.
+  /// Whether the broker has a log of it, as far as this has seen; not if that went with its disk.
   bool Holds(BrokerId broker, const PartitionKey& partition) const {
-    return copies_.contains({broker, partition});
+    return copies_.contains({broker, partition}) && !lost_with_disk_.contains({broker, partition});
   }
+  /// Whether what was committed in `epoch` must be there.
   bool Durable(const TopicPartition& partition, LeaderEpoch epoch) const;
   /// Whether a leader may have to forget a producer that has done nothing wrong.
   bool ForgetsProducers(const TopicPartition& partition) const;
@@ -160,6 +161,7 @@ class RecordCheckers final : public DiskWitness {
   Report report_;
   std::map<BrokerId, Disk*> disks_;
   std::map<ReplicaOf, Copy> copies_;
+  std::set<ReplicaOf> lost_with_disk_;  ///< And not seen again since.
   std::map<std::tuple<PartitionKey, LeaderEpoch, Offset>, std::string> by_epoch_;
   SentBatches sent_;
   ReadChecker reads_;

@@ -147,6 +147,18 @@ TEST(Truncation, AFollowerWhoseEpochsAreGoneAtTheLeaderBeginsAnew) {
   }
 }
 
+TEST(Truncation, AFollowerWithoutRecordsForgetsEpochsThatAreGoneAtTheLeader) {
+  RecoveredReplica old = Recovered(0, 1, 1, Records(0, {1, 1, 1, 1}));
+  old.log->start = Offset(4);  // It has removed them all, and remembers that there was an epoch.
+  auto follower = std::make_unique<TestBroker>(1, AgentState{.replicas = {old}, .directories = {}});
+  follower->logs[K(0)].start = Offset(4);
+  TestNetwork net = NetOf(Trimmed(), std::move(follower));
+  StateOf state = Two(0, 3, 3);
+  state.isr = {0};
+  TellBoth(net, state);
+  EXPECT_EQ(net[1].Bytes(K(0)), Records(4, {2, 2}));
+}
+
 TEST(Truncation, AMemberOfTheIsrKeepsWhatWasCommittedBelowTheLeadersStart) {
   TestNetwork net = NetOf(Trimmed(), Holding(1, {1, 1, 1, 1, 1}));
   TellBoth(net, Two(0, 3, 3));

@@ -488,6 +488,31 @@ TEST_F(Deletions, EndACreationThatIsNotComplete) {
   EXPECT_EQ(world.creations.at(request).error->code, ErrorCode::kRefused);
 }
 
+TEST_F(Deletions, AreNotUndoneByTheLateAnswerToTheCreation) {
+  std::optional<WriteId> creating;
+  world.on_action = [&](const Action& action) {
+    if (const auto* write = std::get_if<Write>(&action); write != nullptr && !creating) {
+      creating = write->id;
+    }
+  };
+  world.Once(Writing<CreateTopicNode>(), Fate::kHold);
+  CreateTopicSpec spec;
+  spec.name = "x";
+  spec.new_id = Id(5);
+  spec.assignment = {Bs({1, 2, 3})};
+  const RequestId request = world.AskCreateTopic(spec);
+  world.store.WriteTopicByTool("x", {Bs({1, 2, 3})}, Id(5));  // It has been done.
+  world.Always(Writing<DeleteTopicNode>(), Fate::kDrop);
+  world.ChangeStore([](toy::ToyStore& store) { store.deletion_requests.insert("x"); });
+  ASSERT_TRUE(creating);
+  world.Tell(100, WriteDone{*creating, WriteApplied{.zxid = Zxid(1000)}});
+  world.Heal();
+  world.Pass(seconds(2));
+  EXPECT_FALSE(world.agent(1).logs.contains({"x", 0}));
+  EXPECT_EQ(world.creations.at(request).error->code, ErrorCode::kRefused);
+  EXPECT_EQ(world.term().counts().topics, 2);
+}
+
 class DeletionsInPieces : public Deletions {
  protected:
   DeletionsInPieces() : Deletions({.write_ops_max = 7}) {}
