@@ -106,8 +106,8 @@ TEST(RenderPartition, HasALineForWhoMayLeadBesideTheIsrOnlyWhereThereIsSomebody)
 
 TEST(DescriptionJson, NamesWhoMayLeadBesideTheIsrOnlyWhereThereIsSomebody) {
   const Json waiting = DescriptionJson(Waiting())["topics"][0]["partitions"][0];
-  EXPECT_EQ(waiting["elr"], Json({2}));
-  EXPECT_EQ(waiting["lastKnownElr"], Json({0}));
+  EXPECT_EQ(waiting["elr"], Json::array({2}));
+  EXPECT_EQ(waiting["lastKnownElr"], Json::array({0}));
   const Json well = DescriptionJson(BrokerZeroGone())["topics"][0]["partitions"][0];
   EXPECT_FALSE(well.contains("elr"));
   EXPECT_FALSE(well.contains("lastKnownElr"));
