@@ -69,6 +69,18 @@ bool PartitionWriter::MinIsrIsAwaited(PartitionRef ref, const PartitionState& ne
          next.isr.size() < Wanted(term_.cluster.MinIsrOf(ref).next, p.replicas.size());
 }
 
+PartitionWriter::Item PartitionWriter::Decided(PartitionRef ref,
+                                               PartitionState next,
+                                               WriteCause cause) const {
+  const Partition& p = term_.cluster.at(ref);
+  return {.partition = ref,
+          .next = std::move(next),
+          .expected = p.epoch,
+          .cause = cause,
+          .departed = p.departed,
+          .alter = std::nullopt};
+}
+
 /// What the liveness of its replicas demands.
 std::optional<PartitionWriter::Item> PartitionWriter::LivenessDecision(
     PartitionRef ref, const std::vector<ReplicaView>& views) {
@@ -81,12 +93,8 @@ std::optional<PartitionWriter::Item> PartitionWriter::LivenessDecision(
   const bool recovery = demanded->leader_epoch != p.state.leader_epoch &&
                         demanded->recovery == LeaderRecovery::kRecovering &&
                         LongestLog(p.state, views) == demanded->leader;
-  return Item{.partition = ref,
-              .next = std::move(*demanded),
-              .expected = p.epoch,
-              .cause = recovery ? WriteCause::kRecovery : WriteCause::kLiveness,
-              .departed = p.departed,
-              .alter = std::nullopt};
+  return Decided(ref, std::move(*demanded),
+                 recovery ? WriteCause::kRecovery : WriteCause::kLiveness);
 }
 
 std::optional<PartitionWriter::Item> PartitionWriter::Decision(PartitionRef ref) {
@@ -98,12 +106,7 @@ std::optional<PartitionWriter::Item> PartitionWriter::Decision(PartitionRef ref)
   if (!p.has_state()) {
     ElectionDone(ref, ElectionType::kUnclean, false);  // Nobody has led: there is nothing to lose.
     if (auto first = InitialState(views, term_.epoch())) {
-      return Item{.partition = ref,
-                  .next = std::move(*first),
-                  .expected = kNoPartitionEpoch,
-                  .cause = WriteCause::kInitial,
-                  .departed = p.departed,
-                  .alter = std::nullopt};
+      return Decided(ref, std::move(*first), WriteCause::kInitial);
     }
   } else if (auto unclean = UncleanDecision(ref, views)) {
     return unclean;
@@ -186,12 +189,7 @@ std::optional<PartitionWriter::Item> PartitionWriter::PreferredDecision(
   const Partition& p = term_.cluster.at(ref);
   if (p.has_state()) {
     if (auto next = PreferredState(p.state, views, term_.epoch(), term_.cluster.MinIsrOf(ref))) {
-      return Item{.partition = ref,
-                  .next = std::move(*next),
-                  .expected = p.epoch,
-                  .cause = WriteCause::kPreferred,
-                  .departed = p.departed,
-                  .alter = std::nullopt};
+      return Decided(ref, std::move(*next), WriteCause::kPreferred);
     }
   }
   ElectionDone(ref, ElectionType::kPreferred, false);
@@ -205,12 +203,7 @@ std::optional<PartitionWriter::Item> PartitionWriter::UncleanDecision(
   }
   const Partition& p = term_.cluster.at(ref);
   if (auto next = UncleanState(p.state, views, term_.epoch(), term_.cluster.MinIsrOf(ref))) {
-    return Item{.partition = ref,
-                .next = std::move(*next),
-                .expected = p.epoch,
-                .cause = WriteCause::kUnclean,
-                .departed = p.departed,
-                .alter = std::nullopt};
+    return Decided(ref, std::move(*next), WriteCause::kUnclean);
   }
   ElectionDone(ref, ElectionType::kUnclean, false);
   return std::nullopt;

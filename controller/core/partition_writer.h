@@ -125,6 +125,8 @@ class PartitionWriter {
   Unclean UncleanOf(PartitionRef ref) const;
   bool LeaderMayBeSuspect(PartitionRef ref) const;
   bool MinIsrIsAwaited(PartitionRef ref, const PartitionState& next) const;
+  /// What nobody has asked for by AlterPartition, decided on what is known now.
+  Item Decided(PartitionRef ref, PartitionState next, WriteCause cause) const;
   std::optional<Item> LivenessDecision(PartitionRef ref, const std::vector<ReplicaView>& views);
   std::optional<Item> AlterDecision(PartitionRef ref);
   std::optional<Item> PreferredDecision(PartitionRef ref, const std::vector<ReplicaView>& views);

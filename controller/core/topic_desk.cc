@@ -204,8 +204,8 @@ void TopicDesk::CreationApplied(Creation& creation,
                            .czxid = zxid,
                            .problem = {}});
   }
-  if (deletions_.Claims(read)) {  // It was found in ZooKeeper before the answer was here.
-    return Answer(read.name, DeletedMeanwhile(read.name));
+  if (ClaimedByDeletion(read)) {  // Which found it before the answer was here.
+    return;
   }
   term_.counters.elections_initial += static_cast<int64_t>(states.size());
   const TopicRef identity = creation.identity;
@@ -249,9 +249,6 @@ void TopicDesk::LookedAfter(const TopicRef& topic, Result<std::vector<TopicRead>
   if (!read.exists) {
     WriteCreation(name);
     return;
-  }
-  if (read.id == topic->id && deletions_.Claims(read)) {
-    return Answer(name, DeletedMeanwhile(name));
   }
   if (read.id == topic->id) {
     Adopt(std::move(read));  // Our own work (R3).
@@ -437,10 +434,22 @@ std::string TopicDesk::WhyUnusable(const TopicRead& read) const {
   return {};
 }
 
+/// Whether a topic that is not in memory is, or will be, deleted; then whoever creates it hears so.
+bool TopicDesk::ClaimedByDeletion(const TopicRead& read) {
+  if (!deletions_.Claims(read)) {
+    return false;
+  }
+  const auto creation = creations_.find(read.name);
+  if (creation != creations_.end() && read.id == creation->second.identity->id) {
+    Answer(read.name, DeletedMeanwhile(read.name));
+  }
+  return true;
+}
+
 void TopicDesk::Adopt(TopicRead read) {
   const std::string node = TopicNode(read.name);
   const auto known = term_.cluster.FindTopic(read.name);
-  if (!known && deletions_.Claims(read)) {
+  if (!known && ClaimedByDeletion(read)) {
     return;
   }
   if (!read.exists) {

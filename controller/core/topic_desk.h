@@ -70,6 +70,7 @@ class TopicDesk {
   void CreationWritten(const TopicRef& topic,
                        std::vector<PartitionState> states,
                        const WriteOutcome& outcome);
+  bool ClaimedByDeletion(const TopicRead& read);
   void CreationApplied(Creation& creation, const std::vector<PartitionState>& states, Zxid zxid);
   void CreationRefused(Creation& creation, const WriteRefused& refused);
   void LookAfter(const TopicRef& topic);

@@ -1,5 +1,7 @@
 #include "tests/support/controller_text.h"
 
+#include <map>
+
 #include "common/base/overloaded.h"
 
 namespace regent::controller::toy {
@@ -302,6 +304,21 @@ std::string ToText(const Action& action) {
           [](const AnswerElectLeaders& a) { return "answer elect: " + ToText(a.result); },
       },
       action);
+}
+
+std::vector<ReplicaView> Views(const std::string& standings, const std::vector<int32_t>& order) {
+  const std::map<char, ReplicaStanding> kinds = {
+      {'L', ReplicaStanding::kLive},     {'S', ReplicaStanding::kStopping},
+      {'R', ReplicaStanding::kReturned}, {'U', ReplicaStanding::kSuspect},
+      {'D', ReplicaStanding::kDead},     {'M', ReplicaStanding::kLost},
+      {'l', ReplicaStanding::kLive},     {'u', ReplicaStanding::kSuspect}};
+  std::vector<ReplicaView> views;
+  for (const char standing : standings) {
+    views.push_back({.broker = BrokerId(order.at(views.size())),
+                     .standing = kinds.at(standing),
+                     .unheard = standing == 'l' || standing == 'u'});
+  }
+  return views;
 }
 
 }  // namespace regent::controller::toy

@@ -2,6 +2,7 @@
 
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include <gtest/gtest.h>
 
@@ -32,6 +33,20 @@ TEST_F(FaultyFileSystemTest, FailsThePlannedOperationAloneAndLeavesItUndone) {
   EXPECT_TRUE(faulty_.struck());
   EXPECT_TRUE(file_->Append("56").ok());
   EXPECT_EQ(Content(), "1256");
+}
+
+TEST_F(FaultyFileSystemTest, ACrashLeavesWhatTheTestSays) {
+  EXPECT_TRUE(file_->Append("12").ok());
+  EXPECT_TRUE(file_->Sync().ok());
+  EXPECT_TRUE(file_->Append("3456").ok());
+  memory_.Crash([](std::string_view synced, std::string_view content) {
+    EXPECT_EQ(synced, "12");
+    EXPECT_EQ(content, "123456");
+    return std::string(content.substr(0, 4));
+  });
+  EXPECT_EQ(Content(), "1234");
+  memory_.Crash();
+  EXPECT_EQ(Content(), "1234") << "it is on the disk";
 }
 
 TEST_F(FaultyFileSystemTest, CountsOnlyOneKindOfOperationIfAsked) {

@@ -513,6 +513,25 @@ TEST_F(Deletions, AreNotUndoneByTheLateAnswerToTheCreation) {
   EXPECT_EQ(world.term().counts().topics, 2);
 }
 
+TEST_F(Deletions, AnswerACreationThatLooksForItsOwnWork) {
+  world.Once(Writing<CreateTopicNode>(), Fate::kLoseAnswer);
+  world.Once(Any<ReadTopics>(), Fate::kHold);
+  CreateTopicSpec spec;
+  spec.name = "x";
+  spec.assignment = {Bs({1, 2, 3})};
+  const RequestId request = world.AskCreateTopic(spec);
+  world.Always(Writing<DeleteTopicNode>(), Fate::kDrop);
+  world.ChangeStore([](toy::ToyStore& store) { store.deletion_requests.insert("x"); });
+  EXPECT_FALSE(world.creations.contains(request));
+  world.Release();
+  ASSERT_TRUE(world.creations.contains(request));
+  EXPECT_EQ(world.creations.at(request).error->code, ErrorCode::kRefused);
+  world.Heal();
+  world.Pass(seconds(2));
+  EXPECT_FALSE(world.store.topics.contains("x"));
+  EXPECT_FALSE(world.agent(1).logs.contains({"x", 0}));
+}
+
 class DeletionsInPieces : public Deletions {
  protected:
   DeletionsInPieces() : Deletions({.write_ops_max = 7}) {}

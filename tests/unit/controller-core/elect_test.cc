@@ -3,7 +3,6 @@
 #include "controller/core/elect.h"
 
 #include <algorithm>
-#include <map>
 #include <set>
 
 #include <gmock/gmock.h>
@@ -19,23 +18,9 @@ namespace {
 using toy::B;
 using toy::Bs;
 using toy::State;
+using toy::Views;
 
 constexpr ControllerEpoch kTerm(7);
-
-/// Replicas 1, 2, 3 … with a standing for each: L live, S stopping, R returned, U suspect, D dead,
-/// M without a log.
-std::vector<ReplicaView> Views(const std::string& standings,
-                               std::vector<int32_t> order = {1, 2, 3, 4}) {
-  std::vector<ReplicaView> views;
-  for (size_t i = 0; i < standings.size(); ++i) {
-    const std::map<char, ReplicaStanding> kinds = {
-        {'L', ReplicaStanding::kLive},     {'S', ReplicaStanding::kStopping},
-        {'R', ReplicaStanding::kReturned}, {'U', ReplicaStanding::kSuspect},
-        {'D', ReplicaStanding::kDead},     {'M', ReplicaStanding::kLost}};
-    views.push_back({B(order[i]), kinds.at(standings[i])});
-  }
-  return views;
-}
 
 struct Row {
   const char* claim;

@@ -17,25 +17,9 @@ namespace {
 using toy::B;
 using toy::Bs;
 using toy::State;
+using toy::Views;
 
 constexpr ControllerEpoch kTerm(7);
-
-/// Replicas 1, 2, 3: L live, S stopping, R returned, U suspect, D dead, M without a log; in small
-/// letters: live or suspect, and its agent has not said yet which of its replicas are suspect.
-std::vector<ReplicaView> Views(const std::string& standings) {
-  const std::map<char, ReplicaStanding> kinds = {
-      {'L', ReplicaStanding::kLive},     {'S', ReplicaStanding::kStopping},
-      {'R', ReplicaStanding::kReturned}, {'U', ReplicaStanding::kSuspect},
-      {'D', ReplicaStanding::kDead},     {'M', ReplicaStanding::kLost},
-      {'l', ReplicaStanding::kLive},     {'u', ReplicaStanding::kSuspect}};
-  std::vector<ReplicaView> views;
-  for (const char standing : standings) {
-    views.push_back({.broker = B(static_cast<int32_t>(views.size()) + 1),
-                     .standing = kinds.at(standing),
-                     .unheard = standing == 'l' || standing == 'u'});
-  }
-  return views;
-}
 
 PartitionState Beside(PartitionState state,
                       const std::vector<int32_t>& elr,

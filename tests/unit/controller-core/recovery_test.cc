@@ -29,6 +29,12 @@ class Recoveries : public ::testing::Test {
     world.agent(broker).log_ends[{"t", 0}] = {.epoch = LeaderEpoch(epoch), .end = Offset(end)};
     world.KillBroker(broker);
   }
+  /// 3 has left before; 2 comes back with the longest log.
+  void CrashAllMachines() {
+    world.KillBroker(3);
+    CrashMachine(2, 0, 12);
+    CrashMachine(1, 0, 10);
+  }
   std::string State() { return world.Partition("t", 0); }
   PartitionDescription Described() {
     return world.term().Describe({}, world.now())->front().partitions.front();
@@ -84,9 +90,7 @@ TEST_F(Recoveries, AnEligibleReplicaThatComesBackSuspectIsLastKnown) {
 }
 
 TEST_F(Recoveries, OnceAllAreBackTheLongestLogLeads) {
-  world.KillBroker(3);
-  CrashMachine(2, 0, 12);
-  CrashMachine(1, 0, 10);
+  CrashAllMachines();
   world.StartBroker(1);
   EXPECT_EQ(State(), "-1/[1]/1 eligible [2]");
   EXPECT_EQ(world.term().counters().elections_recovery, 0);
@@ -103,9 +107,7 @@ TEST_F(Recoveries, OnceAllAreBackTheLongestLogLeads) {
 }
 
 TEST_F(Recoveries, SayForWhomTheyWait) {
-  world.KillBroker(3);
-  CrashMachine(2, 0, 12);
-  CrashMachine(1, 0, 10);
+  CrashAllMachines();
   world.StartBroker(2);
   EXPECT_THAT(Described().explanation,
               HasSubstr("no intact member of the ISR and no eligible replica is live; waiting for "
@@ -115,9 +117,7 @@ TEST_F(Recoveries, SayForWhomTheyWait) {
 }
 
 TEST_F(Recoveries, WaitForAgentsThatHaveNotOpenedTheirLogs) {
-  world.KillBroker(3);
-  CrashMachine(2, 0, 12);
-  CrashMachine(1, 0, 10);
+  CrashAllMachines();
   world.agent(2).log_ends.clear();
   world.StartBroker(1);
   world.StartBroker(2);
@@ -142,9 +142,7 @@ TEST_F(Recoveries, TheWholeIsrIsAskedWhereItDiedTogether) {
 }
 
 TEST_F(Recoveries, AnotherControllerAsksAnew) {
-  world.KillBroker(3);
-  CrashMachine(2, 0, 12);
-  CrashMachine(1, 0, 10);
+  CrashAllMachines();
   world.StartBroker(1);
   world.KillCandidate(100);
   world.StartBroker(2);
@@ -153,9 +151,7 @@ TEST_F(Recoveries, AnotherControllerAsksAnew) {
 }
 
 TEST_F(Recoveries, WhatWasToldBeforeSomebodyLedDoesNotCount) {
-  world.KillBroker(3);
-  CrashMachine(2, 0, 12);
-  CrashMachine(1, 0, 10);
+  CrashAllMachines();
   world.StartBroker(1);
   world.StartBroker(2);
   ASSERT_EQ(State(), "2/[2]/2 last known [1]");
