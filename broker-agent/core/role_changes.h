@@ -73,7 +73,7 @@ class RoleChanges {
     std::set<PartitionKey> planned_keys;
     std::set<PartitionKey> draining;
     std::optional<OpId> op;
-    std::map<TopicId, Config> configs;
+    std::map<std::pair<TopicId, ConfigVersion>, Config> configs;
     ConfigureLogs configured;  ///< What the logs have yet to be told.
   };
   struct Waiting {

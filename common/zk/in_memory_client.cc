@@ -1,9 +1,8 @@
-#include "common/zk/in_memory.h"
-
 #include <utility>
 
 #include <glog/logging.h>
 
+#include "common/zk/in_memory.h"
 #include "common/zk/in_memory_link.h"
 
 namespace regent::zk {

@@ -92,9 +92,8 @@ Delivery InMemoryService::operator()(const SetCall& call) {
 
 Delivery InMemoryService::operator()(const DeleteCall& call) {
   Outcome<OpResult> outcome = WriteOne(call.op);
-  return Answer<std::monostate>(call.done, outcome.ok()
-                                               ? Outcome<std::monostate>(std::monostate{})
-                                               : Outcome<std::monostate>(outcome.error()));
+  return Answer<std::monostate>(call.done, outcome.ok() ? Outcome<std::monostate>(std::monostate{})
+                                                        : Outcome<std::monostate>(outcome.error()));
 }
 
 Delivery InMemoryService::operator()(const MultiCall& call) {

@@ -1,11 +1,10 @@
-#include "common/zk/in_memory.h"
-
 #include <algorithm>
 #include <deque>
 #include <utility>
 
 #include <glog/logging.h>
 
+#include "common/zk/in_memory.h"
 #include "common/zk/in_memory_link.h"
 #include "common/zk/in_memory_service.h"
 

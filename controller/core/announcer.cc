@@ -8,12 +8,14 @@
 namespace regent::controller {
 namespace {
 
-/// In place of a config that is held back: older than any, so that only who knows none takes it,
-/// and commits nothing without all replicas (R11).
-TopicConfig WithoutVersion(const TopicConfig& config) {
+constexpr auto kHeldBack = static_cast<int32_t>(kReplicationFactorMax);
+
+/// In place of a config that is held back: older than any, so that only a replica that has none
+/// takes it, and commits nothing without all the others (R11).
+TopicConfig HeldBack(const TopicConfig& config) {
   TopicConfig held = config;
   held.version = ConfigVersion(0);
-  held.min_insync_replicas = static_cast<int32_t>(kReplicationFactorMax);
+  held.min_insync_replicas = kHeldBack;
   return held;
 }
 
@@ -231,27 +233,38 @@ void Announcer::Include(LeaderAndIsrRequest& request, ControlCall& call, Partiti
   if (!term_.cluster.Usable(ref) || !p.has_state()) {
     return;
   }
+  EntryOf(request, ref)
+      .partitions.push_back({.index = ref.index,
+                             .leader = p.state.leader,
+                             .leader_epoch = p.state.leader_epoch,
+                             .partition_epoch = p.epoch,
+                             .isr = p.state.isr,
+                             .replicas = p.replicas,
+                             .state_czxid = p.czxid,
+                             .recovery = p.state.recovery,
+                             .elr = p.state.elr,
+                             .last_known_elr = p.state.last_known_elr});
+  const ConfigVersion sent = term_.cluster.HoldsConfig(ref)
+                                 ? ConfigVersion(-1)
+                                 : term_.cluster.topic(ref.topic).config.version;
+  call.sent.push_back({.partition = ref, .leader_epoch = p.state.leader_epoch, .config = sent});
+}
+
+/// The topic's entry in the request, or that of its partitions for which the config is held back.
+LeaderAndIsrTopic& Announcer::EntryOf(LeaderAndIsrRequest& request, PartitionRef ref) const {
   const Topic& topic = term_.cluster.topic(ref.topic);
-  if (request.topics.empty() || request.topics.back().topic != topic.identity) {
-    request.topics.push_back(
-        {.topic = topic.identity,
-         .config = topic.config_held_for == 0 ? topic.config : WithoutVersion(topic.config),
-         .partitions = {}});
+  const bool held = term_.cluster.HoldsConfig(ref);
+  const int32_t min_isr = held ? kHeldBack : topic.config.min_insync_replicas;
+  for (auto entry = request.topics.rbegin();
+       entry != request.topics.rend() && entry->topic == topic.identity; ++entry) {
+    if (entry->config.min_insync_replicas == min_isr) {
+      return *entry;
+    }
   }
-  request.topics.back().partitions.push_back({.index = ref.index,
-                                              .leader = p.state.leader,
-                                              .leader_epoch = p.state.leader_epoch,
-                                              .partition_epoch = p.epoch,
-                                              .isr = p.state.isr,
-                                              .replicas = p.replicas,
-                                              .state_czxid = p.czxid,
-                                              .recovery = p.state.recovery,
-                                              .elr = p.state.elr,
-                                              .last_known_elr = p.state.last_known_elr});
-  call.sent.push_back(
-      {.partition = ref,
-       .leader_epoch = p.state.leader_epoch,
-       .config = topic.config_held_for == 0 ? topic.config.version : ConfigVersion(-1)});
+  return request.topics.emplace_back(
+      LeaderAndIsrTopic{.topic = topic.identity,
+                        .config = held ? HeldBack(topic.config) : topic.config,
+                        .partitions = {}});
 }
 
 void Announcer::SendRoles(BrokerId id,

@@ -118,19 +118,20 @@ void Cluster::SetConfig(uint32_t index, TopicConfig config) {
     Count(owner, p, -1, counts_);
   }
   owner.unclean = SettingsOf(config.overrides).unclean_leader_election_enable;
+  const bool lowered = config.min_insync_replicas < owner.config.min_insync_replicas;
   owner.config = std::move(config);
-  owner.config_held_for = 0;
   for (Partition& p : owner.partitions) {
     Count(owner, p, 1, counts_);
-    owner.config_held_for += HoldsConfig(owner, p) ? 1 : 0;
     p.leader_min_isr = std::min(p.leader_min_isr, owner.config.min_insync_replicas);
+    p.lowered = p.lowered || (lowered && p.busy);
   }
 }
 
-/// A leader that heard of the config would commit without those that are eligible (R11).
-bool Cluster::HoldsConfig(const Topic& topic, const Partition& p) {
-  return !p.state.elr.empty() &&
-         Trusted(p.state, topic.config.min_insync_replicas, p.replicas.size()).elr.empty();
+bool Cluster::HoldsConfig(PartitionRef ref) const {
+  const Partition& p = at(ref);
+  const int32_t min_isr = topics_[ref.topic].config.min_insync_replicas;
+  return p.lowered ||
+         (!p.state.elr.empty() && Trusted(p.state, min_isr, p.replicas.size()).elr.empty());
 }
 
 bool Cluster::Usable(PartitionRef ref) const {
@@ -187,9 +188,7 @@ void Cluster::SetState(PartitionRef ref, PartitionState state, PartitionEpoch ep
       tips_.erase({replica, ref});  // The logs go on from here.
     }
   }
-  owner.config_held_for -= HoldsConfig(owner, p) ? 1 : 0;
   p.state = std::move(state);
-  owner.config_held_for += HoldsConfig(owner, p) ? 1 : 0;
   p.state.isr.shrink_to_fit();
   p.epoch = epoch;
   Count(owner, p, 1, counts_);
@@ -274,9 +273,11 @@ std::vector<ReplicaView> Cluster::Views(PartitionRef ref) const {
 }
 
 MinIsr Cluster::MinIsrOf(PartitionRef ref) const {
-  const int32_t wanted = topics_[ref.topic].config.min_insync_replicas;
+  const TopicConfig& config = topics_[ref.topic].config;
+  const int32_t next = config.version == ConfigVersion(0) ? 1 : config.min_insync_replicas;
   const int32_t known = at(ref).leader_min_isr;
-  return {.next = wanted, .present = known == 0 ? wanted : known};
+  const int32_t unknown = HoldsConfig(ref) ? 1 : next;
+  return {.next = next, .present = known == 0 ? unknown : known};
 }
 
 const Broker* Cluster::FindBroker(BrokerId id) const {
@@ -301,13 +302,13 @@ bool Cluster::ClearReplicaProblem(PartitionRef ref, BrokerId id) {
 }
 
 void Cluster::ClearReplicaProblems(BrokerId id) {
-  const auto first = replica_problems_.lower_bound({id, PartitionRef{}});
-  const auto last = std::find_if(first, replica_problems_.end(),
-                                 [id](const auto& problem) { return problem.first.first != id; });
-  replica_problems_.erase(first, last);
-  // Of this life alone, as its problems are.
-  std::erase_if(unheard_, [id](const auto& replica) { return replica.first == id; });
-  std::erase_if(tips_, [id](const auto& tip) { return tip.first.first == id; });
+  const auto erase_from = [id](auto& replicas) {
+    const BrokerId next(id.value() + 1);
+    replicas.erase(replicas.lower_bound({id, {}}), replicas.lower_bound({next, {}}));
+  };
+  erase_from(replica_problems_);
+  erase_from(unheard_);  // Of this life alone, as its problems are.
+  erase_from(tips_);
 }
 
 const ReplicaProblem* Cluster::FindReplicaProblem(PartitionRef ref, BrokerId id) const {

@@ -51,7 +51,10 @@ struct Partition {
   bool has_directory = false;  ///< /partitions/<p> exists.
   bool unreadable = false;     ///< Left alone (R9, R12); the problem is in Cluster::problems.
   bool busy = false;           ///< A write or a read-back is out (R1).
-  uint8_t queued = 0;          ///< Waits for a decision: 1 in the normal queue, 2 in the urgent.
+  /// It was busy when min.insync.replicas was lowered: what is out was decided with the larger
+  /// value. Until it has its turn again nobody hears of the config (R11).
+  bool lowered = false;
+  uint8_t queued = 0;  ///< Waits for a decision: 1 in the normal queue, 2 in the urgent.
 
   bool has_state() const { return epoch != kNoPartitionEpoch; }
 };
@@ -60,9 +63,6 @@ struct Topic {
   TopicRef identity;
   TopicConfig config;
   bool unclean = false;  ///< By its config, a replica outside the ISR may lead (R7).
-  /// Partitions with eligible replicas that the config does not leave any. While there are such,
-  /// the config is not sent: their leaders commit with more members than it wants (R11).
-  int32_t config_held_for = 0;
   int32_t node_version = 0;
   bool has_partitions_directory = false;
   bool directory_write_out = false;  ///< The write that creates it is under way.
@@ -132,7 +132,12 @@ class Cluster {
   void SetState(PartitionRef ref, PartitionState state, PartitionEpoch epoch, Instant now);
   /// How each replica stands, for the deciders.
   std::vector<ReplicaView> Views(PartitionRef ref) const;
+  /// What min.insync.replicas is reckoned with; 1 where agents may use a value that is not known
+  /// here: a config node that is gone, or cannot be read, was obeyed while it could (R11).
   MinIsr MinIsrOf(PartitionRef ref) const;
+  /// Whether the partition's replicas must not hear of the topic's config yet: by ZooKeeper it has
+  /// eligible replicas, and a leader that obeyed would commit without them (R11).
+  bool HoldsConfig(PartitionRef ref) const;
   ReplicaStanding Standing(PartitionRef ref, BrokerId id) const;
 
   // --- Brokers ---
@@ -154,7 +159,7 @@ class Cluster {
   const ReplicaProblem* FindReplicaProblem(PartitionRef ref, BrokerId id) const;
   /// The replica's log is as good as its leader's: it is no suspect any more (R11).
   void EndSuspicion(PartitionRef ref, BrokerId id);
-  /// The broker's registration speaks of suspects: it has yet to say whether this is one.
+  /// The broker has yet to say, in this life and term, what it has of the partition's log.
   void AwaitWord(PartitionRef ref, BrokerId id) { unheard_.insert({id, ref}); }
   /// It has said so. Returns whether that was awaited.
   bool Heard(PartitionRef ref, BrokerId id) {
@@ -195,7 +200,6 @@ class Cluster {
 
  private:
   static void Count(const Topic& topic, const Partition& p, int64_t sign, ClusterCounts& counts);
-  static bool HoldsConfig(const Topic& topic, const Partition& p);
   void IndexReplicas(PartitionRef ref);
 
   std::vector<Topic> topics_;

@@ -271,16 +271,6 @@ void ConfigDesk::Obey(uint32_t index, Overrides overrides, ConfigVersion version
   config.version = version;
   config.min_insync_replicas =
       MinInsyncReplicas(overrides, term_.options().default_min_insync_replicas);
-  if (config.min_insync_replicas < topic.config.min_insync_replicas &&
-      std::ranges::any_of(topic.partitions, &Partition::busy)) {
-    // What is being written was decided with the larger value (R11).
-    term_.Later([this, id = topic.identity->id, overrides = std::move(overrides), version] {
-      if (const auto found = term_.cluster.FindTopic(id)) {
-        Obey(*found, overrides, version);
-      }
-    });
-    return;
-  }
   config.overrides = std::move(overrides);
   LOG(INFO) << "config changed topic=" << topic.identity->name << " version=" << version
             << " min_insync_replicas=" << config.min_insync_replicas;

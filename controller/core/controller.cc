@@ -238,10 +238,11 @@ void Controller::Impl::On(const ControlAnswered& event) {
 void Controller::Impl::Confirmed(BrokerId broker, const Announcer::Digest::Confirmed& confirmed) {
   const PartitionRef ref = confirmed.partition;
   Partition& p = term.cluster.at(ref);
-  const TopicConfig& config = term.cluster.topic(ref.topic).config;
-  if (confirmed.config == config.version && p.leader_min_isr != config.min_insync_replicas) {
+  const int32_t obeyed = term.cluster.MinIsrOf(ref).next;
+  if (confirmed.config == term.cluster.topic(ref.topic).config.version &&
+      p.leader_min_isr != obeyed) {
     const bool awaited = p.leader_min_isr == 0;
-    p.leader_min_isr = config.min_insync_replicas;
+    p.leader_min_isr = obeyed;
     if (awaited) {
       writer.Queue(ref);  // Who leaves the ISR may be eligible: that can be told now.
     }

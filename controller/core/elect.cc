@@ -13,12 +13,14 @@ ReplicaStanding StandingOf(const std::vector<ReplicaView>& replicas, BrokerId br
   return found == replicas.end() ? ReplicaStanding::kDead : found->standing;
 }
 
-/// The first replica, in replica order, that is in the ISR and has one of the standings.
+/// The first replica, in replica order, that is in the ISR, has that standing, and has been heard
+/// if the standing may change with its word.
 std::optional<BrokerId> FirstInSync(const PartitionState& current,
                                     const std::vector<ReplicaView>& replicas,
                                     ReplicaStanding standing) {
   for (const ReplicaView& replica : replicas) {
-    if (replica.standing == standing && Contains(current.isr, replica.broker)) {
+    const bool known = !replica.unheard || standing == ReplicaStanding::kSuspect;
+    if (known && replica.standing == standing && Contains(current.isr, replica.broker)) {
       return replica.broker;
     }
   }
@@ -51,34 +53,55 @@ PartitionState NewLeader(const PartitionState& current,
   return next;
 }
 
-/// Who leads if a loss is accepted: the first suspect member of the ISR; if all of the ISR is dead,
-/// the first suspect that counted beside it, or the first replica that is live.
-std::optional<BrokerId> FirstUnclean(const PartitionState& current,
-                                     const std::vector<ReplicaView>& replicas) {
-  if (const auto suspect = FirstInSync(current, replicas, ReplicaStanding::kSuspect)) {
-    return suspect;
+bool IsThere(const ReplicaView& replica) {
+  return replica.standing == ReplicaStanding::kLive ||
+         replica.standing == ReplicaStanding::kReturned ||
+         replica.standing == ReplicaStanding::kSuspect;
+}
+
+/// The first of `those` that is there, those that are no suspects, as far as is known, first.
+template <class Those>
+std::optional<BrokerId> FirstThere(const std::vector<ReplicaView>& replicas, Those those) {
+  const ReplicaView* first = nullptr;
+  for (const ReplicaView& replica : replicas) {
+    if (IsThere(replica) && those(replica.broker) &&
+        (first == nullptr || replica.standing < first->standing)) {
+      first = &replica;
+    }
   }
-  const bool somebody = std::ranges::any_of(replicas, [&](const ReplicaView& replica) {
-    return replica.standing < ReplicaStanding::kDead && Contains(current.isr, replica.broker);
-  });
-  if (somebody) {
+  return first == nullptr ? std::nullopt : std::optional(first->broker);
+}
+
+/// Who leads if a loss is accepted: a member of the ISR; if all of it is dead, a replica that
+/// counted beside it, or any.
+std::optional<BrokerId> FirstUnclean(const PartitionState& current,
+                                     const std::vector<ReplicaView>& replicas,
+                                     Unclean unclean) {
+  const auto may_be_intact = [&](const ReplicaView& replica) {
+    return replica.unheard && IsThere(replica) &&
+           (Contains(current.isr, replica.broker) || Contains(current.elr, replica.broker));
+  };
+  if (unclean == Unclean::kForbid ||
+      (unclean == Unclean::kAllow && std::ranges::any_of(replicas, may_be_intact))) {
     return std::nullopt;
   }
-  for (const ReplicaView& replica : replicas) {
-    if (replica.standing == ReplicaStanding::kSuspect &&
-        (Contains(current.elr, replica.broker) ||
-         Contains(current.last_known_elr, replica.broker))) {
-      return replica.broker;
-    }
+  const auto in_sync = [&](BrokerId id) { return Contains(current.isr, id); };
+  if (const auto member = FirstThere(replicas, in_sync)) {
+    return member;
   }
-  for (const ReplicaStanding standing :
-       {ReplicaStanding::kLive, ReplicaStanding::kReturned, ReplicaStanding::kSuspect}) {
-    const auto found = std::ranges::find(replicas, standing, &ReplicaView::standing);
-    if (found != replicas.end()) {
-      return found->broker;
-    }
+  const bool stopping = std::ranges::any_of(replicas, [&](const ReplicaView& replica) {
+    return replica.standing == ReplicaStanding::kStopping && in_sync(replica.broker);
+  });
+  if (stopping) {
+    return std::nullopt;
   }
-  return std::nullopt;
+  const auto beside = [&](BrokerId id) {
+    return Contains(current.elr, id) || Contains(current.last_known_elr, id);
+  };
+  if (const auto counted = FirstThere(replicas, beside)) {
+    return counted;
+  }
+  return FirstThere(replicas, [](BrokerId) { return true; });
 }
 
 /// What is decided on: the state, of which `trusted` is what counts, and the rules.
@@ -180,7 +203,7 @@ std::optional<PartitionState> DemandedState(const PartitionState& current,
   if (const auto longest = LongestLog(trusted, replicas)) {
     return ElectRecovering(question, *longest);
   }
-  if (const auto elected = FirstUnclean(trusted, replicas); unclean == Unclean::kAllow && elected) {
+  if (const auto elected = FirstUnclean(trusted, replicas, unclean)) {
     PartitionState next = ElectRecovering(question, *elected);
     next.elr.clear();  // What they have, the new leader need not have.
     next.last_known_elr.clear();
@@ -197,8 +220,8 @@ std::optional<PartitionState> PreferredState(const PartitionState& current,
     return std::nullopt;
   }
   const ReplicaView& preferred = replicas.front();
-  if (preferred.standing != ReplicaStanding::kLive || current.leader == preferred.broker ||
-      !Contains(current.isr, preferred.broker)) {
+  if (preferred.standing != ReplicaStanding::kLive || preferred.unheard ||
+      current.leader == preferred.broker || !Contains(current.isr, preferred.broker)) {
     return std::nullopt;
   }
   PartitionState next = NewLeader(current, preferred.broker, current.isr, term);
@@ -221,7 +244,7 @@ std::optional<PartitionState> UncleanState(const PartitionState& current,
   if (!NeedsLeader(current, replicas)) {
     return std::nullopt;
   }
-  auto next = DemandedState(current, replicas, term, Unclean::kAllow, min_isr);
+  auto next = DemandedState(current, replicas, term, Unclean::kDemand, min_isr);
   return next && next->leader != kNoBroker ? next : std::nullopt;
 }
 

@@ -26,7 +26,8 @@ enum class ReplicaStanding {
 struct ReplicaView {
   BrokerId broker = kNoBroker;
   ReplicaStanding standing = ReplicaStanding::kDead;
-  /// Its broker has registered with suspects, and has not said yet whether this is one (R11).
+  /// Its broker has registered with suspects, or anew while this one was eligible, and has not said
+  /// yet what it has: it is not elected for what it may be (R11).
   bool unheard = false;
   /// Where its log ends; known only while nobody leads, so that it stays so.
   std::optional<LogTip> tip = {};
@@ -40,7 +41,11 @@ std::optional<PartitionState> InitialState(const std::vector<ReplicaView>& repli
                                            ControllerEpoch term);
 
 /// Whether a replica outside the ISR may lead when nobody else can: records are lost.
-enum class Unclean { kForbid, kAllow };
+enum class Unclean {
+  kForbid,
+  kAllow,   ///< Once every live replica that may be intact has said whether it is.
+  kDemand,  ///< At once, a member of the ISR that has not said so before others.
+};
 
 /// What min.insync.replicas is reckoned with (R11).
 struct MinIsr {
@@ -52,8 +57,9 @@ struct MinIsr {
 ///
 /// - A leader that is live stays; dead, suspect, returned and stopping members leave the ISR beside
 ///   it. The leader epoch stays.
-/// - Otherwise the first live ISR member in replica order leads, in a new epoch, and the ISR keeps
-///   the live members.
+/// - Otherwise the first live ISR member in replica order that is known to be intact leads, in a
+/// new
+///   epoch, and the ISR keeps the live members.
 /// - Without one: a stopping leader keeps what it leads; else a returned member leads anew, in a
 ///   new epoch even if it led before; else the first eligible replica, alone in the ISR; else, once
 ///   all of the ISR and the two other groups are back, the one with the longest log, alone in the
@@ -71,7 +77,7 @@ std::optional<PartitionState> DemandedState(const PartitionState& current,
                                             MinIsr min_isr = {});
 
 /// The preferred replica's leadership: a new epoch, the same ISR. Nothing unless the first replica
-/// is live, in the ISR and not the leader already.
+/// is live, known to be intact, in the ISR and not the leader already.
 std::optional<PartitionState> PreferredState(const PartitionState& current,
                                              const std::vector<ReplicaView>& replicas,
                                              ControllerEpoch term,

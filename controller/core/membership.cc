@@ -140,11 +140,17 @@ void Membership::Up(BrokerId id, const BrokerRead& read) {
 
 void Membership::PresumeSuspect(BrokerId id, Presumed presumed) {
   const Broker& broker = term_.cluster.broker(id);
-  if (!broker.live || !broker.registration.suspect) {
+  if (!broker.live) {
     return;
   }
   for (const PartitionRef ref : broker.hosted) {
     const Partition& p = term_.cluster.at(ref);
+    if (!broker.registration.suspect) {
+      if (Contains(p.state.elr, id)) {
+        term_.cluster.AwaitWord(ref, id);  // Its disk may be a new one.
+      }
+      continue;
+    }
     term_.cluster.AwaitWord(ref, id);
     const bool led = term_.cluster.IsLive(p.state.leader);
     if (p.has_state() && (presumed == Presumed::kEverywhere || !led)) {

@@ -41,7 +41,8 @@ class Membership {
   void Down(BrokerId id);
   enum class Presumed { kEverywhere, kWhereNobodyLeads };
   /// If its registration says that replicas had lost their tails, perhaps, when its life began,
-  /// they count as suspect until the agent has answered for them (R11).
+  /// they count as suspect until the agent has answered for them; else its eligible replicas wait
+  /// for that (R11).
   void PresumeSuspect(BrokerId id, Presumed presumed);
   void Renewed(BrokerId id, const BrokerRead& read);
   void Reborn(BrokerId id, const BrokerRead& read);

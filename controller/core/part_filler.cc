@@ -37,7 +37,7 @@ size_t BytesOf(const Broker& broker) {
 
 bool PartFiller::Take(PartitionRef ref) {
   size_t bytes = BytesOf(cluster_.at(ref));
-  if (topic_ != ref.topic) {
+  if (topic_ != ref.topic || cluster_.HoldsConfig(ref)) {  // These stand in an entry of their own.
     bytes += BytesOf(cluster_.topic(ref.topic));
   }
   if (partitions_ > 0 && (partitions_ == limits_.partitions || bytes_ + bytes > limits_.bytes)) {

@@ -14,7 +14,10 @@ namespace regent::controller {
 
 bool PartitionWriter::Decide(PartitionRef ref, Batch& batch) {
   Topic& topic = term_.cluster.topic(ref.topic);
-  const Partition& p = term_.cluster.at(ref);
+  Partition& p = term_.cluster.at(ref);
+  if (std::exchange(p.lowered, false)) {
+    announcer_.MarkReplicas(ref);  // What came of the write that was out is known now.
+  }
   if (!p.has_state() && topic.directory_write_out && batch.directory_of != ref.topic) {
     waiting_for_directory_[ref.topic].push_back(ref);
     return true;
@@ -61,12 +64,28 @@ bool PartitionWriter::LeaderMayBeSuspect(PartitionRef ref) const {
 }
 
 /// Where an ISR becomes or stays too small, who is eligible hangs on what the leader takes for too
-/// small. One that began before this term says so by acknowledging the config (R11).
+/// small. One that began before this term says so by acknowledging the config; if it must not hear
+/// of that yet, nobody is taken for eligible (R11).
 bool PartitionWriter::MinIsrIsAwaited(PartitionRef ref, const PartitionState& next) const {
   const Partition& p = term_.cluster.at(ref);
   return next.leader != kNoBroker && next.leader_epoch == p.state.leader_epoch &&
-         p.leader_min_isr == 0 &&
+         p.leader_min_isr == 0 && !term_.cluster.HoldsConfig(ref) &&
          next.isr.size() < Wanted(term_.cluster.MinIsrOf(ref).next, p.replicas.size());
+}
+
+/// The same state without the eligible replicas for which the config is held back; nothing if it is
+/// not.
+std::optional<PartitionWriter::Item> PartitionWriter::FreeConfig(PartitionRef ref) const {
+  if (!term_.cluster.HoldsConfig(ref)) {
+    return std::nullopt;
+  }
+  PartitionState next = term_.cluster.at(ref).state;
+  next.elr.clear();
+  next.last_known_elr.clear();
+  next.controller_epoch = term_.epoch();
+  Item item = Decided(ref, std::move(next), WriteCause::kLiveness);
+  item.departed = 0;  // That is not what it takes note of.
+  return item;
 }
 
 PartitionWriter::Item PartitionWriter::Decided(PartitionRef ref,
@@ -114,7 +133,7 @@ std::optional<PartitionWriter::Item> PartitionWriter::Decision(PartitionRef ref)
     const PartitionState& next = demanded->next;
     const bool goes_on = next.leader == p.state.leader && next.leader_epoch == p.state.leader_epoch;
     if ((goes_on && LeaderMayBeSuspect(ref)) || MinIsrIsAwaited(ref, next)) {
-      return std::nullopt;  // Its answer has it decided again.
+      return FreeConfig(ref);  // Its answer has the rest decided.
     }
     return demanded;
   } else {

@@ -76,20 +76,16 @@ void PartitionWriter::ItemApplied(Item& item, Zxid zxid) {
     p.czxid = zxid;
     p.has_directory = true;
   }
-  const Topic& topic = term_.cluster.topic(ref.topic);
-  const bool held = topic.config_held_for > 0;
   const bool elected =
       item.next.leader != kNoBroker && (first || item.next.leader_epoch != p.state.leader_epoch);
   term_.cluster.SetState(ref, std::move(item.next),
                          first ? PartitionEpoch(0) : item.expected.Next(), term_.now());
-  if (elected && topic.config_held_for == 0) {
-    p.leader_min_isr = topic.config.min_insync_replicas;  // It comes with the role.
+  p.lowered = false;
+  if (elected && !term_.cluster.HoldsConfig(ref)) {
+    p.leader_min_isr = term_.cluster.MinIsrOf(ref).next;  // It comes with the role.
   }
   if (item.cause == WriteCause::kRecovery) {
     p.recovery_epoch = p.state.leader_epoch;
-  }
-  if (held && topic.config_held_for == 0) {
-    SendHeldConfig(ref.topic);
   }
   announcer_.MarkReplicas(ref);
   if (item.cause == WriteCause::kAlter) {
@@ -110,14 +106,6 @@ void PartitionWriter::ItemApplied(Item& item, Zxid zxid) {
     ElectionDone(ref, ElectionType::kUnclean, true);
   }
   Queue(ref);
-}
-
-/// Its eligible replicas are gone from ZooKeeper: now leaders may hear of it (R11).
-void PartitionWriter::SendHeldConfig(uint32_t topic) {
-  const auto count = static_cast<int32_t>(term_.cluster.topic(topic).partitions.size());
-  for (int32_t i = 0; i < count; ++i) {
-    announcer_.MarkReplicas({topic, i});
-  }
 }
 
 /// A suspect has its leader's log once it enters the ISR anew; so has whoever leads where the loss

@@ -72,7 +72,7 @@ void PartitionWriter::TakeReading(PartitionRef ref, const PartitionStateRead& re
     return;
   }
   Adopt(ref, read);
-  Queue(ref);
+  Queue(ref);  // By its turn it is known what came of the write, whatever it was decided with.
 }
 
 bool PartitionWriter::FindsItself(const Item& item, const PartitionStateRead& read) {

@@ -125,6 +125,7 @@ class PartitionWriter {
   Unclean UncleanOf(PartitionRef ref) const;
   bool LeaderMayBeSuspect(PartitionRef ref) const;
   bool MinIsrIsAwaited(PartitionRef ref, const PartitionState& next) const;
+  std::optional<Item> FreeConfig(PartitionRef ref) const;
   /// What nobody has asked for by AlterPartition, decided on what is known now.
   Item Decided(PartitionRef ref, PartitionState next, WriteCause cause) const;
   std::optional<Item> LivenessDecision(PartitionRef ref, const std::vector<ReplicaView>& views);
@@ -161,7 +162,6 @@ class PartitionWriter {
   void Release(PartitionRef ref);
   void TellOfRecovery(const Item& item) const;
   void CountElection(const Item& item, const PartitionState& before);
-  void SendHeldConfig(uint32_t topic);
   void EndSuspicions(PartitionRef ref, const PartitionState& next);
   void CheckState(PartitionRef ref, const PartitionState& next) const;
   void TopicDirectoryDone(uint32_t index, bool exists);

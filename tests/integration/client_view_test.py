@@ -1,5 +1,7 @@
 """What brokers tell clients of the cluster, which take the next answer of any broker for the truth."""
 
+import socket
+
 import harness
 import metadata
 from harness import ClusterTest, eventually
@@ -21,6 +23,7 @@ class ClientViewTest(ClusterTest):
         self.cluster[2].start()
         client = self.zk_client()
         eventually(lambda: client.exists("/brokers/ids/2"), "it has registered")
+        socket.create_connection(("127.0.0.1", 9094), timeout=1.0).close()  # Silence is no refusal.
         self.assertIsNone(metadata.ask(9094, "t", patience=1.0))
         self.controller.resume()
         _, topics = eventually(lambda: metadata.ask(9094, "t"), "it answers")

@@ -159,7 +159,8 @@ class Recovery(Machines):
         self.assertEqual(sorted(set(load.acknowledged[0]) - set(found[0])), [], "lost")
         eventually(lambda: self.recoveries() == 1, "the recovery is counted")
         self.assertTrue(self.logged("recovery partition=t-0 leader="))
-        self.assertEqual([self.suspects(broker) for broker in (0, 1, 2)], [0, 0, 0])
+        eventually(lambda: [self.suspects(broker) for broker in (0, 1, 2)] == [0, 0, 0],
+                   "nobody is suspect any more")
 
 
 if __name__ == "__main__":

@@ -137,7 +137,7 @@ Disagreement Deleted(const Scene& scene,
   return {};
 }
 
-/// R9: what belongs to a topic that has been deleted is gone. What is set aside may stay.
+/// R9: what belongs to a topic that has been deleted is gone.
 Disagreement Directories(const Scene& scene) {
   for (BrokerProcess* broker : scene.brokers) {
     for (const std::string& name : broker->disk().Directories()) {

@@ -145,7 +145,13 @@ void Checkers::NoOlderControllerWrites(const StateHistory::Partition& partition)
   }
 }
 
-/// R7. Whoever could not lead has left the ISR in the same write.
+/// A controller may have yet to hear from it whether it is suspect.
+bool Checkers::MayBeUnheard(BrokerId broker) const {
+  const auto node = tree_.Find(zk::BrokerIdPath(broker.value()));
+  return !node || node->data.find("regent_suspect") != std::string::npos;
+}
+
+/// R7. Whoever could not lead has left the ISR in the same write, unless it had not been heard.
 void Checkers::ElectedInOrder(const StateHistory::Partition& partition) {
   if (partition.records.size() < 2) {
     return;
@@ -161,8 +167,17 @@ void Checkers::ElectedInOrder(const StateHistory::Partition& partition) {
            Text("elected was who is neither in the ISR nor eligible: ", state));
     return;
   }
-  const auto first = std::ranges::find_if(
-      partition.replicas, [&](BrokerId replica) { return Contains(state.isr, replica); });
+  const auto stranger = std::ranges::find_if(state.isr, [&](BrokerId member) {
+    return member != state.leader && !Contains(before.isr, member);
+  });
+  if (stranger != state.isr.end()) {
+    Report(Checker::kElection, Text(partition.name),
+           Text("an election has brought broker ", *stranger, " into the ISR: ", state));
+    return;
+  }
+  const auto first = std::ranges::find_if(partition.replicas, [&](BrokerId replica) {
+    return replica == state.leader || (Contains(state.isr, replica) && !MayBeUnheard(replica));
+  });
   if (first != partition.replicas.end() && *first != state.leader) {
     Report(
         Checker::kElection, Text(partition.name),
@@ -218,6 +233,11 @@ void Checkers::EligibleKept(const PartitionKey& key, const StateHistory::Partiti
 
 bool Checkers::AllHoldLogs(const PartitionKey& key) const {
   return std::ranges::all_of(history_.Find(key)->replicas,
+                             [&](BrokerId replica) { return records_.Holds(replica, key); });
+}
+
+bool Checkers::AnyHoldsLog(const PartitionKey& key) const {
+  return std::ranges::any_of(history_.Find(key)->replicas,
                              [&](BrokerId replica) { return records_.Holds(replica, key); });
 }
 

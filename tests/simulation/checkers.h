@@ -55,6 +55,7 @@ class Checkers final : public ControlWitness {
   /// An operator is asked to have somebody lead the topic's partitions, whatever is lost.
   void OperatorAcceptsLosses(const std::string& topic) { accepted_.insert(topic); }
   bool AllHoldLogs(const PartitionKey& key) const;
+  bool AnyHoldsLog(const PartitionKey& key) const;
   /// Reports what somebody else has found.
   void Report(Checker checker, std::string subject, std::string text);
 
@@ -94,6 +95,7 @@ class Checkers final : public ControlWitness {
   void OneLeaderAmongAgents(const BrokerProcess& broker, const ReplicaStatus& replica);
   void LeaderInIsr(const StateHistory::Partition& partition);
   void ElectedInOrder(const StateHistory::Partition& partition);
+  bool MayBeUnheard(BrokerId broker) const;
   void EligibleBesideIsr(const StateHistory::Partition& partition);
   void EligibleKept(const PartitionKey& key, const StateHistory::Partition& partition);
   void ElectedIntact(const BrokerProcess& broker, const ReplicaStatus& replica);

@@ -45,7 +45,7 @@ constexpr std::array kMutantRows = {
     MutantRow{Mutant::kReadsBeyondHighWatermark, "reads-beyond-high-watermark", Checker::kConsumed,
               "Reads for consumers go on behind the high watermark"},
     MutantRow{Mutant::kRetentionAboveHighWatermark, "retention-above-high-watermark",
-              Checker::kCommitted, "Retention does not mind the high watermark"},
+              Checker::kCommitted, "Retention does not mind the high watermark (M14)"},
     MutantRow{Mutant::kSuspectUnmarked, "suspect-unmarked", Checker::kCommitted,
               "A replica comes back from a crash of its machine as if it had lost nothing"},
     MutantRow{Mutant::kFailureUnreported, "failure-unreported", Checker::kAgreement,

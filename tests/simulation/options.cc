@@ -88,7 +88,6 @@ constexpr std::array kParts = {
     Part{"consume_again", &WorkloadOptions::consume_again},
 };
 
-/// Calls `visit` with the field of `setting`.
 FaultOptions& OptionsOf(Setting& setting, const FaultOptions*) {
   return setting.faults;
 }

@@ -54,7 +54,7 @@ void RecordCheckers::AcceptLoss(const TopicPartition& partition, const UncleanEl
   if (election.lost_by > 0) {
     LongestOfAll(partition, election);
   }
-  const Copy& copy = copies_[{election.leader, key}];
+  const Copy& copy = CopyOf({election.leader, key});
   Ledger& ledger = ledgers_[key];
   const auto lost = std::ranges::find_if(ledger.batches, [&](const StoredBatch& batch) {
     const StoredBatch* const held = copy.At(batch.header.base);
@@ -80,19 +80,21 @@ void RecordCheckers::AcceptLoss(const TopicPartition& partition, const UncleanEl
 }
 
 /// R11: by the leader epoch of the last record, then by length. One that led, and has nothing, may
-/// go before those with records of earlier epochs: nothing of those was committed.
+/// go before those with records of earlier epochs where nothing of those was committed.
 void RecordCheckers::LongestOfAll(const TopicPartition& partition,
                                   const UncleanElection& election) {
+  const Offset committed = ledgers_[KeyOf(partition)].end;
   const auto tip = [&](BrokerId broker) {
-    const Copy& copy = copies_[{broker, KeyOf(partition)}];
+    const Copy& copy = CopyOf({broker, KeyOf(partition)});
     const StoredBatch* const last = copy.last();
     const auto led = election.led.find(broker);
-    const LeaderEpoch without = led == election.led.end() ? kNoLeaderEpoch : led->second;
+    const bool begins_there = led != election.led.end() && committed <= copy.start;
+    const LeaderEpoch without = begins_there ? led->second : kNoLeaderEpoch;
     return std::pair(last != nullptr ? last->header.epoch : without, copy.end());
   };
   for (const BrokerId broker : election.asked) {
     if (tip(broker) > tip(election.leader) &&
-        copies_[{broker, KeyOf(partition)}].last() != nullptr) {
+        CopyOf({broker, KeyOf(partition)}).last() != nullptr) {
       report_(Checker::kElection, Text(partition),
               Text("R11: ", Name(election.leader), " was elected for the longest log, and ",
                    Name(broker), " has a longer one"));
@@ -126,6 +128,13 @@ void RecordCheckers::Note(const TopicPartition& partition, const Parts&... parts
   }
 }
 
+/// What the broker is known to have; nothing, if nothing is known.
+const RecordCheckers::Copy& RecordCheckers::CopyOf(const ReplicaOf& replica) const {
+  static const Copy kNothing;
+  const auto found = copies_.find(replica);
+  return found == copies_.end() ? kNothing : found->second;
+}
+
 // --- What logs say ---
 
 void RecordCheckers::OnOpened(BrokerId broker, const AgentState& state, Death last) {
@@ -143,7 +152,6 @@ void RecordCheckers::OnOpened(BrokerId broker, const AgentState& state, Death la
       probes_.Hit("replica without a log");
       continue;
     }
-    lost_with_disk_.erase({broker, KeyOf(replica.partition)});
     const Copy before = std::exchange(copies_[{broker, KeyOf(replica.partition)}],
                                       Copy{.start = replica.log->start});
     for (StoredBatch& batch : disks_.at(broker)->BatchesAfter(replica.partition, nullptr)) {
@@ -187,7 +195,7 @@ void RecordCheckers::SameAfterStart(const TopicPartition& partition,
 }
 
 std::vector<StoredBatch> RecordCheckers::NewsOf(BrokerId broker, const TopicPartition& partition) {
-  const Copy& copy = copies_[{broker, KeyOf(partition)}];
+  const Copy& copy = CopyOf({broker, KeyOf(partition)});
   std::vector<StoredBatch> news = disks_.at(broker)->BatchesAfter(partition, copy.last());
   // What was trimmed away may lie there yet.
   std::erase_if(news, [&](const StoredBatch& each) { return each.header.next() <= copy.start; });
@@ -196,17 +204,11 @@ std::vector<StoredBatch> RecordCheckers::NewsOf(BrokerId broker, const TopicPart
 
 void RecordCheckers::OnDiskLost(BrokerId broker) {
   probes_.Hit("disk lost");
-  std::erase_if(copies_, [&](const auto& entry) {
-    if (entry.first.first == broker) {
-      lost_with_disk_.insert(entry.first);
-    }
-    return entry.first.first == broker;
-  });
+  std::erase_if(copies_, [&](const auto& entry) { return entry.first.first == broker; });
 }
 
 void RecordCheckers::OnAppended(BrokerId broker, const TopicPartition& partition) {
-  lost_with_disk_.erase({broker, KeyOf(partition)});
-  const Copy& copy = copies_[{broker, KeyOf(partition)}];
+  const Copy& copy = CopyOf({broker, KeyOf(partition)});
   std::vector<StoredBatch> news = NewsOf(broker, partition);
   if (news.empty()) {
     report_(Checker::kFiles, Text(partition),
@@ -257,7 +259,7 @@ void RecordCheckers::AsSent(const ReplicaOf& replica,
   if (sent.connection == 0) {
     return;
   }
-  const std::vector<StoredBatch>& batches = copies_[replica].batches;
+  const std::vector<StoredBatch>& batches = CopyOf(replica).batches;
   const auto earlier = std::find_if(batches.rbegin(), batches.rend(), [&](const StoredBatch& each) {
     return each.sent != 0 && sent_.At(each.sent).connection == sent.connection;
   });
@@ -273,7 +275,7 @@ void RecordCheckers::AsSent(const ReplicaOf& replica,
 void RecordCheckers::InOrder(const ReplicaOf& replica,
                              const TopicPartition& partition,
                              const StoredBatch& batch) {
-  const StoredBatch* const last = copies_[replica].last();
+  const StoredBatch* const last = CopyOf(replica).last();
   if (last != nullptr &&
       (batch.header.base != last->header.next() || batch.header.epoch < last->header.epoch)) {
     report_(Checker::kFiles, Text(partition),
@@ -311,7 +313,7 @@ void RecordCheckers::SequencesRise(const ReplicaOf& replica,
   if (!mark.idempotent()) {
     return;
   }
-  const std::vector<StoredBatch>& batches = copies_[replica].batches;
+  const std::vector<StoredBatch>& batches = CopyOf(replica).batches;
   const auto earlier = std::find_if(batches.rbegin(), batches.rend(), [&](const StoredBatch& each) {
     return each.header.producer_id == mark.id;
   });
@@ -392,7 +394,7 @@ void RecordCheckers::OnLeader(const Sighting& seen) {
   if (!Durable(partition, seen.replica.leader_epoch)) {
     return;
   }
-  const Copy& copy = copies_[{seen.broker, KeyOf(partition)}];
+  const Copy& copy = CopyOf({seen.broker, KeyOf(partition)});
   KeepsCommitted(seen, copy, ledgers_[KeyOf(partition)]);
   if (!seen.same_lead && seen.replica.leader_epoch >= ledgers_[KeyOf(partition)].epoch) {
     KeepsPromised(seen.broker, partition, copy);
@@ -466,7 +468,7 @@ void RecordCheckers::OnProduced(const Produced& produced, const Result<Offset>& 
     }
     return;
   }
-  const Copy& copy = copies_[{produced.broker, key}];
+  const Copy& copy = CopyOf({produced.broker, key});
   if (*base < copy.start) {
     return;  // It has got old meanwhile.
   }
@@ -503,9 +505,9 @@ void RecordCheckers::AtTheEnd(const StateHistory& history) {
     if (partition.gone) {
       continue;
     }
-    const Copy& first = copies_[{partition.replicas.front(), key}];
+    const Copy& first = CopyOf({partition.replicas.front(), key});
     for (const BrokerId broker : partition.replicas) {
-      const Copy& copy = copies_[{broker, key}];
+      const Copy& copy = CopyOf({broker, key});
       const bool equal = std::ranges::all_of(copy.batches, [&](const StoredBatch& batch) {
         const StoredBatch* const same = first.At(batch.header.base);
         // What has come since they agreed may not be everywhere yet.

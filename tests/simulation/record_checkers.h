@@ -93,7 +93,7 @@ class RecordCheckers final : public DiskWitness {
 
   /// Whether the broker has a log of it, as far as this has seen; not if that went with its disk.
   bool Holds(BrokerId broker, const PartitionKey& partition) const {
-    return copies_.contains({broker, partition}) && !lost_with_disk_.contains({broker, partition});
+    return copies_.contains({broker, partition});
   }
   /// Whether what was committed in `epoch` must be there.
   bool Durable(const TopicPartition& partition, LeaderEpoch epoch) const;
@@ -134,6 +134,7 @@ class RecordCheckers final : public DiskWitness {
   std::vector<StoredBatch> NewsOf(BrokerId broker, const TopicPartition& partition);
   void Take(BrokerId broker, const TopicPartition& partition, StoredBatch batch);
   /// It was sent to that partition, and once, and in that order, if its connection keeps it.
+  const Copy& CopyOf(const ReplicaOf& replica) const;
   void AsSent(const ReplicaOf& replica, const TopicPartition& partition, StoredBatch& batch);
   void InOrder(const ReplicaOf& replica, const TopicPartition& partition, const StoredBatch& batch);
   void SameEverywhere(BrokerId broker, const TopicPartition& partition, const StoredBatch& batch);
@@ -161,7 +162,6 @@ class RecordCheckers final : public DiskWitness {
   Report report_;
   std::map<BrokerId, Disk*> disks_;
   std::map<ReplicaOf, Copy> copies_;
-  std::set<ReplicaOf> lost_with_disk_;  ///< And not seen again since.
   std::map<std::tuple<PartitionKey, LeaderEpoch, Offset>, std::string> by_epoch_;
   SentBatches sent_;
   ReadChecker reads_;

@@ -1,8 +1,11 @@
 #include "tests/simulation/record_checkers.h"
 
+#include <cstddef>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -260,6 +263,62 @@ TEST_F(RecordCheckersTest, AllowALogToLoseUnsyncedRecordsWithItsMachine) {
   state.replicas.push_back({.partition = partition_, .log = LogView{}});
   checkers_.OnOpened(kBroker, state, Death::kMachine);
   EXPECT_EQ(found_, Found{});
+}
+
+// --- A recovery (R11) ---
+
+/// All are suspect; kBroker has a committed batch, or had one.
+class RecoveryChecks : public RecordCheckersTest {
+ protected:
+  static constexpr BrokerId kOther{2};
+
+  void Recover(BrokerId leader, size_t lost_by, std::map<BrokerId, LeaderEpoch> led = {}) {
+    checkers_.AcceptLoss(partition_, {.leader = leader,
+                                      .epoch = LeaderEpoch(2),
+                                      .asked = {kBroker, kOther},
+                                      .lost_by = lost_by,
+                                      .led = std::move(led)});
+  }
+};
+
+TEST_F(RecoveryChecks, AreQuietWhereTheLongestLogLeads) {
+  Append(0, 'a');
+  Lead(1);
+  Recover(kBroker, 1);
+  EXPECT_EQ(found_, Found{});
+}
+
+TEST_F(RecoveryChecks, FindAShorterLogThatLeads) {
+  Append(0, 'a');
+  Recover(kOther, 1);
+  EXPECT_EQ(found_, Found{Checker::kElection}) << "nothing was committed";
+}
+
+TEST_F(RecoveryChecks, FindCommittedRecordsThatTooFewHaveLost) {
+  Append(0, 'a');
+  Lead(1);
+  Recover(kOther, 1);
+  EXPECT_EQ(found_, (Found{Checker::kElection, Checker::kCommitted}));
+}
+
+TEST_F(RecoveryChecks, LetOneThatLedLeadWithoutRecordsWhereNothingWasCommitted) {
+  Append(0, 'a');
+  Recover(kOther, 1, {{kOther, LeaderEpoch(1)}});
+  EXPECT_EQ(found_, (Found{Checker::kElection})) << "in the epoch of the records";
+  found_.clear();
+  checkers_.AcceptLoss(partition_, {.leader = kOther,
+                                    .epoch = LeaderEpoch(4),
+                                    .asked = {kBroker, kOther},
+                                    .lost_by = 1,
+                                    .led = {{kOther, LeaderEpoch(3)}}});
+  EXPECT_EQ(found_, Found{});
+}
+
+TEST_F(RecoveryChecks, DoNotTakeALeadForRecordsWhereSomethingWasCommitted) {
+  Append(0, 'a');
+  Lead(1);
+  Recover(kOther, 1, {{kOther, LeaderEpoch(1)}});
+  EXPECT_EQ(found_, (Found{Checker::kElection, Checker::kCommitted}));
 }
 
 }  // namespace

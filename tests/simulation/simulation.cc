@@ -259,6 +259,11 @@ void History::AcceptLoss(const PartitionKey& key,
                           partition.records.back().state));
   }
   if (before == kAcceptedMax) {
+    if (checkers_.AnyHoldsLog(key)) {
+      checkers_.Report(Checker::kAgreement, topic,
+                       Text(partition.name, " has no leader although its loss is accepted, and a ",
+                            "log is there: ", partition.records.back().state));
+    }
     workload_.GiveUp(topic);
     return;
   }

@@ -13,7 +13,8 @@ TEST(Clock, ShowsAtLeastWhatItIsAskedForAndNotMuchMore) {
   for (const int64_t permille : {950, 999, 1000, 1001, 1050}) {
     const Clock clock(since, permille);
     EXPECT_EQ(clock.Shows(since), since);
-    for (const Duration ahead : {Duration(1), Duration(microseconds(12'345)), Duration(seconds(7))}) {
+    for (const Duration ahead :
+         {Duration(1), Duration(microseconds(12'345)), Duration(seconds(7))}) {
       const Instant shown = clock.Shows(clock.When(since + ahead));
       EXPECT_GE(shown, since + ahead) << permille;
       EXPECT_LE(shown, since + ahead + Duration(2)) << permille;

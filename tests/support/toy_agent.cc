@@ -129,9 +129,10 @@ ControlResponse ToyAgent::Take(const LeaderAndIsrRequest& request) {
   incomplete_ = incomplete_ || (request.full && request.full->incomplete);
   ControlResponse response = Answer(ControlAnswer::kDone);
   for (const LeaderAndIsrTopic& topic : request.topics) {
-    TopicConfig& config = configs.try_emplace(topic.topic->name, topic.config).first->second;
-    config = topic.config.version < config.version ? config : topic.config;
     for (const LeaderAndIsrPartition& p : topic.partitions) {
+      TopicConfig& config =
+          configs.try_emplace({topic.topic->name, p.index}, topic.config).first->second;
+      config = topic.config.version < config.version ? config : topic.config;
       if (auto entry = TakeRole(topic.topic, p)) {
         response.partitions.push_back(std::move(*entry));
       }

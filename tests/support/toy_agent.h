@@ -56,7 +56,7 @@ class ToyAgent {
   std::map<PartitionName, bool> suspects;
   /// Where logs end, told while nobody leads; one that is not named has not been opened yet.
   std::map<PartitionName, LogTip> log_ends;
-  std::map<std::string, TopicConfig> configs;  ///< By topic, the newest that it was told of.
+  std::map<PartitionName, TopicConfig> configs;  ///< The newest that each replica was told of.
   std::map<PartitionName, PartitionAnswer> stop_refusals;  ///< The same for StopReplica.
   bool unguarded = false;  ///< A planted fault: it obeys what it should refuse.
   /// Answered to every request until taken out.

@@ -3,7 +3,9 @@
 #include "controller/core/elect.h"
 
 #include <algorithm>
+#include <iterator>
 #include <set>
+#include <string_view>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -96,7 +98,11 @@ INSTANTIATE_TEST_SUITE_P(
         Row{"all suspect: nobody leads, the ISR stays whole", "UUU", State(1, {1, 2, 3}, 4),
             "-1/[1,2,3]/5"},
         Row{"the last member is suspect: it stays listed", "UDD", State(1, {1}, 4), "-1/[1]/5"},
-        Row{"nobody outside the ISR takes its place", "ULL", State(-1, {1}, 5), ""}));
+        Row{"nobody outside the ISR takes its place", "ULL", State(-1, {1}, 5), ""},
+        Row{"a member that has not said whether it is one is not elected, and stays", "DlL",
+            State(1, {1, 2, 3}, 4), "3/[2,3]/5"},
+        Row{"nor as the last: its word decides", "UlD", State(1, {1, 2, 3}, 4), "-1/[1,2,3]/5"},
+        Row{"a leader goes on before it has said so", "lLL", State(1, {1, 2, 3}, 4), ""}));
 
 TEST(DemandedState, LeavesNobodyOutsideTheIsrAloneWhereUncleanIsAllowed) {
   const auto unclean = [](const PartitionState& current, const char* standings) {
@@ -116,6 +122,22 @@ TEST(DemandedState, LeavesNobodyOutsideTheIsrAloneWhereUncleanIsAllowed) {
   EXPECT_EQ(unclean(State(-1, {2, 3}, 5), "LUR"), "3/[3]/6") << "an intact one goes before";
   EXPECT_EQ(unclean(State(-1, {3}, 5), "URD"), "2/[2]/6") << "an intact one outside the ISR too";
   EXPECT_EQ(unclean(State(-1, {3}, 5), "UDD"), "1/[1]/6") << "a suspect is better than nobody";
+}
+
+TEST(DemandedState, WhereUncleanIsAllowedWhoMayBeIntactIsHeardBefore) {
+  const auto elected = [](const PartitionState& current, const char* standings, Unclean unclean) {
+    const auto next = DemandedState(current, Views(standings), kTerm, unclean);
+    return next ? toy::ToText(*next) : "";
+  };
+  PartitionState beside = State(-1, {1}, 5);
+  beside.elr = Bs({3});
+  EXPECT_EQ(elected(State(-1, {1, 2}, 5), "UlD", Unclean::kAllow), "");
+  EXPECT_EQ(elected(State(-1, {1, 2}, 5), "UuD", Unclean::kAllow), "");
+  EXPECT_EQ(elected(beside, "UDl", Unclean::kAllow), "");
+  EXPECT_EQ(elected(State(-1, {1}, 5), "ULl", Unclean::kAllow), "1/[1]/6") << "it is beside all";
+  EXPECT_EQ(elected(State(-1, {1, 2}, 5), "UlD", Unclean::kDemand), "2/[2]/6")
+      << "an operator decides at once, for who may be intact";
+  EXPECT_EQ(elected(beside, "DUl", Unclean::kDemand), "3/[3]/6");
 }
 
 TEST(DemandedState, AnUncleanLeaderIsMarkedAndLeavesNobodyEligible) {
@@ -176,6 +198,7 @@ TEST(PreferredState, NothingWhenThePreferredReplicaCannotLeadOrDoes) {
   EXPECT_FALSE(PreferredState(State(2, {1, 2}, 4), Views("DLL"), kTerm));
   EXPECT_FALSE(PreferredState(State(2, {1, 2}, 4), Views("SLL"), kTerm));
   EXPECT_FALSE(PreferredState(State(2, {1, 2}, 4), Views("RLL"), kTerm));
+  EXPECT_FALSE(PreferredState(State(2, {1, 2}, 4), Views("lLL"), kTerm)) << "it may be suspect";
   EXPECT_FALSE(PreferredState(State(2, {2}, 4), {}, kTerm));
 }
 
@@ -193,51 +216,72 @@ TEST(UncleanState, IsForPartitionsThatNobodyLeads) {
   EXPECT_EQ(outsider->recovery, LeaderRecovery::kRecovering);
 }
 
-/// Every partition of three replicas, in every state, under every standing: what must hold of a
-/// demanded state whatever the row.
+/// Standings of three replicas, each of the four: "LSD" and its like.
+std::vector<std::string> EveryStanding() {
+  constexpr std::string_view kKinds = "LSRD";
+  std::vector<std::string> all;
+  all.reserve(64);
+  for (const char first : kKinds) {
+    for (const char second : kKinds) {
+      for (const char third : kKinds) {
+        all.push_back({first, second, third});
+      }
+    }
+  }
+  return all;
+}
+
+/// Every ISR out of three replicas, led by each of its members and by nobody.
+std::vector<PartitionState> EveryState() {
+  std::vector<PartitionState> all;
+  for (int members = 1; members < 8; ++members) {
+    std::vector<int32_t> isr;
+    for (int32_t id = 1; id <= 3; ++id) {
+      if ((members & (1 << (id - 1))) != 0) {
+        isr.push_back(id);
+      }
+    }
+    std::transform(isr.begin(), isr.end(), std::back_inserter(all),
+                   [&](int32_t leader) { return State(leader, isr, 4); });
+    all.push_back(State(-1, isr, 4));
+  }
+  return all;
+}
+
+/// `views` once every departure has been taken note of.
+std::vector<ReplicaView> Noted(std::vector<ReplicaView> views) {
+  for (ReplicaView& view : views) {
+    if (view.standing == ReplicaStanding::kReturned) {
+      view.standing = ReplicaStanding::kLive;
+    }
+  }
+  return views;
+}
+
+/// What must hold of `next`, demanded of `current`, whatever the row.
+void ExpectPromisesKept(const PartitionState& current, const PartitionState& next) {
+  EXPECT_FALSE(next.isr.empty());
+  EXPECT_TRUE(next.leader == kNoBroker || Contains(next.isr, next.leader));
+  for (const BrokerId member : next.isr) {
+    EXPECT_TRUE(Contains(current.isr, member)) << "nobody joins by liveness";
+  }
+  EXPECT_TRUE(next.leader == current.leader || next.leader_epoch != current.leader_epoch);
+  EXPECT_LE(next.leader_epoch.value(), current.leader_epoch.value() + 1);
+}
+
 TEST(DemandedState, KeepsItsPromisesEverywhere) {
-  const std::string kinds = "LSRD";
   int demanded = 0;
-  for (int code = 0; code < 64; ++code) {
-    const std::string standings = {kinds[static_cast<size_t>(code & 3)],
-                                   kinds[static_cast<size_t>((code >> 2) & 3)],
-                                   kinds[static_cast<size_t>((code >> 4) & 3)]};
+  for (const std::string& standings : EveryStanding()) {
     const std::vector<ReplicaView> views = Views(standings);
-    for (int members = 1; members < 8; ++members) {
-      std::vector<int32_t> isr;
-      for (int32_t id = 1; id <= 3; ++id) {
-        if ((members & (1 << (id - 1))) != 0) {
-          isr.push_back(id);
-        }
+    for (const PartitionState& current : EveryState()) {
+      const auto next = DemandedState(current, views, kTerm);
+      if (!next) {
+        continue;
       }
-      std::vector<int32_t> leaders = isr;
-      leaders.push_back(-1);
-      for (const int32_t leader : leaders) {
-        const PartitionState current = State(leader, isr, 4);
-        const auto next = DemandedState(current, views, kTerm);
-        if (!next) {
-          continue;
-        }
-        ++demanded;
-        const std::string what = standings + " " + toy::ToText(current);
-        EXPECT_FALSE(next->isr.empty()) << what;
-        EXPECT_TRUE(next->leader == kNoBroker || Contains(next->isr, next->leader)) << what;
-        for (const BrokerId member : next->isr) {
-          EXPECT_TRUE(Contains(current.isr, member)) << what << ": nobody joins by liveness";
-        }
-        const bool moved = next->leader != current.leader;
-        const bool raised = next->leader_epoch != current.leader_epoch;
-        EXPECT_TRUE(!moved || raised) << what;
-        EXPECT_LE(next->leader_epoch.value(), current.leader_epoch.value() + 1) << what;
-        // What is demanded is enough, once every departure has been taken note of.
-        std::vector<ReplicaView> noted = views;
-        for (ReplicaView& view : noted) {
-          if (view.standing == ReplicaStanding::kReturned) {
-            view.standing = ReplicaStanding::kLive;
-          }
-        }
-        EXPECT_FALSE(DemandedState(*next, noted, kTerm)) << what << " → " << toy::ToText(*next);
-      }
+      ++demanded;
+      SCOPED_TRACE(standings + " " + toy::ToText(current) + " → " + toy::ToText(*next));
+      ExpectPromisesKept(current, *next);
+      EXPECT_FALSE(DemandedState(*next, Noted(views), kTerm)) << "what is demanded is enough";
     }
   }
   EXPECT_GT(demanded, 500);

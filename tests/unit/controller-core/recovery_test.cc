@@ -39,15 +39,19 @@ class Recoveries : public ::testing::Test {
   PartitionDescription Described() {
     return world.term().Describe({}, world.now())->front().partitions.front();
   }
-  std::optional<Error> SetMinIsr(const char* value) {
+  std::optional<Error> SetMinIsr(const char* value, const std::string& topic = "t") {
     AlterTopicConfigSpec spec;
-    spec.name = "t";
+    spec.name = topic;
     spec.set = {{"min.insync.replicas", value}};
     return world.config_answers.at(world.AskConfig(spec)).error;
   }
-  /// What the leader commits with.
-  int32_t MinIsrOf(int32_t broker) {
-    return world.agent(broker).configs.at("t").min_insync_replicas;
+  /// What the replica, if it leads, commits with.
+  int32_t MinIsrOf(int32_t broker, const std::string& topic = "t", int32_t index = 0) {
+    return world.agent(broker).configs.at({topic, index}).min_insync_replicas;
+  }
+  static bool SetsState(const Action& action) {
+    const auto* write = std::get_if<Write>(&action);
+    return write != nullptr && std::holds_alternative<SetPartitionState>(write->ops.front());
   }
 
   ControllerWorld world;
@@ -174,6 +178,18 @@ TEST_F(Recoveries, AMissingLogIsNeitherInventedNorWaitedFor) {
   EXPECT_EQ(State(), "1/[1,2]/0");
 }
 
+TEST_F(Recoveries, AnEligibleReplicaIsAskedWhatItHasBeforeItLeads) {
+  world.KillBroker(3);
+  world.KillBroker(2);
+  CrashMachine(1, 0, 10);
+  ASSERT_EQ(State(), "-1/[1]/1 eligible [2]");
+  world.agent(2).refusals[{"t", 0}] = PartitionAnswer::kReplicaMissing;
+  world.StartBroker(2);
+  EXPECT_EQ(State(), "-1/[1]/1") << "its disk is a new one";
+  world.StartBroker(1);
+  EXPECT_EQ(State(), "1/[1]/2") << "and nobody waits for it";
+}
+
 TEST_F(Recoveries, AStateThatNamesAStrangerOrAMemberEligibleIsLeftAlone) {
   world.KillCandidate(100);
   PartitionState state = toy::State(1, {1, 2}, 4);
@@ -229,11 +245,7 @@ TEST_F(Recoveries, ALoweredMinimumIsSentOnceNobodyIsEligibleThatItDoesNotLeave) 
   ASSERT_FALSE(SetMinIsr("3"));
   world.KillBroker(3);
   ASSERT_EQ(State(), "1/[1,2]/0 eligible [3]");
-  const auto sets_state = [](const Action& action) {
-    const auto* write = std::get_if<Write>(&action);
-    return write != nullptr && std::holds_alternative<SetPartitionState>(write->ops.front());
-  };
-  world.Once(sets_state, Fate::kHold);
+  world.Once(SetsState, Fate::kHold);
   ASSERT_FALSE(SetMinIsr("2"));
   EXPECT_EQ(State(), "1/[1,2]/0 eligible [3]");
   EXPECT_EQ(MinIsrOf(1), 3) << "with two it would commit without 3";
@@ -249,17 +261,108 @@ TEST_F(Recoveries, ALoweredMinimumIsHeldBackByTheNextControllerToo) {
   world.ChangeStore([](toy::ToyStore& store) {
     store.WriteConfigByTool("t", {{"min.insync.replicas", "2"}});
   });
-  const auto sets_state = [](const Action& action) {
-    const auto* write = std::get_if<Write>(&action);
-    return write != nullptr && std::holds_alternative<SetPartitionState>(write->ops.front());
-  };
-  world.Once(sets_state, Fate::kHold);
+  world.Once(SetsState, Fate::kHold);
   world.StartCandidate(101);
   EXPECT_EQ(State(), "1/[1,2]/0 eligible [3]");
   EXPECT_EQ(MinIsrOf(1), 3);
   world.Release();
   EXPECT_EQ(State(), "1/[1,2]/0");
   EXPECT_EQ(MinIsrOf(1), 2);
+}
+
+TEST_F(Recoveries, ALoweredMinimumIsHeldBackForOnePartitionAlone) {
+  world.CreateTopic("u", {{1, 2, 3}, {1, 2, 9}}, {{"min.insync.replicas", "3"}});
+  world.KillBroker(3);
+  ASSERT_EQ(world.Partition("u", 0), "1/[1,2]/0 eligible [3]");
+  world.Once(SetsState, Fate::kHold);
+  ASSERT_FALSE(SetMinIsr("2", "u"));
+  EXPECT_EQ(MinIsrOf(1, "u", 0), 3);
+  EXPECT_EQ(MinIsrOf(1, "u", 1), 2);
+  world.Release();
+  EXPECT_EQ(MinIsrOf(1, "u", 0), 2);
+}
+
+TEST_F(Recoveries, AMinimumThatIsLoweredWhileAStateIsWrittenIsHeldBackUntilThatIsKnown) {
+  ASSERT_FALSE(SetMinIsr("3"));
+  world.Once(SetsState, Fate::kHold);
+  world.KillBroker(3);
+  ASSERT_FALSE(SetMinIsr("2"));
+  EXPECT_EQ(State(), "1/[1,2,3]/0");
+  EXPECT_EQ(MinIsrOf(1), 3) << "3 is about to be eligible";
+  world.Once(SetsState, Fate::kHold);
+  world.Release();
+  EXPECT_EQ(State(), "1/[1,2]/0 eligible [3]");
+  EXPECT_EQ(MinIsrOf(1), 3);
+  world.Release();
+  EXPECT_EQ(State(), "1/[1,2]/0");
+  EXPECT_EQ(MinIsrOf(1), 2);
+}
+
+TEST_F(Recoveries, ALoweredMinimumIsSentAlthoughTheWriteThatWasOutIsRefused) {
+  ASSERT_FALSE(SetMinIsr("3"));
+  world.Once(SetsState, Fate::kHold);
+  world.KillBroker(3);
+  ASSERT_FALSE(SetMinIsr("2"));
+  PartitionState other = toy::State(1, {1, 2, 3}, 0);
+  world.ChangeStore([&](toy::ToyStore& store) { store.WriteState("t", 0, other); });
+  world.Release();
+  EXPECT_EQ(State(), "1/[1,2]/0");
+  EXPECT_EQ(MinIsrOf(1), 2);
+}
+
+TEST_F(Recoveries, AConfigThatIsHeldBackIsNotWaitedForByItsOwnPartition) {
+  ASSERT_FALSE(SetMinIsr("3"));
+  world.KillBroker(3);
+  ASSERT_EQ(State(), "1/[1,2]/0 eligible [3]");
+  world.KillCandidate(100);
+  world.ChangeStore([](toy::ToyStore& store) {
+    store.WriteConfigByTool("t", {{"min.insync.replicas", "2"}});
+  });
+  world.KillBroker(2);
+  world.StartCandidate(101);
+  EXPECT_EQ(State(), "1/[1]/0") << "nobody is eligible who need not be";
+  EXPECT_EQ(MinIsrOf(1), 2);
+  world.StartBroker(3);
+  world.CatchUp(3);
+  EXPECT_EQ(State(), "1/[1,3]/0");
+}
+
+TEST_F(Recoveries, AConfigThatIsHeldBackIsFreedWhileALeaderMayYetBeSuspect) {
+  CrashMachine(1, 0, 10);
+  world.StartBroker(1);
+  world.CatchUp(1);
+  world.KillBroker(2);
+  world.StartBroker(2);
+  world.CatchUp(2);
+  ASSERT_EQ(State(), "1/[3,1,2]/2");
+  ASSERT_FALSE(SetMinIsr("3"));
+  world.KillBroker(3);
+  ASSERT_EQ(State(), "1/[1,2]/2 eligible [3]");
+  world.KillCandidate(100);
+  world.ChangeStore([](toy::ToyStore& store) {
+    store.WriteConfigByTool("t", {{"min.insync.replicas", "2"}});
+  });
+  world.KillBroker(2);
+  world.Always(toy::To<SendLeaderAndIsr>(1), Fate::kHold);
+  world.StartCandidate(101);
+  EXPECT_EQ(State(), "1/[1,2]/2") << "2 must stay until 1 has said that it leads";
+  world.Heal();
+  world.Release();
+  EXPECT_EQ(MinIsrOf(1), 2);
+  EXPECT_EQ(State(), "1/[1]/2 eligible [2]");
+}
+
+TEST_F(Recoveries, WhereTheConfigNodeIsGoneNobodyIsEligible) {
+  ASSERT_FALSE(SetMinIsr("1"));
+  world.KillCandidate(100);
+  world.ChangeStore([](toy::ToyStore& store) { store.configs.clear(); });
+  world.StartCandidate(
+      101, [](CandidateOptions& options) { options.term.default_min_insync_replicas = 3; });
+  ASSERT_EQ(MinIsrOf(1), 1) << "the agent keeps what it knows";
+  world.KillBroker(3);
+  EXPECT_EQ(State(), "1/[1,2]/0");
+  world.KillBroker(1);
+  EXPECT_EQ(State(), "2/[2]/1");
 }
 
 }  // namespace

@@ -13,6 +13,7 @@ using ::testing::AllOf;
 using ::testing::HasSubstr;
 using toy::B;
 using toy::ControllerWorld;
+using toy::Fate;
 
 class SuspectReplicas : public ::testing::Test {
  protected:
@@ -130,6 +131,25 @@ TEST_F(SuspectReplicas, ALeaderWhoseReturnWasMissedIsReplaced) {
   CrashMachine(1);
   world.StartCandidate(101);
   EXPECT_EQ(world.Partition("t", 0), "2/[2]/1");
+}
+
+TEST_F(SuspectReplicas, AreNotElectedInTheTimeBeforeTheirAnswers) {
+  world.StartBroker(3);
+  world.CreateTopic("u", {{1, 2, 3}});
+  world.KillCandidate(100);
+  for (const int32_t broker : {1, 2}) {
+    world.agent(broker).suspects[{"u", 0}] = false;
+    world.BounceBroker(broker);
+  }
+  world.KillBroker(3);
+  world.Always(toy::To<SendLeaderAndIsr>(2), Fate::kHold);
+  world.StartCandidate(101);
+  EXPECT_EQ(world.Partition("u", 0), "-1/[1,2,3]/1") << "1 has answered, 2 has not";
+  world.Heal();
+  world.Release();
+  EXPECT_EQ(world.Partition("u", 0), "-1/[1,2,3]/1") << "all that is left is suspect";
+  world.StartBroker(3);
+  EXPECT_EQ(world.Partition("u", 0), "3/[3]/2") << "the intact one was waited for";
 }
 
 TEST_F(SuspectReplicas, WhatCaughtUpSinceItsRegistrationIsNone) {
