@@ -64,12 +64,11 @@ bool PartitionWriter::LeaderMayBeSuspect(PartitionRef ref) const {
 }
 
 /// Where an ISR becomes or stays too small, who is eligible hangs on what the leader takes for too
-/// small. One that began before this term says so by acknowledging the config; if it must not hear
-/// of that yet, nobody is taken for eligible (R11).
+/// small. One that began before this term says so by acknowledging the config (R11).
 bool PartitionWriter::MinIsrIsAwaited(PartitionRef ref, const PartitionState& next) const {
   const Partition& p = term_.cluster.at(ref);
   return next.leader != kNoBroker && next.leader_epoch == p.state.leader_epoch &&
-         p.leader_min_isr == 0 && !term_.cluster.HoldsConfig(ref) &&
+         p.leader_min_isr == 0 &&
          next.isr.size() < Wanted(term_.cluster.MinIsrOf(ref).next, p.replicas.size());
 }
 

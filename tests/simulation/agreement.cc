@@ -51,6 +51,11 @@ Disagreement Office(Scene& scene) {
   if (!scene.active->term()->quiet()) {
     return {scene.active->name(), "has something left to do"};
   }
+  // S46.
+  const controller::Cluster& cluster = scene.active->term()->cluster();
+  if (cluster.counts() != cluster.Recount()) {
+    return {scene.active->name(), "counts what is under-replicated or offline wrongly"};
+  }
   const auto& problems = scene.active->term()->cluster().problems();
   if (!problems.empty()) {
     return {scene.active->name(),

@@ -4,6 +4,8 @@
 #include <set>
 #include <utility>
 
+#include "common/model/topic_settings.h"
+#include "common/wire/znode_json.h"
 #include "common/zk/paths.h"
 #include "controller/core/cluster.h"
 #include "tests/simulation/text.h"
@@ -99,6 +101,7 @@ void Checkers::LookAtTree() {
                Text("L9: an unclean election, while brokers are restarted in turn: ", state));
       }
     }
+    HeldByElectable(partition);
   }
 }
 
@@ -185,10 +188,49 @@ void Checkers::ElectedInOrder(const StateHistory::Partition& partition) {
   }
 }
 
-size_t Checkers::MinIsrOf(const StateHistory::Partition& partition) const {
-  const auto config = tree_.Find(zk::TopicConfigPath(partition.name.topic->name));
-  const bool two = config && config->data.find(R"("min.insync.replicas":"2")") != std::string::npos;
-  return std::min<size_t>(two ? 2 : 1, partition.replicas.size());
+int32_t Checkers::ConfiguredMinIsr(const std::string& topic) const {
+  const auto node = tree_.Find(zk::TopicConfigPath(topic));
+  const auto config = wire::DecodeTopicConfig(node ? node->data : "");
+  return config.ok() ? SettingsOf(*config).min_insync_replicas : 1;
+}
+
+void Checkers::MinIsrIsAltered(const std::string& topic, int32_t value) {
+  const int32_t before = ConfiguredMinIsr(topic);
+  min_isrs_[topic].insert({before, value});
+  for (const auto& [key, partition] : history_.partitions()) {
+    if (partition.name.topic->name != topic || partition.gone || partition.records.empty()) {
+      continue;
+    }
+    const PartitionState& state = partition.records.back().state;
+    if (value < before && state.leader != kNoBroker && !state.elr.empty() &&
+        state.isr.size() >= static_cast<size_t>(value)) {
+      probes_.Hit("min.insync.replicas lowered beside eligible replicas");
+    }
+  }
+}
+
+bool Checkers::IsAltered(const StateHistory::Partition& partition) const {
+  return min_isrs_.contains(partition.name.topic->name);
+}
+
+Checkers::MinIsrs Checkers::MinIsrsOf(const StateHistory::Partition& partition) const {
+  const std::string& topic = partition.name.topic->name;
+  std::set<int32_t> values = {ConfiguredMinIsr(topic)};
+  if (const auto altered = min_isrs_.find(topic); altered != min_isrs_.end()) {
+    values.insert(altered->second.begin(), altered->second.end());
+  }
+  const auto wanted = [&](int32_t value) {
+    return std::min(static_cast<size_t>(value), partition.replicas.size());
+  };
+  return {.least = wanted(*values.begin()), .most = wanted(*values.rbegin())};
+}
+
+void Checkers::OperatorAcceptsLosses(const std::string& topic) {
+  for (const auto& [key, partition] : history_.partitions()) {
+    if (partition.name.topic->name == topic) {
+      accepted_.insert(key.topic);
+    }
+  }
 }
 
 /// S10.
@@ -203,7 +245,8 @@ void Checkers::EligibleBesideIsr(const StateHistory::Partition& partition) {
       }
     }
   }
-  if (state.leader != kNoBroker && state.isr.size() >= MinIsrOf(partition) && !state.elr.empty()) {
+  if (state.leader != kNoBroker && state.isr.size() >= MinIsrsOf(partition).most &&
+      !state.elr.empty()) {
     why = "the ISR is large enough, and somebody is eligible beside it";
   }
   if (!why.empty()) {
@@ -215,11 +258,18 @@ void Checkers::EligibleBesideIsr(const StateHistory::Partition& partition) {
 /// unless its log is gone.
 void Checkers::EligibleKept(const PartitionKey& key, const StateHistory::Partition& partition) {
   const PartitionState& state = partition.records.back().state;
-  if (partition.records.size() < 2 || LossMayBeAccepted(partition) ||
-      (state.leader != kNoBroker && state.isr.size() >= MinIsrOf(partition))) {
+  if (partition.records.size() < 2 || LossMayBeAccepted(partition)) {
     return;
   }
   const PartitionState& before = partition.records[partition.records.size() - 2].state;
+  const size_t least = MinIsrsOf(partition).least;
+  const auto commits_alone = [&](const PartitionState& s) {
+    return s.leader != kNoBroker && s.isr.size() >= least;
+  };
+  // What a leader may have done before it went its successor has to reckon with.
+  if (commits_alone(state) || (commits_alone(before) && IsAltered(partition))) {
+    return;
+  }
   for (const BrokerList& group : {before.isr, before.elr, before.last_known_elr}) {
     for (const BrokerId member : group) {
       if (!Contains(state.isr, member) && !Contains(state.elr, member) &&
@@ -263,10 +313,38 @@ void Checkers::ElectedIntact(const BrokerProcess& broker, const ReplicaStatus& r
   }
 }
 
+/// S2, S3, S11, and for leaders that have been replaced S4.
+void Checkers::HeldByElectable(const StateHistory::Partition& partition) {
+  if (partition.gone || partition.records.empty()) {
+    return;
+  }
+  const PartitionState& state = partition.records.back().state;
+  BrokerList electable = state.isr;
+  electable.insert(electable.end(), state.elr.begin(), state.elr.end());
+  records_.HeldByElectable(partition.name, electable);
+}
+
+/// S17: a leader commits nothing without a member of the ISR, whatever it has heard of it.
+void Checkers::CountsOnTheIsr(const BrokerProcess& broker, const ReplicaStatus& replica) {
+  const StateHistory::Partition* const partition = history_.Find(KeyOf(replica.partition));
+  if (partition == nullptr || partition->gone || partition->records.empty()) {
+    return;
+  }
+  const PartitionState& state = partition->records.back().state;
+  const auto missing = std::ranges::find_if(
+      state.isr, [&](BrokerId member) { return !Contains(replica.maximal_isr, member); });
+  if (state.leader_epoch == replica.leader_epoch && missing != state.isr.end()) {
+    Report(
+        Checker::kCommitted, Text(replica.partition),
+        Text("S17: broker ", *missing, " is in the ISR, and ", broker.name(), ", which leads in ",
+             replica.leader_epoch, '.', replica.partition_epoch, ", commits without it: ", state));
+  }
+}
+
 bool Checkers::LossMayBeAccepted(const StateHistory::Partition& partition) const {
   const std::string& topic = partition.name.topic->name;
   const auto config = tree_.Find(zk::TopicConfigPath(topic));
-  return accepted_.contains(topic) ||
+  return accepted_.contains(partition.name.topic->id) ||
          (config &&
           config->data.find(R"("unclean.leader.election.enable":"true")") != std::string::npos);
 }
@@ -279,7 +357,7 @@ void Checkers::LookAtRecovery(const StateHistory::Partition& partition) {
     for (const BrokerList& group : {before.isr, before.elr, before.last_known_elr}) {
       election.asked.insert(election.asked.end(), group.begin(), group.end());
     }
-    election.lost_by = MinIsrOf(partition);
+    election.lost_by = MinIsrsOf(partition).least;
     for (size_t i = 0; i + 1 < partition.records.size(); ++i) {
       const PartitionState& earlier = partition.records[i].state;
       election.led.insert_or_assign(earlier.leader, earlier.leader_epoch);
@@ -341,15 +419,21 @@ void Checkers::LookAtAgent(BrokerProcess& broker) {
   }
   for (const ReplicaStatus& replica : broker.Replicas()) {
     OneLeaderAmongAgents(broker, replica);
+    FollowsTheElected(broker, replica);
+    LogInOrder(broker, replica);
     HeldByMinIsr(broker, replica);
     ElectedIntact(broker, replica);
     if (replica.role == Role::kLeader) {
       const Held& held = held_[{broker.id(), KeyOf(replica.partition)}];
       records_.OnLeader({.broker = broker.id(),
                          .replica = replica,
-                         .same_lead = held.life == broker.life_id() && held.role == Role::kLeader &&
-                                      held.leader_epoch == replica.leader_epoch,
+                         .same_lead = SameLead(held, broker, replica),
                          .high_watermark = held.high_watermark});
+      CountsOnTheIsr(broker, replica);
+      const StateHistory::Partition* const partition = history_.Find(KeyOf(replica.partition));
+      if (partition != nullptr && replica.log.high_watermark != held.high_watermark) {
+        HeldByElectable(*partition);
+      }
     }
     EpochsOnlyRise(broker, replica);
   }
@@ -375,22 +459,58 @@ void Checkers::OneLeaderAmongAgents(const BrokerProcess& broker, const ReplicaSt
   }
 }
 
+/// Whether it leads as it did when it was looked at last.
+bool Checkers::SameLead(const Held& held,
+                        const BrokerProcess& broker,
+                        const ReplicaStatus& replica) {
+  return held.life == broker.life_id() && held.role == Role::kLeader &&
+         replica.role == Role::kLeader && held.leader_epoch == replica.leader_epoch;
+}
+
+/// S6.
+void Checkers::FollowsTheElected(const BrokerProcess& broker, const ReplicaStatus& replica) {
+  if (replica.role != Role::kFollower) {
+    return;
+  }
+  const auto elected = leaders_.find({KeyOf(replica.partition), replica.leader_epoch});
+  if (replica.leader == broker.id() || elected == leaders_.end() ||
+      elected->second != replica.leader) {
+    Report(Checker::kOneLeader, Text(replica.partition),
+           Text("S6: ", broker.name(), " follows broker ", replica.leader, " in leader epoch ",
+                replica.leader_epoch));
+  }
+}
+
+/// S26, S39.
+void Checkers::LogInOrder(const BrokerProcess& broker, const ReplicaStatus& replica) {
+  const LogView& log = replica.log;
+  if (log.start > log.high_watermark || log.high_watermark > log.end) {
+    Report(Checker::kCommitted, Text(replica.partition),
+           Text("S26: the log of ", broker.name(), " begins at ", log.start,
+                ", its high watermark is ", log.high_watermark, ", and it ends at ", log.end));
+  }
+  const Held& held = held_[{broker.id(), KeyOf(replica.partition)}];
+  if (SameLead(held, broker, replica) && log.end < held.end) {
+    Report(Checker::kCommitted, Text(replica.partition),
+           Text("S39: ", broker.name(), " leads in ", replica.leader_epoch,
+                " and has cut its log from ", held.end, " to ", log.end));
+  }
+}
+
 /// S37.
 void Checkers::HeldByMinIsr(const BrokerProcess& broker, const ReplicaStatus& replica) {
   const Held& held = held_[{broker.id(), KeyOf(replica.partition)}];
-  const bool same_lead = held.life == broker.life_id() && held.role == Role::kLeader &&
-                         replica.role == Role::kLeader && held.leader_epoch == replica.leader_epoch;
   const size_t isr = std::max(held.isr, replica.isr.size());
   const StateHistory::Partition* const partition = history_.Find(KeyOf(replica.partition));
-  if (!same_lead || replica.log.high_watermark <= held.high_watermark || isr > 1 ||
-      replica.replicas.size() < 2 || partition == nullptr || partition->gone) {
+  if (!SameLead(held, broker, replica) || replica.log.high_watermark <= held.high_watermark ||
+      isr >= replica.replicas.size() || partition == nullptr || partition->gone) {
     return;
   }
-  const auto config = tree_.Find(zk::TopicConfigPath(replica.partition.topic->name));
-  if (config && config->data.find(R"("min.insync.replicas":"2")") != std::string::npos) {
-    Report(Checker::kMinIsr, Text(replica.partition),
-           Text("S37: ", broker.name(), " moved its high watermark from ", held.high_watermark,
-                " to ", replica.log.high_watermark, " with an ISR of one, and two are wanted"));
+  if (const size_t wanted = MinIsrsOf(*partition).least; isr < wanted) {
+    Report(
+        Checker::kMinIsr, Text(replica.partition),
+        Text("S37: ", broker.name(), " moved its high watermark from ", held.high_watermark, " to ",
+             replica.log.high_watermark, " with an ISR of ", isr, ", and ", wanted, " are wanted"));
   }
 }
 
@@ -429,6 +549,7 @@ void Checkers::EpochsOnlyRise(const BrokerProcess& broker, const ReplicaStatus& 
           .partition_epoch = replica.partition_epoch,
           .role = replica.role,
           .high_watermark = replica.log.high_watermark,
+          .end = replica.log.end,
           .isr = replica.isr.size(),
           .raised_in = raised ? replica.leader_epoch : held.raised_in,
           .suspect = replica.suspect};

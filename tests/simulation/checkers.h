@@ -53,7 +53,9 @@ class Checkers final : public ControlWitness {
   /// Everybody agrees: nothing that was promised may be missing now.
   void AtTheEnd() { records_.AtTheEnd(history_); }
   /// An operator is asked to have somebody lead the topic's partitions, whatever is lost.
-  void OperatorAcceptsLosses(const std::string& topic) { accepted_.insert(topic); }
+  void OperatorAcceptsLosses(const std::string& topic);
+  /// Somebody alters the topic's min.insync.replicas; when agents obey, and whether, is open.
+  void MinIsrIsAltered(const std::string& topic, int32_t value);
   bool AllHoldLogs(const PartitionKey& key) const;
   bool AnyHoldsLog(const PartitionKey& key) const;
   /// Reports what somebody else has found.
@@ -82,10 +84,12 @@ class Checkers final : public ControlWitness {
     PartitionEpoch partition_epoch = kNoPartitionEpoch;
     Role role = Role::kNone;
     Offset high_watermark{0};
+    Offset end{0};
     size_t isr = 0;                          ///< Its size.
     LeaderEpoch raised_in = kNoLeaderEpoch;  ///< Leader epoch in which it last rose.
     bool suspect = false;
   };
+  static bool SameLead(const Held& held, const BrokerProcess& broker, const ReplicaStatus& replica);
   void LookAtTree();
   void LookAtAgent(BrokerProcess& broker);
   void LookAtTerm(CandidateProcess& candidate);
@@ -99,6 +103,10 @@ class Checkers final : public ControlWitness {
   void EligibleBesideIsr(const StateHistory::Partition& partition);
   void EligibleKept(const PartitionKey& key, const StateHistory::Partition& partition);
   void ElectedIntact(const BrokerProcess& broker, const ReplicaStatus& replica);
+  void HeldByElectable(const StateHistory::Partition& partition);
+  void CountsOnTheIsr(const BrokerProcess& broker, const ReplicaStatus& replica);
+  void FollowsTheElected(const BrokerProcess& broker, const ReplicaStatus& replica);
+  void LogInOrder(const BrokerProcess& broker, const ReplicaStatus& replica);
   void WrittenOnce(const StateHistory::Partition& partition);
   void AskedForOnIt(const PartitionKey& key, const StateHistory::Partition& partition);
   void HeldByMinIsr(const BrokerProcess& broker, const ReplicaStatus& replica);
@@ -113,8 +121,14 @@ class Checkers final : public ControlWitness {
   void CountTransition(const StateHistory::Partition& partition);
   bool LossMayBeAccepted(const StateHistory::Partition& partition) const;
   void LookAtRecovery(const StateHistory::Partition& partition);
-  /// As the topic's config in ZooKeeper wants it of a partition.
-  size_t MinIsrOf(const StateHistory::Partition& partition) const;
+  struct MinIsrs {
+    size_t least = 1;
+    size_t most = 1;
+  };
+  /// As the topic's config wants it of a partition, or has wanted it.
+  MinIsrs MinIsrsOf(const StateHistory::Partition& partition) const;
+  bool IsAltered(const StateHistory::Partition& partition) const;
+  int32_t ConfiguredMinIsr(const std::string& topic) const;
 
   World& world_;
   const zk::InMemoryZooKeeper& tree_;
@@ -134,7 +148,8 @@ class Checkers final : public ControlWitness {
   std::map<std::pair<BrokerId, LifeId>, BrokerEpoch> registrations_;
   /// By candidate, term and partition: the version that was compared last.
   std::map<std::tuple<BrokerId, ControllerEpoch, PartitionKey>, PartitionEpoch> compared_;
-  std::set<std::string> accepted_;  ///< Topics whose losses an operator has accepted.
+  std::set<TopicId> accepted_;  ///< Topics whose losses an operator has accepted.
+  std::map<std::string, std::set<int32_t>> min_isrs_;  ///< By topic's name; none: never altered.
   std::optional<Failure> failure_;
 };
 

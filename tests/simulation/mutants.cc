@@ -90,6 +90,8 @@ constexpr std::array kMutantRows = {
               "The first of the ISR is elected, not of the replicas"},
     MutantRow{Mutant::kTwoAltersInFlight, "two-alters-in-flight", Checker::kInFlight,
               "An AlterPartition is sent again while it is on its way"},
+    MutantRow{Mutant::kEqualStateEndsPending, "equal-state-ends-pending", Checker::kCommitted,
+              "A state that a leader has already ends its pending AlterPartition", "isr_storm"},
     MutantRow{Mutant::kExpiredSessionIgnored, "expired-session-ignored", Checker::kAgreement,
               "A term goes on after its session has ended"},
     MutantRow{Mutant::kEligibleForgotten, "eligible-forgotten", Checker::kEligible,
@@ -98,6 +100,9 @@ constexpr std::array kMutantRows = {
               "An eligible replica that comes back suspect is elected all the same"},
     MutantRow{Mutant::kShortestLogRecovers, "shortest-log-recovers", Checker::kElection,
               "Where all are suspect the shortest log leads"},
+    MutantRow{Mutant::kHeldConfigSent, "held-config-sent", Checker::kCommitted,
+              "Leaders hear at once of a min.insync.replicas that leaves nobody eligible",
+              "alter_min_isr,isr_storm"},
     MutantRow{Mutant::kDeletedFilesLeft, "deleted-files-left", Checker::kAgreement,
               "The files of deleted replicas are never removed"},
 };

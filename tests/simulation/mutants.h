@@ -48,10 +48,12 @@ enum class Mutant {
   kFullStateNotSent,
   kElectedInIsrOrder,
   kTwoAltersInFlight,
+  kEqualStateEndsPending,
   kExpiredSessionIgnored,
   kEligibleForgotten,
   kSuspectsEligible,
   kShortestLogRecovers,
+  kHeldConfigSent,
   kDeletedFilesLeft,
 };
 std::string_view Name(Mutant mutant);
@@ -99,10 +101,12 @@ inline constexpr Mutant kMutants[] = {
     Mutant::kFullStateNotSent,
     Mutant::kElectedInIsrOrder,
     Mutant::kTwoAltersInFlight,
+    Mutant::kEqualStateEndsPending,
     Mutant::kExpiredSessionIgnored,
     Mutant::kEligibleForgotten,
     Mutant::kSuspectsEligible,
     Mutant::kShortestLogRecovers,
+    Mutant::kHeldConfigSent,
     Mutant::kDeletedFilesLeft,
 };
 

@@ -80,6 +80,7 @@ constexpr std::array kParts = {
     Part{"rolling_restart", &WorkloadOptions::rolling_restart},
     Part{"delete_topic", &WorkloadOptions::delete_topic},
     Part{"unclean_topics", &WorkloadOptions::unclean_topics_percent},
+    Part{"alter_min_isr", &WorkloadOptions::alter_min_isr},
     Part{"resignation", &WorkloadOptions::resignation},
     Part{"restarted_at_the_end", &WorkloadOptions::restarted_at_the_end},
     Part{"produce", &WorkloadOptions::produce},
@@ -179,6 +180,7 @@ WorkloadOptions WorkloadOptions::Draw(Rng& rng) {
   o.consume_again = DrawRecurring(rng, milliseconds(100), milliseconds(800), Duration(0));
   o.restarted_at_the_end = rng.Percent(25) ? 1 : 0;
   o.lasts = seconds(rng.Between(10, 30));
+  o.alter_min_isr = DrawRecurring(rng, seconds(1), seconds(6), Duration(0));
   return o;
 }
 

@@ -76,6 +76,7 @@ struct WorkloadOptions {
   Recurring delete_topic;  ///< It is made anew under the same name.
   uint64_t topics_max = 3;
   uint64_t unclean_topics_percent = 0;  ///< That allow an unclean election from the beginning.
+  Recurring alter_min_isr;              ///< Of a topic, up or down (R11).
   Recurring preferred_election;
   Recurring preferred_znode;  ///< The same, asked for as Kafka's tools do.
   Recurring controlled_shutdown;

@@ -79,6 +79,32 @@ void RecordCheckers::AcceptLoss(const TopicPartition& partition, const UncleanEl
   });
 }
 
+void RecordCheckers::HeldByElectable(const TopicPartition& partition, const BrokerList& electable) {
+  const PartitionKey key = KeyOf(partition);
+  const auto ledger = ledgers_.find(key);
+  if (ledger == ledgers_.end() || ledger->second.batches.empty()) {
+    return;
+  }
+  const StoredBatch& last = ledger->second.batches.back();
+  const auto lost = lost_.find({key, last.header.epoch, last.header.base});
+  for (const BrokerId broker : electable) {
+    const auto copy = copies_.find({broker, key});
+    const bool may_lack_it = copy == copies_.end() || last.header.base < copy->second.start ||
+                             (lost != lost_.end() && lost->second.contains(broker));
+    if (may_lack_it) {
+      continue;
+    }
+    const StoredBatch* const held = copy->second.At(last.header.base);
+    if (held == nullptr || held->bytes != last.bytes) {
+      report_(Checker::kCommitted, Text(partition),
+              Text("S11: the batch at ", last.header.base, " was committed, and ", Name(broker),
+                   ", which may be elected, holds ", held == nullptr ? "none" : "another one",
+                   " there"));
+      return;
+    }
+  }
+}
+
 /// R11: by the leader epoch of the last record, then by length. One that led, and has nothing, may
 /// go before those with records of earlier epochs where nothing of those was committed.
 void RecordCheckers::LongestOfAll(const TopicPartition& partition,

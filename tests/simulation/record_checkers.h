@@ -90,6 +90,9 @@ class RecordCheckers final : public DiskWitness {
     std::map<BrokerId, LeaderEpoch> led = {};
   };
   void AcceptLoss(const TopicPartition& partition, const UncleanElection& election);
+  /// Whoever of `electable` may be elected as things stand holds what is committed, unless it has
+  /// lost that with its machine or its disk (S4, S11).
+  void HeldByElectable(const TopicPartition& partition, const BrokerList& electable);
 
   /// Whether the broker has a log of it, as far as this has seen; not if that went with its disk.
   bool Holds(BrokerId broker, const PartitionKey& partition) const {

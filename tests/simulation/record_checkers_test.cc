@@ -268,6 +268,24 @@ TEST_F(RecordCheckersTest, AllowALogToLoseUnsyncedRecordsWithItsMachine) {
 // --- A recovery (R11) ---
 
 /// All are suspect; kBroker has a committed batch, or had one.
+TEST_F(RecordCheckersTest, FindOneThatMayBeElectedWithoutWhatWasCommitted) {
+  Append(0, 'a');
+  Lead(1);
+  checkers_.HeldByElectable(partition_, {kBroker});
+  EXPECT_EQ(found_, Found{});
+  Append(1, 'b');
+  checkers_.HeldByElectable(partition_, {kBroker});
+  EXPECT_EQ(found_, Found{}) << "what is not committed need not be there";
+  Lead(2);
+  storage::PartitionLog& log =
+      **opened_.logs->Find({.topic = partition_.topic->id, .index = partition_.index});
+  CHECK(log.TruncateTo(Offset(1)).ok());
+  checkers_.OnCut(kBroker, partition_, Offset(1));
+  found_.clear();
+  checkers_.HeldByElectable(partition_, {kBroker, BrokerId(2)});
+  EXPECT_EQ(found_, Found{Checker::kCommitted}) << "2, which has lost its disk, is not blamed";
+}
+
 class RecoveryChecks : public RecordCheckersTest {
  protected:
   static constexpr BrokerId kOther{2};

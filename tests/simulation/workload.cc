@@ -33,6 +33,7 @@ void Workload::Begin() {
   recurrence_.Begin(options_.controlled_shutdown, [this] { StopBroker(); });
   recurrence_.Begin(options_.rolling_restart, [this] { RollThrough({}); });
   recurrence_.Begin(options_.resignation, [this] { Resign(); });
+  recurrence_.Begin(options_.alter_min_isr, [this] { AlterMinIsr(); });
 }
 
 std::vector<BrokerList> Workload::DrawAssignment() {
@@ -197,6 +198,60 @@ void Workload::ElectUncleanly(const std::string& topic) {
     if (candidate->runner() != nullptr) {
       candidate->runner()->ElectLeaders(spec, count);
     }
+  }
+}
+
+void Workload::AlterMinIsr() {
+  const uint64_t topic = world_.rng().Below(options_.topics_max);
+  const std::string name = NameOf(topic);
+  const std::string value = std::to_string(world_.rng().Between(1, 3));
+  const uint64_t kind = world_.rng().Below(10);
+  if (!cast_.around.zookeeper.Find(zk::TopicPath(name))) {
+    return;
+  }
+  // What its other settings promise is held against topics of the other sorts.
+  if (kind == 0 && SortOf(topic) == Sort::kDefault) {
+    cast_.checkers.MinIsrIsAltered(name, 1);
+    DeleteConfigNode(name);
+    return;
+  }
+  cast_.checkers.MinIsrIsAltered(name, std::stoi(value));
+  world_.trace().Note(world_.now(), "workload", "min.insync.replicas of " + name + ": " + value);
+  if (kind <= 3) {
+    AlterMinIsrByZnode(name, value);
+    return;
+  }
+  const controller::AlterTopicConfigSpec spec{.name = name,
+                                              .set = {{"min.insync.replicas", value}}};
+  for (CandidateProcess* candidate : cast_.candidates) {
+    if (candidate->runner() != nullptr) {
+      candidate->runner()->AlterTopicConfig(spec, [](const auto&) {});
+    }
+  }
+}
+
+void Workload::AlterMinIsrByZnode(const std::string& topic, const std::string& value) {
+  const std::string path = zk::TopicConfigPath(topic);
+  const auto node = cast_.around.zookeeper.Find(path);
+  auto config = wire::DecodeTopicConfig(node ? node->data : "");
+  wire::ConfigMap changed = config.ok() ? *std::move(config) : wire::ConfigMap();
+  changed["min.insync.replicas"] = value;
+  const std::string data = wire::EncodeTopicConfig(changed);
+  const zk::CreateOp notification{.path = zk::ConfigChangePrefix(),
+                                  .data = wire::EncodeConfigChange("topics/" + topic),
+                                  .mode = zk::CreateMode::kPersistentSequential};
+  const zk::Op written = node ? zk::Op(zk::SetOp{.path = path, .data = data, .expected = {}})
+                              : zk::Op(zk::CreateOp{.path = path, .data = data});
+  if (cast_.around.zookeeper.Apply({written, notification}).ok()) {
+    cast_.around.probes.Hit("min.insync.replicas altered by znode");
+  }
+}
+
+void Workload::DeleteConfigNode(const std::string& topic) {
+  const auto gone = cast_.around.zookeeper.Apply(
+      {zk::DeleteOp{.path = zk::TopicConfigPath(topic), .expected = {}}});
+  if (gone.ok()) {
+    cast_.around.probes.Hit("config node deleted");
   }
 }
 

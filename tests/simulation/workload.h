@@ -43,6 +43,10 @@ class Workload {
   void DeleteTopic();
   void DeleteByCall(const std::string& name);
   void ElectUncleanly(const std::string& topic);
+  void AlterMinIsr();
+  /// As Kafka's tools do, or who tidies up.
+  void AlterMinIsrByZnode(const std::string& topic, const std::string& value);
+  void DeleteConfigNode(const std::string& topic);
   void ElectPreferred();
   void AskForElectionByZnode();
   void StopBroker();
