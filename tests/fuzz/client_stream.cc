@@ -112,13 +112,14 @@ void Try(std::string_view input) {
 
 std::vector<std::string> Seeds() {
   const std::string frame = Length(5) + "frame";
-  return {Framed(0, frame),
-          Framed(0, frame + frame),
-          Framed(0, frame.substr(0, 2)) + Framed(0, frame.substr(2, 3)) + Framed(0, frame.substr(5)),
-          Framed(0, Length(0) + frame),
-          Framed(0, Length(kFrameMax) + "x") + Framed(0, std::string(1000, 'y')),
-          Framed(0, frame + Length(kFrameMax + 1) + "x"),
-          Framed(0, Length(size_t{1} << 31U) + "x")};
+  return {
+      Framed(0, frame),
+      Framed(0, frame + frame),
+      Framed(0, frame.substr(0, 2)) + Framed(0, frame.substr(2, 3)) + Framed(0, frame.substr(5)),
+      Framed(0, Length(0) + frame),
+      Framed(0, Length(kFrameMax) + "x") + Framed(0, std::string(1000, 'y')),
+      Framed(0, frame + Length(kFrameMax + 1) + "x"),
+      Framed(0, Length(size_t{1} << 31U) + "x")};
 }
 
 }  // namespace regent::fuzz
