@@ -182,6 +182,18 @@ void ReplicaLogs::Suspect(OpenedReplica& replica, Opening& known) {
   }
 }
 
+/// Records that come in the place of committed ones that are gone are not committed because those
+/// were: the journal's high watermark must not wait for them (R11).
+void ReplicaLogs::LowerHighWatermark(OpenedReplica& replica, Opening& known) {
+  JournalEntry& entry = replica.found.entry;
+  if (entry.high_watermark > replica.log->end) {
+    entry.high_watermark = replica.log->end;
+    known.corrections.emplace_back(NoteMarks{.replica = KeyOf(entry.partition),
+                                             .high_watermark = replica.log->end,
+                                             .log_start = replica.log->start});
+  }
+}
+
 void ReplicaLogs::ReadCheckpoints(Opening& opening) {
   const auto read = [&](std::string_view name, const std::string& consequence) {
     Result<std::optional<OffsetsByName>> offsets =
@@ -250,6 +262,7 @@ OpenedReplica ReplicaLogs::OpenFound(FoundReplica found, Opening& known) {
   }
   replica.log =
       OpenedReplica::Extent{.start = log.start(), .end = log.end(), .epochs = log.epochs()};
+  LowerHighWatermark(replica, known);
   if (const Status released = log.ReleaseFiles(); !released.ok()) {
     replica.found.failure = released.error();
   }

@@ -116,6 +116,7 @@ class ReplicaLogs {
   };
   void ReadCheckpoints(Opening& opening);
   static void Suspect(OpenedReplica& replica, Opening& known);
+  static void LowerHighWatermark(OpenedReplica& replica, Opening& known);
   Offset RecoveryPointOf(const JournalEntry& entry, const Opening& opening) const;
   OpenedReplica OpenFound(FoundReplica found, Opening& known);
   void TakeStartFromFile(const ReplicaKey& key, PartitionLog& log, Opening& known);

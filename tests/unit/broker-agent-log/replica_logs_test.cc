@@ -3,6 +3,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -13,6 +14,7 @@
 #include "broker-agent/log/memory_file_system.h"
 #include "broker-agent/log/offset_checkpoint.h"
 #include "common/base/rng.h"
+#include "tests/unit/broker-agent-log/test_batches.h"
 
 // Who is suspect after a start (R11): nobody in the same boot or after a clean stop.
 
@@ -137,6 +139,38 @@ TEST_F(Suspects, AreNotMadeOfWhatThisBootHasCreated) {
   Change(ReplicaChange::Kind::kCreate, 2);
   Start("boot-2");
   EXPECT_EQ(Suspect(), (Indices{0, 1}));
+}
+
+/// The log of partition 0, whose records a machine takes with it.
+class HighWatermarks : public Suspects {
+ protected:
+  void Append(int64_t base) {
+    const std::string bytes =
+        EncodeBatch({.base = base, .epoch = 1, .records = {{.key = {}, .value = "value"}}});
+    const std::string_view piece = bytes;
+    CHECK((*opened_.logs->Find(KeyOf(Partition(0))))->Append({&piece, 1}, Timestamp(1)).ok());
+  }
+  Offset Noted() const {
+    return opened_.logs->directory().EntryOf(KeyOf(Partition(0)))->high_watermark;
+  }
+};
+
+TEST_F(HighWatermarks, DoNotComeBackWithTheRecordsThatTakeTheLostOnesPlace) {
+  Append(0);
+  Append(1);
+  const NoteMarks committed{
+      .replica = KeyOf(Partition(0)), .high_watermark = Offset(2), .log_start = Offset(0)};
+  ASSERT_TRUE(opened_.logs->directory().Note({committed}, Durability::kSynced).ok());
+  opened_ = {};
+  files_.Crash();
+  Start("boot-2");
+  ASSERT_EQ(opened_.replicas.front().log->end, Offset(0));
+  EXPECT_EQ(opened_.replicas.front().found.entry.high_watermark, Offset(0));
+  Append(0);
+  Append(1);
+  Start("boot-2");
+  ASSERT_EQ(opened_.replicas.front().log->end, Offset(2));
+  EXPECT_EQ(Noted(), Offset(0)) << "nobody has committed these";
 }
 
 // --- Shares --------------------------------------------------------------------------------------
