@@ -225,6 +225,18 @@ Checkers::MinIsrs Checkers::MinIsrsOf(const StateHistory::Partition& partition) 
   return {.least = wanted(*values.begin()), .most = wanted(*values.rbegin())};
 }
 
+bool Checkers::AllowsUnclean(const std::string& topic) const {
+  const auto node = tree_.Find(zk::TopicConfigPath(topic));
+  return node && node->data.find(R"("unclean.leader.election.enable":"true")") != std::string::npos;
+}
+
+void Checkers::ConfigIsDeleted(const std::string& topic) {
+  if (AllowsUnclean(topic)) {
+    OperatorAcceptsLosses(topic);
+  }
+  MinIsrIsAltered(topic, 1);
+}
+
 void Checkers::OperatorAcceptsLosses(const std::string& topic) {
   for (const auto& [key, partition] : history_.partitions()) {
     if (partition.name.topic->name == topic) {
@@ -342,11 +354,8 @@ void Checkers::CountsOnTheIsr(const BrokerProcess& broker, const ReplicaStatus& 
 }
 
 bool Checkers::LossMayBeAccepted(const StateHistory::Partition& partition) const {
-  const std::string& topic = partition.name.topic->name;
-  const auto config = tree_.Find(zk::TopicConfigPath(topic));
-  return accepted_.contains(partition.name.topic->id) ||
-         (config &&
-          config->data.find(R"("unclean.leader.election.enable":"true")") != std::string::npos);
+  const TopicIdentity& topic = *partition.name.topic;
+  return accepted_.contains(topic.id) || AllowsUnclean(topic.name);
 }
 
 void Checkers::LookAtRecovery(const StateHistory::Partition& partition) {

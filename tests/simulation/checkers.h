@@ -56,6 +56,8 @@ class Checkers final : public ControlWitness {
   void OperatorAcceptsLosses(const std::string& topic);
   /// Somebody alters the topic's min.insync.replicas; when agents obey, and whether, is open.
   void MinIsrIsAltered(const std::string& topic, int32_t value);
+  /// Somebody deletes the topic's config node; who has obeyed it may go on with it.
+  void ConfigIsDeleted(const std::string& topic);
   bool AllHoldLogs(const PartitionKey& key) const;
   bool AnyHoldsLog(const PartitionKey& key) const;
   /// Reports what somebody else has found.
@@ -129,6 +131,8 @@ class Checkers final : public ControlWitness {
   MinIsrs MinIsrsOf(const StateHistory::Partition& partition) const;
   bool IsAltered(const StateHistory::Partition& partition) const;
   int32_t ConfiguredMinIsr(const std::string& topic) const;
+  /// Whether its config, as it stands in ZooKeeper, lets a replica outside the ISR lead.
+  bool AllowsUnclean(const std::string& topic) const;
 
   World& world_;
   const zk::InMemoryZooKeeper& tree_;

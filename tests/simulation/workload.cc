@@ -211,7 +211,7 @@ void Workload::AlterMinIsr() {
   }
   // What its other settings promise is held against topics of the other sorts.
   if (kind == 0 && SortOf(topic) == Sort::kDefault) {
-    cast_.checkers.MinIsrIsAltered(name, 1);
+    cast_.checkers.ConfigIsDeleted(name);
     DeleteConfigNode(name);
     return;
   }
