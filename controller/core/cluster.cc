@@ -261,7 +261,7 @@ std::vector<ReplicaView> Cluster::Views(PartitionRef ref) const {
   views.reserve(p.replicas.size());
   for (const BrokerId replica : p.replicas) {
     ReplicaView view{.broker = replica, .standing = Standing(ref, replica)};
-    view.unheard = !unheard_.empty() && unheard_.contains({replica, ref});
+    view.unheard = IsAwaited(ref, replica);
     if (const auto told = tips_.find({replica, ref}); told != tips_.end() &&
                                                       p.state.leader == kNoBroker &&
                                                       told->second.first == p.state.leader_epoch) {

@@ -161,6 +161,7 @@ class Cluster {
   void EndSuspicion(PartitionRef ref, BrokerId id);
   /// The broker has yet to say, in this life and term, what it has of the partition's log.
   void AwaitWord(PartitionRef ref, BrokerId id) { unheard_.insert({id, ref}); }
+  bool IsAwaited(PartitionRef ref, BrokerId id) const { return unheard_.contains({id, ref}); }
   /// It has said so. Returns whether that was awaited.
   bool Heard(PartitionRef ref, BrokerId id) {
     return !unheard_.empty() && unheard_.erase({id, ref}) > 0;

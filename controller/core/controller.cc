@@ -306,6 +306,7 @@ void Controller::Impl::ReplicaRefused(BrokerId broker, const Announcer::Digest::
     case PartitionAnswer::kReplicaMissing:
     case PartitionAnswer::kOtherTopicId:
     case PartitionAnswer::kNotReplica:
+      term.cluster.Heard(ref, broker);
       term.cluster.SetReplicaProblem(ref, broker,
                                      {.answer = answer, .reason = refusal.entry.reason});
       writer.Queue(ref);

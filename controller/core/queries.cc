@@ -70,8 +70,11 @@ std::string WhyNoLeader(const Cluster& cluster, PartitionRef ref) {
   bool any_suspect = !p.state.last_known_elr.empty();
   for (const BrokerList& group : {p.state.isr, p.state.elr, p.state.last_known_elr}) {
     for (const BrokerId member : group) {
+      const bool awaited = cluster.IsLive(member) && cluster.IsAwaited(ref, member);
       waiting += (waiting.empty() ? "" : ", ") + BrokerName(member) + " (" +
-                 WhyOut(cluster, ref, member) + ")";
+                 (awaited ? "registered, and has not answered what it has of the log"
+                          : WhyOut(cluster, ref, member)) +
+                 ")";
       any_suspect = any_suspect || cluster.Standing(ref, member) == ReplicaStanding::kSuspect;
     }
   }

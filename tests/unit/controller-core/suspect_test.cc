@@ -145,6 +145,8 @@ TEST_F(SuspectReplicas, AreNotElectedInTheTimeBeforeTheirAnswers) {
   world.Always(toy::To<SendLeaderAndIsr>(2), Fate::kHold);
   world.StartCandidate(101);
   EXPECT_EQ(world.Partition("u", 0), "-1/[1,2,3]/1") << "1 has answered, 2 has not";
+  EXPECT_THAT(world.term().Describe({}, world.now())->back().partitions.front().explanation,
+              HasSubstr("broker 2 (registered, and has not answered what it has of the log)"));
   world.Heal();
   world.Release();
   EXPECT_EQ(world.Partition("u", 0), "-1/[1,2,3]/1") << "all that is left is suspect";
