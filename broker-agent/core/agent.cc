@@ -62,6 +62,9 @@ void Agent::Parts::On(const Registered& event) {
     return;
   }
   context.options.cluster_id = event.cluster_id;
+  if (event.controller_epoch > context.controller.epoch) {
+    TakeController({.id = kNoBroker, .epoch = event.controller_epoch, .endpoint = {}});
+  }
   const bool renewed = context.broker_epoch != event.broker_epoch;
   registered = true;
   if (!renewed) {

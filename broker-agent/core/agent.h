@@ -25,8 +25,8 @@ namespace regent {
 ///             └► maximal ISR ─► high watermark; ISR proposals ─► AlterPartition
 ///
 /// Not thread-safe: one thread owns it. It remembers the highest controller epoch in memory only:
-/// after a restart the broker epoch, which no deposed controller's old requests carry, and each
-/// partition's durable epochs guard it (R2, S24).
+/// after a restart the one that it registers with, the broker epoch, which no deposed controller's
+/// old requests carry, and each partition's durable epochs guard it (R2, S24).
 class Agent {
  public:
   Agent(AgentOptions options, AgentState recovered);

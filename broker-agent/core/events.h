@@ -41,6 +41,9 @@ using OffsetTicket = StrongId<struct OffsetTicketTag, uint64_t>;
 struct Registered {
   BrokerEpoch broker_epoch = kNoBrokerEpoch;  ///< czxid of the znode.
   std::string cluster_id;
+  /// The latest when the znode stood; 0: there has been none. Whoever held an earlier one has been
+  /// deposed, whatever it may have read of this registration (R2).
+  ControllerEpoch controller_epoch{0};
 };
 /// The session expired. Changes nothing but what the metrics say (R4): a new Registered follows.
 struct SessionLost {};

@@ -233,7 +233,7 @@ void Registration::Create() {
 
 void Registration::OnCreated(const zk::Outcome<zk::OpResult>& outcome) {
   if (outcome.ok()) {
-    BecomeRegistered(BrokerEpoch(outcome.value().stat.czxid));
+    ReadControllerEpoch(BrokerEpoch(outcome.value().stat.czxid));
   } else if (outcome.Is(ErrorKind::kNodeExists) || outcome.unknown()) {
     ReadHolder();  // It is or may be there, and may be ours (R3).
   } else if (outcome.Is(ErrorKind::kNoNode)) {
@@ -256,7 +256,7 @@ void Registration::OnHolder(const zk::Outcome<zk::Node>& outcome) {
         wire::DecodeBrokerRegistration(options_.self.id, node.data);
     const bool own_session = node.stat.ephemeral_owner == client_->session_id();
     if (own_session && found.ok() && found->life == options_.self.life) {
-      BecomeRegistered(BrokerEpoch(node.stat.czxid));
+      ReadControllerEpoch(BrokerEpoch(node.stat.czxid));
     } else {
       WaitForHolder(node);
     }
@@ -298,14 +298,36 @@ void Registration::WaitForHolder(const zk::Node& holder) {
   Retry(&Registration::ReadHolder);
 }
 
-void Registration::BecomeRegistered(BrokerEpoch epoch) {
+void Registration::ReadControllerEpoch(BrokerEpoch epoch) {
+  client_->Get(
+      zk::ControllerEpochPath(), zk::Watch::kNone,
+      [this, alive = alive_, attempt = attempt_, epoch](const zk::Outcome<zk::Node>& outcome) {
+        if (*alive && attempt == attempt_ && !stopped_) {
+          BecomeRegistered(epoch, outcome);
+        }
+      });
+}
+
+void Registration::BecomeRegistered(BrokerEpoch epoch,
+                                    const zk::Outcome<zk::Node>& controller_epoch) {
+  if (!controller_epoch.ok() && !controller_epoch.Is(ErrorKind::kNoNode)) {
+    WaitFor("ZooKeeper: " + controller_epoch.ToText());
+    Retry(&Registration::ReadHolder);
+    return;
+  }
+  // One that cannot be read is complained of by who looks for the controller.
+  const Result<ControllerEpoch> latest =
+      controller_epoch.ok() ? wire::DecodeControllerEpoch(controller_epoch.value().data)
+                            : Result<ControllerEpoch>(ControllerEpoch(0));
   broker_epoch_ = epoch;
   registered_ = true;
   holder_seen_.reset();
   LOG(INFO) << "broker registered id=" << options_.self.id << " broker_epoch=" << epoch
             << " cluster_id=" << cluster_id_ << " life=" << options_.self.life;
   WaitFor("");
-  hooks_.events(Registered{.broker_epoch = epoch, .cluster_id = cluster_id_});
+  hooks_.events(Registered{.broker_epoch = epoch,
+                           .cluster_id = cluster_id_,
+                           .controller_epoch = latest.ok() ? *latest : ControllerEpoch(0)});
   LookAfterOwnNode();
 }
 

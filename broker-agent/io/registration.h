@@ -94,7 +94,9 @@ class Registration final : public zk::SessionListener {
   void ReadHolder();
   void OnHolder(const zk::Outcome<zk::Node>& outcome);
   void WaitForHolder(const zk::Node& holder);
-  void BecomeRegistered(BrokerEpoch epoch);
+  /// The znode stands: which controllers have been deposed by now?
+  void ReadControllerEpoch(BrokerEpoch epoch);
+  void BecomeRegistered(BrokerEpoch epoch, const zk::Outcome<zk::Node>& controller_epoch);
   void LookAfterOwnNode();
 
   void WatchController();

@@ -53,7 +53,16 @@ void RecordCheckers::AcceptLoss(const TopicPartition& partition, const UncleanEl
   probes_.Hit(election.lost_by > 0 ? "recovery of all suspects" : "unclean election");
   if (election.lost_by > 0) {
     LongestOfAll(partition, election);
+  } else {
+    permitted_[key] = election.epoch;
   }
+  ForgetWhatIsLost(partition, election);
+}
+
+/// What `election`'s leader has not got.
+void RecordCheckers::ForgetWhatIsLost(const TopicPartition& partition,
+                                      const UncleanElection& election) {
+  const PartitionKey key = KeyOf(partition);
   const Copy& copy = CopyOf({election.leader, key});
   Ledger& ledger = ledgers_[key];
   const auto lost = std::ranges::find_if(ledger.batches, [&](const StoredBatch& batch) {
@@ -230,7 +239,17 @@ std::vector<StoredBatch> RecordCheckers::NewsOf(BrokerId broker, const TopicPart
 
 void RecordCheckers::OnDiskLost(BrokerId broker) {
   probes_.Hit("disk lost");
-  std::erase_if(copies_, [&](const auto& entry) { return entry.first.first == broker; });
+  for (auto entry = copies_.begin(); entry != copies_.end();) {
+    const auto& [replica, copy] = *entry;
+    if (replica.first != broker) {
+      ++entry;
+      continue;
+    }
+    for (const StoredBatch& batch : copy.batches) {
+      lost_[{replica.second, batch.header.epoch, batch.header.base}].insert(broker);
+    }
+    entry = copies_.erase(entry);
+  }
 }
 
 void RecordCheckers::OnAppended(BrokerId broker, const TopicPartition& partition) {
@@ -419,6 +438,12 @@ void RecordCheckers::OnLeader(const Sighting& seen) {
   }
   if (!Durable(partition, seen.replica.leader_epoch)) {
     return;
+  }
+  if (const auto permitted = permitted_.find(KeyOf(partition));
+      !seen.same_lead && permitted != permitted_.end() &&
+      permitted->second == seen.replica.leader_epoch) {
+    // It may have had to cut its log for its last leader, when it was elected.
+    ForgetWhatIsLost(partition, {.leader = seen.broker, .epoch = seen.replica.leader_epoch});
   }
   const Copy& copy = CopyOf({seen.broker, KeyOf(partition)});
   KeepsCommitted(seen, copy, ledgers_[KeyOf(partition)]);

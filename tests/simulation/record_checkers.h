@@ -152,6 +152,7 @@ class RecordCheckers final : public DiskWitness {
                       const Copy& before,
                       Death last);
   void KeepsCommitted(const Sighting& seen, const Copy& copy, Ledger& ledger);
+  void ForgetWhatIsLost(const TopicPartition& partition, const UncleanElection& election);
   void LongestOfAll(const TopicPartition& partition, const UncleanElection& election);
   void LostByEnough(const TopicPartition& partition,
                     const UncleanElection& election,
@@ -172,8 +173,9 @@ class RecordCheckers final : public DiskWitness {
   std::map<PartitionKey, std::vector<Promised>> promised_;
   std::set<std::string> refused_;  ///< Payloads that are to be in no log.
   std::set<int64_t> producer_ids_;
-  std::map<PartitionKey, LeaderEpoch> unclean_;  ///< The latest of such elections.
-  /// Who has lost a batch with its machine, and has not got it again.
+  std::map<PartitionKey, LeaderEpoch> unclean_;    ///< The latest of such elections.
+  std::map<PartitionKey, LeaderEpoch> permitted_;  ///< The latest that somebody has permitted.
+  /// Who has lost a batch with its machine or its disk, and has not got it again.
   std::map<std::tuple<PartitionKey, LeaderEpoch, Offset>, std::set<BrokerId>> lost_;
 };
 

@@ -51,6 +51,22 @@ TEST_F(Control, RemembersTheHighestControllerEpochOfARequest) {
             ControlAnswer::kStaleControllerEpoch);
 }
 
+TEST_F(Control, RefusesControllersThatWereDeposedBeforeItRegistered) {
+  broker.Do(Registered{.broker_epoch = BrokerEpoch(200),
+                       .cluster_id = kCluster,
+                       .controller_epoch = ControllerEpoch(7)});
+  EXPECT_EQ(AnswerWith([](ControlHeader& h) {
+              h.broker_epoch = BrokerEpoch(200);  // It has read the new registration.
+              h.controller_epoch = ControllerEpoch(6);
+            }),
+            ControlAnswer::kStaleControllerEpoch);
+  EXPECT_EQ(AnswerWith([](ControlHeader& h) {
+              h.broker_epoch = BrokerEpoch(200);
+              h.controller_epoch = ControllerEpoch(7);
+            }),
+            ControlAnswer::kDone);
+}
+
 TEST_F(Control, RefusesAnOlderBrokerEpochAndSaysItsOwn) {
   auto request = broker.Request({});
   request->header.broker_epoch = BrokerEpoch(99);

@@ -142,6 +142,18 @@ TEST_F(RegistrationTest, RegistersBindsAnUnboundDirectoryAndTellsTheEpoch) {
   EXPECT_EQ(broker->status.back(), "");
 }
 
+TEST_F(RegistrationTest, TellsWhichControllersHaveBeenDeposedByThen) {
+  MakeCluster();
+  ASSERT_TRUE(server_
+                  .Apply({zk::CreateOp{.path = zk::ControllerEpochPath(),
+                                       .data = wire::EncodeControllerEpoch(ControllerEpoch(5))}})
+                  .ok());
+  const auto broker = Start(1, 7);
+  Pass(seconds(1));
+  ASSERT_THAT(broker->registered, SizeIs(1));
+  EXPECT_EQ(broker->registered[0].controller_epoch, ControllerEpoch(5));
+}
+
 TEST_F(RegistrationTest, WaitsForTheClusterToBeMadeAndMakesNothingItself) {
   const auto broker = Start(1, 7);
   Pass(seconds(2));
