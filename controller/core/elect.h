@@ -58,8 +58,7 @@ struct MinIsr {
 /// - A leader that is live stays; dead, suspect, returned and stopping members leave the ISR beside
 ///   it. The leader epoch stays.
 /// - Otherwise the first live ISR member in replica order that is known to be intact leads, in a
-/// new
-///   epoch, and the ISR keeps the live members.
+///   new epoch, and the ISR keeps the live members.
 /// - Without one: a stopping leader keeps what it leads; else a returned member leads anew, in a
 ///   new epoch even if it led before; else the first eligible replica, alone in the ISR; else, once
 ///   all of the ISR and the two other groups are back, the one with the longest log, alone in the
