@@ -88,7 +88,9 @@ function(regent_precompile target)
   set(owner regent_precompiled_${key})
   if(NOT TARGET ${owner})
     set(empty "${PROJECT_BINARY_DIR}/precompiled.cc")
-    file(TOUCH "${empty}")
+    if(NOT EXISTS "${empty}")
+      file(TOUCH "${empty}")  # Once: whoever configures again compiles nothing anew.
+    endif()
     add_library(${owner} OBJECT "${empty}")
     target_precompile_headers(${owner} PRIVATE <algorithm> <array> <atomic> <chrono>
       <condition_variable> <cstdint> <deque> <functional> <map> <memory> <mutex> <optional> <set>
