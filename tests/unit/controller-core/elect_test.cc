@@ -17,7 +17,6 @@
 namespace regent::controller {
 namespace {
 
-using toy::B;
 using toy::Bs;
 using toy::State;
 using toy::Views;
