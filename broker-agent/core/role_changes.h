@@ -60,7 +60,7 @@ class RoleChanges {
     const LeaderAndIsrTopic* topic = nullptr;
     const LeaderAndIsrPartition* partition = nullptr;
   };
-  /// Of a topic, shared by its replicas.
+  /// Of an entry of the request, shared by its replicas.
   struct Config {
     std::shared_ptr<const TopicConfig> given;
     std::shared_ptr<const TopicSettings> settings;
@@ -73,8 +73,8 @@ class RoleChanges {
     std::set<PartitionKey> planned_keys;
     std::set<PartitionKey> draining;
     std::optional<OpId> op;
-    std::map<std::pair<TopicId, ConfigVersion>, Config> configs;
-    ConfigureLogs configured;  ///< What the logs have yet to be told.
+    std::map<const LeaderAndIsrTopic*, Config> configs;  ///< A topic may have several entries.
+    ConfigureLogs configured;                            ///< What the logs have yet to be told.
   };
   struct Waiting {
     CallId call{0};

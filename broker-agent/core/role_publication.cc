@@ -151,7 +151,7 @@ void RoleChanges::TakeConfig(Replica& replica, const LeaderAndIsrTopic& topic) {
     TakeDefault(replica, topic.config);
     return;
   }
-  Config& shared = current_->configs[{topic.topic->id, topic.config.version}];
+  Config& shared = current_->configs[&topic];
   if (shared.given == nullptr) {
     shared.given = std::make_shared<const TopicConfig>(topic.config);
     shared.settings = std::make_shared<const TopicSettings>(

@@ -233,7 +233,9 @@ void Announcer::Include(LeaderAndIsrRequest& request, ControlCall& call, Partiti
   if (!term_.cluster.Usable(ref) || !p.has_state()) {
     return;
   }
-  EntryOf(request, ref)
+  const bool held = term_.cluster.HoldsConfig(ref);
+  const Topic& topic = term_.cluster.topic(ref.topic);
+  EntryOf(request, topic, held)
       .partitions.push_back({.index = ref.index,
                              .leader = p.state.leader,
                              .leader_epoch = p.state.leader_epoch,
@@ -244,16 +246,13 @@ void Announcer::Include(LeaderAndIsrRequest& request, ControlCall& call, Partiti
                              .recovery = p.state.recovery,
                              .elr = p.state.elr,
                              .last_known_elr = p.state.last_known_elr});
-  const ConfigVersion sent = term_.cluster.HoldsConfig(ref)
-                                 ? ConfigVersion(-1)
-                                 : term_.cluster.topic(ref.topic).config.version;
-  call.sent.push_back({.partition = ref, .leader_epoch = p.state.leader_epoch, .config = sent});
+  call.sent.push_back({.partition = ref,
+                       .leader_epoch = p.state.leader_epoch,
+                       .config = held ? ConfigVersion(-1) : topic.config.version});
 }
 
 /// The topic's entry in the request, or that of its partitions for which the config is held back.
-LeaderAndIsrTopic& Announcer::EntryOf(LeaderAndIsrRequest& request, PartitionRef ref) const {
-  const Topic& topic = term_.cluster.topic(ref.topic);
-  const bool held = term_.cluster.HoldsConfig(ref);
+LeaderAndIsrTopic& Announcer::EntryOf(LeaderAndIsrRequest& request, const Topic& topic, bool held) {
   const int32_t min_isr = held ? kHeldBack : topic.config.min_insync_replicas;
   for (auto entry = request.topics.rbegin();
        entry != request.topics.rend() && entry->topic == topic.identity; ++entry) {

@@ -169,7 +169,7 @@ class Announcer {
   size_t StopsPerRequest() const;
   void PumpMetadata(BrokerId id, Agent& agent);
   void Include(LeaderAndIsrRequest& request, ControlCall& call, PartitionRef ref) const;
-  LeaderAndIsrTopic& EntryOf(LeaderAndIsrRequest& request, PartitionRef ref) const;
+  static LeaderAndIsrTopic& EntryOf(LeaderAndIsrRequest& request, const Topic& topic, bool held);
   void SendRoles(BrokerId id, Agent& agent, LeaderAndIsrRequest request, ControlCall call);
   ControlHeader Header(BrokerId id, const Agent& agent);
   std::vector<BrokerEndpoint> EndpointsOf(const std::set<BrokerId>& brokers) const;

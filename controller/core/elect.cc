@@ -13,14 +13,12 @@ ReplicaStanding StandingOf(const std::vector<ReplicaView>& replicas, BrokerId br
   return found == replicas.end() ? ReplicaStanding::kDead : found->standing;
 }
 
-/// The first replica, in replica order, that is in the ISR, has that standing, and has been heard
-/// if the standing may change with its word.
+/// The first replica, in replica order, that is in the ISR, has that standing, and has been heard.
 std::optional<BrokerId> FirstInSync(const PartitionState& current,
                                     const std::vector<ReplicaView>& replicas,
                                     ReplicaStanding standing) {
   for (const ReplicaView& replica : replicas) {
-    const bool known = !replica.unheard || standing == ReplicaStanding::kSuspect;
-    if (known && replica.standing == standing && Contains(current.isr, replica.broker)) {
+    if (!replica.unheard && replica.standing == standing && Contains(current.isr, replica.broker)) {
       return replica.broker;
     }
   }
@@ -51,12 +49,6 @@ PartitionState NewLeader(const PartitionState& current,
   next.controller_epoch = term;
   next.recovery = LeaderRecovery::kRecovered;
   return next;
-}
-
-bool IsThere(const ReplicaView& replica) {
-  return replica.standing == ReplicaStanding::kLive ||
-         replica.standing == ReplicaStanding::kReturned ||
-         replica.standing == ReplicaStanding::kSuspect;
 }
 
 /// The first of `those` that is there, those that are no suspects, as far as is known, first.
@@ -156,6 +148,12 @@ std::optional<PartitionState> ElectInSync(const Question& q, ReplicaStanding lea
 }
 
 }  // namespace
+
+bool IsThere(const ReplicaView& replica) {
+  return replica.standing == ReplicaStanding::kLive ||
+         replica.standing == ReplicaStanding::kReturned ||
+         replica.standing == ReplicaStanding::kSuspect;
+}
 
 std::optional<PartitionState> InitialState(const std::vector<ReplicaView>& replicas,
                                            ControllerEpoch term) {

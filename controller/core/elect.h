@@ -35,6 +35,9 @@ struct ReplicaView {
   friend bool operator==(const ReplicaView&, const ReplicaView&) = default;
 };
 
+/// Whether it has a log and stays: it may lead, if nothing better is left.
+bool IsThere(const ReplicaView& replica);
+
 /// The state of a partition that has none: led by the first live replica, all live ones in the
 /// ISR. Nothing while no replica is live.
 std::optional<PartitionState> InitialState(const std::vector<ReplicaView>& replicas,

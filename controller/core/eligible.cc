@@ -70,10 +70,7 @@ std::optional<BrokerId> LongestLog(const PartitionState& state,
     if (!Counts(state, replica.broker)) {
       continue;
     }
-    const bool back = replica.standing == ReplicaStanding::kLive ||
-                      replica.standing == ReplicaStanding::kReturned ||
-                      replica.standing == ReplicaStanding::kSuspect;
-    if (!back || !replica.tip) {
+    if (!IsThere(replica) || !replica.tip) {
       return std::nullopt;
     }
     if (longest == nullptr || *replica.tip > *longest->tip) {

@@ -51,7 +51,7 @@ void Membership::Begin(const std::vector<BrokerRead>& brokers,
   // A life that this term has not seen begin may have caught up since: nobody is deposed, and
   // nobody leaves an ISR, for what its registration says.
   for (const BrokerRead& read : brokers) {
-    PresumeSuspect(read.id, Presumed::kWhereNobodyLeads);
+    AwaitAnswers(read.id, Presumed::kWhereNobodyLeads);
   }
   for (const StoppingMark& mark : marks) {
     if (!registered.contains(mark.life) && !unreadable.contains(mark.broker)) {
@@ -131,14 +131,14 @@ void Membership::Up(BrokerId id, const BrokerRead& read) {
             << " life=" << broker.registration.life << (broker.stopping ? " stopping" : "")
             << (broker.registration.suspect ? " suspect" : "");
   if (term_.loaded) {
-    PresumeSuspect(id, Presumed::kEverywhere);
+    AwaitAnswers(id, Presumed::kEverywhere);
   }
   announcer_.Register(id, broker.epoch, broker.registration.EndpointOf(kRegentListener));
   announcer_.PublishBrokers();
   writer_.QueueHosted(id);
 }
 
-void Membership::PresumeSuspect(BrokerId id, Presumed presumed) {
+void Membership::AwaitAnswers(BrokerId id, Presumed presumed) {
   const Broker& broker = term_.cluster.broker(id);
   if (!broker.live) {
     return;
@@ -147,7 +147,7 @@ void Membership::PresumeSuspect(BrokerId id, Presumed presumed) {
     const Partition& p = term_.cluster.at(ref);
     if (!broker.registration.suspect) {
       if (Contains(p.state.elr, id)) {
-        term_.cluster.AwaitWord(ref, id);  // Its disk may be a new one.
+        term_.cluster.AwaitWord(ref, id);
       }
       continue;
     }

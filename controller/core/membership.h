@@ -40,10 +40,10 @@ class Membership {
   void Up(BrokerId id, const BrokerRead& read);
   void Down(BrokerId id);
   enum class Presumed { kEverywhere, kWhereNobodyLeads };
-  /// If its registration says that replicas had lost their tails, perhaps, when its life began,
-  /// they count as suspect until the agent has answered for them; else its eligible replicas wait
-  /// for that (R11).
-  void PresumeSuspect(BrokerId id, Presumed presumed);
+  /// Who is not elected before the agent has answered for it: every replica, if the registration
+  /// says that some had lost their tails, perhaps, when this life began (they count as suspect
+  /// until then, where `presumed` says), else the eligible ones, for the disk may be new (R11).
+  void AwaitAnswers(BrokerId id, Presumed presumed);
   void Renewed(BrokerId id, const BrokerRead& read);
   void Reborn(BrokerId id, const BrokerRead& read);
   void SetForeign(BrokerId id, const BrokerRead& read, std::string problem);

@@ -103,14 +103,15 @@ PartitionWriter::Item PartitionWriter::Decided(PartitionRef ref,
 std::optional<PartitionWriter::Item> PartitionWriter::LivenessDecision(
     PartitionRef ref, const std::vector<ReplicaView>& views) {
   const Partition& p = term_.cluster.at(ref);
-  auto demanded =
-      DemandedState(p.state, views, term_.epoch(), UncleanOf(ref), term_.cluster.MinIsrOf(ref));
+  const MinIsr min_isr = term_.cluster.MinIsrOf(ref);
+  auto demanded = DemandedState(p.state, views, term_.epoch(), UncleanOf(ref), min_isr);
   if (!demanded) {
     return std::nullopt;
   }
-  const bool recovery = demanded->leader_epoch != p.state.leader_epoch &&
-                        demanded->recovery == LeaderRecovery::kRecovering &&
-                        LongestLog(p.state, views) == demanded->leader;
+  const bool recovery =
+      demanded->leader_epoch != p.state.leader_epoch &&
+      demanded->recovery == LeaderRecovery::kRecovering &&
+      LongestLog(Trusted(p.state, min_isr.present, views.size()), views) == demanded->leader;
   return Decided(ref, std::move(*demanded),
                  recovery ? WriteCause::kRecovery : WriteCause::kLiveness);
 }

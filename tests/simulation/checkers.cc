@@ -4,7 +4,6 @@
 #include <set>
 #include <utility>
 
-#include "common/model/topic_settings.h"
 #include "common/wire/znode_json.h"
 #include "common/zk/paths.h"
 #include "controller/core/cluster.h"
@@ -188,14 +187,14 @@ void Checkers::ElectedInOrder(const StateHistory::Partition& partition) {
   }
 }
 
-int32_t Checkers::ConfiguredMinIsr(const std::string& topic) const {
+TopicSettings Checkers::SettingsOfTopic(const std::string& topic) const {
   const auto node = tree_.Find(zk::TopicConfigPath(topic));
   const auto config = wire::DecodeTopicConfig(node ? node->data : "");
-  return config.ok() ? SettingsOf(*config).min_insync_replicas : 1;
+  return config.ok() ? SettingsOf(*config) : TopicSettings();
 }
 
 void Checkers::MinIsrIsAltered(const std::string& topic, int32_t value) {
-  const int32_t before = ConfiguredMinIsr(topic);
+  const int32_t before = SettingsOfTopic(topic).min_insync_replicas;
   min_isrs_[topic].insert({before, value});
   for (const auto& [key, partition] : history_.partitions()) {
     if (partition.name.topic->name != topic || partition.gone || partition.records.empty()) {
@@ -209,13 +208,9 @@ void Checkers::MinIsrIsAltered(const std::string& topic, int32_t value) {
   }
 }
 
-bool Checkers::IsAltered(const StateHistory::Partition& partition) const {
-  return min_isrs_.contains(partition.name.topic->name);
-}
-
 Checkers::MinIsrs Checkers::MinIsrsOf(const StateHistory::Partition& partition) const {
   const std::string& topic = partition.name.topic->name;
-  std::set<int32_t> values = {ConfiguredMinIsr(topic)};
+  std::set<int32_t> values = {SettingsOfTopic(topic).min_insync_replicas};
   if (const auto altered = min_isrs_.find(topic); altered != min_isrs_.end()) {
     values.insert(altered->second.begin(), altered->second.end());
   }
@@ -225,13 +220,8 @@ Checkers::MinIsrs Checkers::MinIsrsOf(const StateHistory::Partition& partition) 
   return {.least = wanted(*values.begin()), .most = wanted(*values.rbegin())};
 }
 
-bool Checkers::AllowsUnclean(const std::string& topic) const {
-  const auto node = tree_.Find(zk::TopicConfigPath(topic));
-  return node && node->data.find(R"("unclean.leader.election.enable":"true")") != std::string::npos;
-}
-
 void Checkers::ConfigIsDeleted(const std::string& topic) {
-  if (AllowsUnclean(topic)) {
+  if (SettingsOfTopic(topic).unclean_leader_election_enable) {
     OperatorAcceptsLosses(topic);
   }
   MinIsrIsAltered(topic, 1);
@@ -279,7 +269,8 @@ void Checkers::EligibleKept(const PartitionKey& key, const StateHistory::Partiti
     return s.leader != kNoBroker && s.isr.size() >= least;
   };
   // What a leader may have done before it went its successor has to reckon with.
-  if (commits_alone(state) || (commits_alone(before) && IsAltered(partition))) {
+  if (commits_alone(state) ||
+      (commits_alone(before) && min_isrs_.contains(partition.name.topic->name))) {
     return;
   }
   for (const BrokerList& group : {before.isr, before.elr, before.last_known_elr}) {
@@ -355,7 +346,7 @@ void Checkers::CountsOnTheIsr(const BrokerProcess& broker, const ReplicaStatus& 
 
 bool Checkers::LossMayBeAccepted(const StateHistory::Partition& partition) const {
   const TopicIdentity& topic = *partition.name.topic;
-  return accepted_.contains(topic.id) || AllowsUnclean(topic.name);
+  return accepted_.contains(topic.id) || SettingsOfTopic(topic.name).unclean_leader_election_enable;
 }
 
 void Checkers::LookAtRecovery(const StateHistory::Partition& partition) {

@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "common/model/topic_settings.h"
 #include "tests/simulation/broker_process.h"
 #include "tests/simulation/candidate_process.h"
 #include "tests/simulation/isr_checker.h"
@@ -129,10 +130,8 @@ class Checkers final : public ControlWitness {
   };
   /// As the topic's config wants it of a partition, or has wanted it.
   MinIsrs MinIsrsOf(const StateHistory::Partition& partition) const;
-  bool IsAltered(const StateHistory::Partition& partition) const;
-  int32_t ConfiguredMinIsr(const std::string& topic) const;
-  /// Whether its config, as it stands in ZooKeeper, lets a replica outside the ISR lead.
-  bool AllowsUnclean(const std::string& topic) const;
+  /// As its config stands in ZooKeeper.
+  TopicSettings SettingsOfTopic(const std::string& topic) const;
 
   World& world_;
   const zk::InMemoryZooKeeper& tree_;

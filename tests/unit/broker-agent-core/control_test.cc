@@ -169,6 +169,7 @@ TEST_F(Control, ARequestWaitsForTheOneInProgressAndTheEarliestGoesFirst) {
 
 TEST_F(Control, OneRequestIsOneBatchForTheDisk) {
   std::vector<LeaderAndIsrPartition> states;
+  states.reserve(5);
   for (int32_t index = 0; index < 5; ++index) {
     states.push_back(StateOf{.index = index, .leader = index % 3}.Build());
   }

@@ -2,6 +2,7 @@
 
 #include <memory>
 #include <optional>
+#include <ranges>
 #include <string>
 #include <vector>
 
@@ -45,7 +46,7 @@ class Process {
       : registration_({.self = std::move(self)},
                       executor,
                       store,
-                      {.events = [this](AgentEvent event) { Take(event); },
+                      {.events = [this](const AgentEvent& event) { Take(event); },
                        .give_up = [this](const Error& error) { gave_up = error; },
                        .status = [this](const std::string& what) { status.push_back(what); }}),
         client(server, executor, registration_) {
@@ -93,11 +94,11 @@ class RegistrationTest : public ::testing::Test {
     ASSERT_TRUE(made.ok()) << made.ToText();
   }
   void Wipe() {
-    std::vector<std::string> paths = server_.Paths();
+    const std::vector<std::string> paths = server_.Paths();
     std::vector<zk::Op> ops;
-    for (auto path = paths.rbegin(); path != paths.rend(); ++path) {
-      if (*path != "/" && !path->starts_with("/zookeeper")) {
-        ops.emplace_back(zk::DeleteOp{.path = *path, .expected = zk::AnyVersion{}});
+    for (const std::string& path : std::views::reverse(paths)) {
+      if (path != "/" && !path.starts_with("/zookeeper")) {
+        ops.emplace_back(zk::DeleteOp{.path = path, .expected = zk::AnyVersion{}});
       }
     }
     const auto wiped = server_.Apply(ops);

@@ -45,6 +45,12 @@ class Recoveries : public ::testing::Test {
     spec.set = {{"min.insync.replicas", value}};
     return world.config_answers.at(world.AskConfig(spec)).error;
   }
+  /// While no controller is there to see it.
+  void LowerMinIsrByTool() {
+    world.ChangeStore([](toy::ToyStore& store) {
+      store.WriteConfigByTool("t", {{"min.insync.replicas", "2"}});
+    });
+  }
   /// What the replica, if it leads, commits with.
   int32_t MinIsrOf(int32_t broker, const std::string& topic = "t", int32_t index = 0) {
     return world.agent(broker).configs.at({topic, index}).min_insync_replicas;
@@ -258,9 +264,7 @@ TEST_F(Recoveries, ALoweredMinimumIsHeldBackByTheNextControllerToo) {
   ASSERT_FALSE(SetMinIsr("3"));
   world.KillBroker(3);
   world.KillCandidate(100);
-  world.ChangeStore([](toy::ToyStore& store) {
-    store.WriteConfigByTool("t", {{"min.insync.replicas", "2"}});
-  });
+  LowerMinIsrByTool();
   world.Once(SetsState, Fate::kHold);
   world.StartCandidate(101);
   EXPECT_EQ(State(), "1/[1,2]/0 eligible [3]");
@@ -315,9 +319,7 @@ TEST_F(Recoveries, AConfigThatIsHeldBackIsNotWaitedForByItsOwnPartition) {
   world.KillBroker(3);
   ASSERT_EQ(State(), "1/[1,2]/0 eligible [3]");
   world.KillCandidate(100);
-  world.ChangeStore([](toy::ToyStore& store) {
-    store.WriteConfigByTool("t", {{"min.insync.replicas", "2"}});
-  });
+  LowerMinIsrByTool();
   world.KillBroker(2);
   world.StartCandidate(101);
   EXPECT_EQ(State(), "1/[1]/0 eligible [2]") << "not 3, without whom two have been enough since";
@@ -336,9 +338,7 @@ TEST_F(Recoveries, AConfigThatIsHeldBackIsFreedWhileALeaderMayYetBeSuspect) {
   world.KillBroker(3);
   ASSERT_EQ(State(), "1/[1,2]/2 eligible [3]");
   world.KillCandidate(100);
-  world.ChangeStore([](toy::ToyStore& store) {
-    store.WriteConfigByTool("t", {{"min.insync.replicas", "2"}});
-  });
+  LowerMinIsrByTool();
   world.KillBroker(2);
   world.Always(toy::To<SendLeaderAndIsr>(1), Fate::kHold);
   world.StartCandidate(101);
