@@ -1,8 +1,8 @@
 #include "broker-agent/io/registration.h"
 
+#include <algorithm>
 #include <memory>
 #include <optional>
-#include <ranges>
 #include <string>
 #include <vector>
 
@@ -94,9 +94,10 @@ class RegistrationTest : public ::testing::Test {
     ASSERT_TRUE(made.ok()) << made.ToText();
   }
   void Wipe() {
-    const std::vector<std::string> paths = server_.Paths();
+    std::vector<std::string> paths = server_.Paths();
+    std::reverse(paths.begin(), paths.end());  // Children first.
     std::vector<zk::Op> ops;
-    for (const std::string& path : std::views::reverse(paths)) {
+    for (const std::string& path : paths) {
       if (path != "/" && !path.starts_with("/zookeeper")) {
         ops.emplace_back(zk::DeleteOp{.path = path, .expected = zk::AnyVersion{}});
       }
