@@ -404,23 +404,44 @@ int64_t WallClockMs() {
       .count();
 }
 
-ExitCode Run(const CommandTree& tree, const Console& console) {
-  const Result<std::vector<std::string>> addresses = ParseAddresses(tree.globals().controllers);
+/// CLI11 takes them last first.
+void ParseInto(CommandTree& tree, const std::vector<std::string>& arguments) {
+  tree.app().parse(std::vector<std::string>(arguments.rbegin(), arguments.rend()));
+}
+
+/// What a command line says, and where it is to be said.
+struct Order {
+  std::vector<std::string> addresses;
+  std::chrono::milliseconds timeout{0};
+  Command command;
+};
+
+Result<Order> ReadOrder(const CommandTree& tree) {
+  Result<std::vector<std::string>> addresses = ParseAddresses(tree.globals().controllers);
   if (!addresses.ok()) {
-    return console.Fail(addresses.error());
+    return addresses.error();
   }
   const Result<std::chrono::milliseconds> timeout = ParseTimeout(tree.globals().timeout);
   if (!timeout.ok()) {
-    return console.Fail(timeout.error());
+    return timeout.error();
   }
-  const Result<Command> command = tree.Read();
+  Result<Command> command = tree.Read();
   if (!command.ok()) {
-    return console.Fail(command.error());
+    return command.error();
   }
-  Client client({.addresses = *addresses,
-                 .timeout = *timeout,
+  return Order{
+      .addresses = *std::move(addresses), .timeout = *timeout, .command = *std::move(command)};
+}
+
+ExitCode Run(const CommandTree& tree, const Console& console) {
+  const Result<Order> order = ReadOrder(tree);
+  if (!order.ok()) {
+    return console.Fail(order.error());
+  }
+  Client client({.addresses = order->addresses,
+                 .timeout = order->timeout,
                  .talk = [&](const std::string& sentence) { console.Talk(sentence); }});
-  return (*command)(client, console);
+  return order->command(client, console);
 }
 
 }  // namespace
@@ -431,8 +452,7 @@ ExitCode RunRegentctl(const std::vector<std::string>& arguments,
   Console console{.out = out, .err = err, .now_ms = WallClockMs};
   CommandTree tree;
   try {
-    // CLI11 takes them last first.
-    tree.app().parse(std::vector<std::string>(arguments.rbegin(), arguments.rend()));
+    ParseInto(tree, arguments);
   } catch (const CLI::ParseError& error) {
     if (error.get_exit_code() == 0) {  // --help, --version
       tree.app().exit(error, out, err);
@@ -445,6 +465,17 @@ ExitCode RunRegentctl(const std::vector<std::string>& arguments,
   console.format = tree.globals().format == "json" ? Format::kJson : Format::kTable;
   console.headers = tree.globals().no_headers ? Headers::kOmit : Headers::kShow;
   return Run(tree, console);
+}
+
+Status CheckArguments(const std::vector<std::string>& arguments) {
+  CommandTree tree;
+  try {
+    ParseInto(tree, arguments);
+  } catch (const CLI::ParseError& error) {
+    return error.get_exit_code() == 0 ? Status(Success{}) : Status(Usage(error.what()));
+  }
+  const Result<Order> order = ReadOrder(tree);
+  return order.ok() ? Status(Success{}) : Status(order.error());
 }
 
 }  // namespace regent::cli

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "cli/exit_code.h"
+#include "common/base/result.h"
 
 namespace regent::cli {
 
@@ -12,5 +13,8 @@ namespace regent::cli {
 ExitCode RunRegentctl(const std::vector<std::string>& arguments,
                       std::ostream& out,
                       std::ostream& err);
+
+/// Whether `arguments` are a command; kInvalidArgument says why not. Does nothing else.
+Status CheckArguments(const std::vector<std::string>& arguments);
 
 }  // namespace regent::cli

@@ -160,6 +160,9 @@ struct TruncateLog {
   TopicPartition partition;
   OpId op{0};
   Offset to{0};
+  /// What is left of the log says anew which producers it knows: too little is remembered of what
+  /// was committed (ProducerStates::Append).
+  bool recall_producers = false;
 };
 /// Drops every record and begins anew at `at`. Answered by LogTruncated once durable.
 struct RestartLog {

@@ -34,7 +34,11 @@ void Agent::Parts::TakeWrite(const PartitionKey& key, const Returned& returned) 
       replica->log->TruncateTo(
           std::min(write.to, std::max(returned.end.value_or(write.to), Offset(0))));
       replica->synced = std::min(replica->synced, replica->log->end);
-      replica->producers.TruncateTo(replica->log->end);
+      if (returned.recalled != nullptr) {
+        replica->producers = *returned.recalled;
+      } else {
+        replica->producers.TruncateTo(replica->log->end);
+      }
       followers.Truncated(*replica);
       break;
     case LogWrite::Kind::kRestart:

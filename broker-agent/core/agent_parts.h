@@ -40,7 +40,8 @@ struct Agent::Parts {
     OpId op{0};
     std::optional<Error> error;
     std::optional<Offset> end;
-    const LogAppended* appended = nullptr;  ///< Of an append: never null.
+    const LogAppended* appended = nullptr;     ///< Of an append: never null.
+    const ProducerStates* recalled = nullptr;  ///< Of a truncation that was to recall them.
   };
 
   Parts(AgentOptions options, AgentState recovered)
@@ -78,7 +79,10 @@ struct Agent::Parts {
   }
   void On(const LogSynced& event);
   void On(const LogTruncated& event) {
-    TakeWrite(event.partition, {.op = event.op, .error = event.error, .end = event.end});
+    TakeWrite(event.partition, {.op = event.op,
+                                .error = event.error,
+                                .end = event.end,
+                                .recalled = event.producers ? &*event.producers : nullptr});
   }
   void On(const LogsTrimmed& event);
   void On(const LogRead& event) {

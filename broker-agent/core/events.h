@@ -10,6 +10,7 @@
 #include "broker-agent/core/file_slice.h"
 #include "broker-agent/core/log_view.h"
 #include "broker-agent/core/partition_key.h"
+#include "broker-agent/core/producer_states.h"
 #include "broker-agent/core/slice.h"
 #include "broker-agent/core/stream.h"
 #include "common/base/instant.h"
@@ -126,6 +127,7 @@ struct LogTruncated {
   /// Where the log ends now, if that is below what was asked for: a batch is never split.
   std::optional<Offset> end;
   std::optional<Error> error;
+  std::optional<ProducerStates> producers;  ///< If they were to be recalled.
 };
 struct LogsTrimmed {
   struct Item {

@@ -60,7 +60,8 @@ class ProducerStates {
   /// Takes a batch that is at the end of the log or on its way there. What lies below
   /// `high_watermark` cannot be cut any more: of that, the last few are enough.
   void Append(const RecordBatch& batch, Offset high_watermark, Instant now);
-  /// The log was cut: what began at `end` or later is forgotten.
+  /// The log was cut, not below the high watermark of any Append: what does not lie wholly below
+  /// `end` is forgotten. After a deeper cut the log must be read again.
   void TruncateTo(Offset end);
   void Clear() { producers_.clear(); }
   /// Forgets producers that have written nothing since `before`. One that was recovered from a log

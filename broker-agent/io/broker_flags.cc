@@ -5,6 +5,9 @@
 #include <thread>
 #include <utility>
 
+#include <CLI/CLI.hpp>
+
+#include "broker-agent/core/shard.h"
 #include "common/model/broker_names.h"
 #include "common/model/endpoint_text.h"
 #include "common/zk/host_list.h"
@@ -60,6 +63,62 @@ Status UnderstandListeners(const BrokerFlags& flags, BrokerSettings& settings) {
 }
 
 }  // namespace
+
+void DefineFlags(CLI::App& app, BrokerFlags& flags) {
+  app.add_option("--id", flags.id, "Id of this broker; controllers and brokers share one space")
+      ->check(CLI::Range(0, 2147483647));
+  app.add_option("--zookeeper", flags.zookeeper, "ZooKeeper ensemble: host:port[,host:port]");
+  app.add_option("--zk-root", flags.zk_root, "Path in ZooKeeper under which the cluster lives");
+  app.add_option("--zookeeper-auth", flags.zookeeper_auth, "Digest credentials: user:password");
+  app.add_option("--zookeeper-session-timeout-ms", flags.session_timeout_ms,
+                 "Session timeout asked of ZooKeeper (6000)")
+      ->check(CLI::Range(500, 600'000));
+  app.add_option("--data-dir", flags.data_dir,
+                 "Directory of the replicas; it belongs to one broker of one cluster");
+  app.add_option("--listen", flags.listen,
+                 "Listeners: PLAINTEXT for Kafka clients, REGENT for gRPC "
+                 "(PLAINTEXT://127.0.0.1:9092,REGENT://127.0.0.1:9192)");
+  app.add_option("--advertise", flags.advertise,
+                 "Where others reach the listeners, where that is not --listen");
+  app.add_option("--rack", flags.rack,
+                 "Rack or zone of this machine, for the placement of replicas");
+  app.add_option("--metrics-listen", flags.metrics_listen, "host:port of /metrics (off)");
+  app.add_option("--controller-eligible", flags.controller_eligible,
+                 "Whether a controller candidate runs in this process (true)");
+  app.add_option("--replica-lag-time-max-ms", flags.replica_lag_time_max_ms,
+                 "A follower that has not caught up for longer leaves the ISR (30000)")
+      ->check(CLI::Range(int64_t{100}, int64_t{86'400'000}));
+  app.add_option("--replication-throttle-bytes-per-second",
+                 flags.replication_throttle_bytes_per_second,
+                 "Most that followers outside the ISR are sent, all together (0: no limit)")
+      ->check(CLI::Range(int64_t{0}, int64_t{1} << 40U));
+  app.add_option("--shards", flags.shards,
+                 "Among how many agents, with threads of their own, the partitions are spread (0: "
+                 "one for every four processors, 8 at most)")
+      ->check(CLI::Range(0, kShardsMax));
+  app.add_option(
+      "--flush", flags.flush,
+      "flush.messages of topics that do not say: batch is 1, each batch is on disk before "
+      "it counts (system)");
+  app.add_option("--retention-check-interval-ms", flags.retention_check_interval_ms,
+                 "Within it every log is looked at once for old records (300000)")
+      ->check(CLI::Range(int64_t{100}, int64_t{86'400'000}));
+  app.add_option("--default-min-insync-replicas", flags.default_min_insync_replicas,
+                 "min.insync.replicas of topics that do not say (1)")
+      ->check(CLI::Range(1, 64));
+  app.add_flag("--auto-create-topics", flags.auto_create_topics,
+               "Make topics that clients ask for (off)");
+  app.add_option("--num-partitions", flags.num_partitions,
+                 "Partitions of a topic whose maker does not say (1)")
+      ->check(CLI::Range(1, 10'000));
+  app.add_option("--default-replication-factor", flags.default_replication_factor,
+                 "Replicas of a topic whose maker does not say (1)")
+      ->check(CLI::Range(1, 64));
+  app.add_flag("--adopt", flags.adopt,
+               "Take over a ZooKeeper root that holds a cluster without Regent's mark");
+  app.add_flag("--unsafe-never-fence", flags.never_fence)->group("");
+  app.add_option("--boot-id-file", flags.boot_id_file)->group("");
+}
 
 Result<std::vector<Listener>> ParseListeners(const std::string& flag, const std::string& text) {
   std::vector<Listener> listeners;

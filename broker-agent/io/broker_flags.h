@@ -12,6 +12,10 @@
 #include "common/model/topic_settings.h"
 #include "common/zk/real_client.h"
 
+namespace CLI {
+class App;
+}  // namespace CLI
+
 namespace regent {
 
 /// The flags of regent-broker as they stand on the command line.
@@ -62,6 +66,9 @@ struct BrokerSettings {
   int64_t catch_up_bytes_per_second = 0;  ///< 0: no limit.
   int32_t shards = 1;                     ///< 1 to kShardsMax.
 };
+
+/// Gives `app` the flags of regent-broker, to be parsed into `flags`, which outlives it.
+void DefineFlags(CLI::App& app, BrokerFlags& flags);
 
 /// How many shards a broker has that is not told, on a machine with so many processors.
 int32_t ShardsFor(int32_t processors);

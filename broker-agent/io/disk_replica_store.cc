@@ -417,20 +417,33 @@ Result<Offset> DiskReplicaStore::Disk::Truncate(const TruncateLog& truncate) con
 }
 
 void DiskReplicaStore::Disk::Do(const TruncateLog& truncate) const {
-  LogTruncated result{
-      .partition = KeyOf(truncate.partition), .op = truncate.op, .end = {}, .error = {}};
+  LogTruncated result{.partition = KeyOf(truncate.partition),
+                      .op = truncate.op,
+                      .end = {},
+                      .error = {},
+                      .producers = {}};
   if (const Result<Offset> end = Truncate(truncate); end.ok()) {
     result.end = *end;
   } else {
     result.error = end.error();
+  }
+  if (!result.error && truncate.recall_producers) {
+    Result<ProducerStates> recalled = logs->ProducersOf(result.partition);
+    result.error = ErrorOf(recalled);
+    if (recalled.ok()) {
+      result.producers = std::move(recalled).value();
+    }
   }
   sink(std::move(result));
 }
 
 void DiskReplicaStore::Disk::Do(const RestartLog& restart) const {
   const ReplicaKey key = KeyOf(restart.partition);
-  LogTruncated result{
-      .partition = KeyOf(restart.partition), .op = restart.op, .end = {}, .error = {}};
+  LogTruncated result{.partition = KeyOf(restart.partition),
+                      .op = restart.op,
+                      .end = {},
+                      .error = {},
+                      .producers = {}};
   const Result<storage::PartitionLog*> log = logs->Find(key);
   Status restarted = log.ok() ? Status(Success{}) : Status(log.error());
   if (restarted.ok()) {

@@ -34,7 +34,19 @@ BrokerId ControllerFor(BrokerId self, const MetadataView& view) {
   return view.brokers().contains(self) ? self : kNoBroker;
 }
 
-MetadataResponse::Topic TopicOf(const TopicView& view) {
+/// Those whose broker is not registered, and those that the controller has named.
+std::vector<BrokerId> OfflineReplicas(const MetadataView& view,
+                                      const MetadataPartition& partition) {
+  std::vector<BrokerId> offline;
+  for (const BrokerId replica : partition.replicas) {
+    if (!view.brokers().contains(replica) || Contains(partition.offline_replicas, replica)) {
+      offline.push_back(replica);
+    }
+  }
+  return offline;
+}
+
+MetadataResponse::Topic TopicOf(const MetadataView& cluster, const TopicView& view) {
   MetadataResponse::Topic topic;
   topic.name = view.topic->name;
   topic.id = view.topic->id;
@@ -60,7 +72,7 @@ MetadataResponse::Topic TopicOf(const TopicView& view) {
         .leader_epoch = partition.leader_epoch,
         .replicas = partition.replicas,
         .isr = partition.isr,
-        .offline_replicas = partition.offline_replicas,
+        .offline_replicas = OfflineReplicas(cluster, partition),
     });
   }
   fill_up_to(view.partition_count);
@@ -75,7 +87,7 @@ MetadataResponse::Topic TopicNamed(const MetadataView& view, const MetadataReque
     topic.error = KafkaError::kUnknownTopicId;
     for (const auto& each : view.Topics()) {
       if (each->topic->id == asked.id) {
-        return TopicOf(*each);
+        return TopicOf(view, *each);
       }
     }
     return topic;
@@ -85,7 +97,7 @@ MetadataResponse::Topic TopicNamed(const MetadataView& view, const MetadataReque
     return topic;
   }
   if (const auto found = view.Find(*asked.name)) {
-    return TopicOf(*found);
+    return TopicOf(view, *found);
   }
   topic.error = KafkaError::kUnknownTopicOrPartition;
   return topic;
@@ -117,7 +129,7 @@ void ClientService::Do(const RequestHeader& header,
   const bool all = !ask.topics || (header.version == 0 && ask.topics->empty());
   if (all) {
     for (const auto& topic : view->Topics()) {
-      response.topics.push_back(TopicOf(*topic));
+      response.topics.push_back(TopicOf(*view, *topic));
     }
   } else {
     for (const MetadataRequest::Topic& topic : *ask.topics) {

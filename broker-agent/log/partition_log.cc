@@ -458,4 +458,21 @@ Result<std::optional<TimedOffset>> PartitionLog::FindMaxTimestamp() {
   return FindOffsetByTime(greatest);
 }
 
+Status PartitionLog::Visit(const BatchVisitor& visit) {
+  if (Status usable = Usable(); !usable.ok()) {
+    return usable;
+  }
+  for (size_t i = segments_->IndexOf(start_); i < segments_->all().size(); ++i) {
+    const Status visited = segments_->at(i).Visit([&](const BatchHeader& header) {
+      if (header.next() > start_) {
+        visit(header);
+      }
+    });
+    if (!visited.ok()) {
+      return visited;
+    }
+  }
+  return Success{};
+}
+
 }  // namespace regent::storage

@@ -145,6 +145,9 @@ class PartitionLog {
   /// none has one, or if that record lies below start().
   Result<std::optional<TimedOffset>> FindMaxTimestamp();
 
+  /// Shows every batch there is, in order, the one that holds start() first.
+  Status Visit(const BatchVisitor& visit);
+
   Offset start() const { return start_; }
   Offset end() const { return segments_->active().next(); }
   /// Below it all records are durable.

@@ -318,6 +318,21 @@ PartitionLog* ReplicaLogs::Loaded(const ReplicaKey& key) {
   return found == logs_.end() ? nullptr : found->second.log.get();
 }
 
+Result<ProducerStates> ReplicaLogs::ProducersOf(const ReplicaKey& key) {
+  const Result<PartitionLog*> log = Find(key);
+  if (!log.ok()) {
+    return log.error();
+  }
+  ProducerStates producers;
+  const Status visited = (*log)->Visit([&](const BatchHeader& header) {
+    producers.Append(HeadOf(header), (*log)->end(), Instant());
+  });
+  if (!visited.ok()) {
+    return visited.error();
+  }
+  return producers;
+}
+
 void ReplicaLogs::Configure(const ReplicaKey& key, const LogConfig& config) {
   configs_[key] = config;
   if (const auto found = logs_.find(key); found != logs_.end() && found->second.log != nullptr) {

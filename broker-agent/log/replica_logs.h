@@ -72,6 +72,8 @@ class ReplicaLogs {
   /// Returns a replica's log as it is in memory, for what needs none of its files open; null: no
   /// use has been made of it yet.
   PartitionLog* Loaded(const ReplicaKey& key);
+  /// Returns what the replica's log says of its producers. All of it is taken for committed.
+  Result<ProducerStates> ProducersOf(const ReplicaKey& key);
   /// The replica's log obeys `config` from now on, also if it is opened or made later.
   void Configure(const ReplicaKey& key, const LogConfig& config);
   /// As DataDirectory::Change; what is set aside or deleted is closed first.

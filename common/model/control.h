@@ -99,7 +99,7 @@ struct MetadataPartition {
   PartitionEpoch partition_epoch = kNoPartitionEpoch;
   BrokerList isr;
   BrokerList replicas;
-  BrokerList offline_replicas;
+  BrokerList offline_replicas;  ///< Whose broker is live and cannot use its log.
   /// The leader has not answered in this term (R1): who knows the partition keeps what it knows.
   bool unconfirmed = false;
 

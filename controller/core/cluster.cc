@@ -255,6 +255,10 @@ ReplicaStanding Cluster::Standing(PartitionRef ref, BrokerId id) const {
   return found->stopping ? ReplicaStanding::kStopping : ReplicaStanding::kLive;
 }
 
+bool Cluster::IsOffline(PartitionRef ref, BrokerId id) const {
+  return IsLive(id) && Standing(ref, id) >= ReplicaStanding::kDead;
+}
+
 std::vector<ReplicaView> Cluster::Views(PartitionRef ref) const {
   std::vector<ReplicaView> views;
   const Partition& p = at(ref);
@@ -294,16 +298,29 @@ void Cluster::SetReplicaProblem(PartitionRef ref, BrokerId id, ReplicaProblem pr
   if (topics_[ref.topic].gone) {
     return;  // What was on its way when the topic went concerns nobody.
   }
+  const bool was_offline = IsOffline(ref, id);
   replica_problems_[{id, ref}] = std::move(problem);
+  at(ref).offline_changed |= IsOffline(ref, id) != was_offline;
 }
 
 bool Cluster::ClearReplicaProblem(PartitionRef ref, BrokerId id) {
-  return !replica_problems_.empty() && replica_problems_.erase({id, ref}) > 0;
+  const auto found = replica_problems_.find({id, ref});
+  if (found == replica_problems_.end()) {
+    return false;
+  }
+  at(ref).offline_changed |= IsOffline(ref, id);
+  replica_problems_.erase(found);
+  return true;
 }
 
 void Cluster::ClearReplicaProblems(BrokerId id) {
-  const auto erase_from = [id](auto& replicas) {
-    const BrokerId next(id.value() + 1);
+  const BrokerId next(id.value() + 1);
+  for (auto problem = replica_problems_.lower_bound({id, {}});
+       problem != replica_problems_.lower_bound({next, {}}); ++problem) {
+    const PartitionRef ref = problem->first.second;
+    at(ref).offline_changed |= IsOffline(ref, id);
+  }
+  const auto erase_from = [id, next](auto& replicas) {
     replicas.erase(replicas.lower_bound({id, {}}), replicas.lower_bound({next, {}}));
   };
   erase_from(replica_problems_);

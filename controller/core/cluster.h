@@ -50,7 +50,9 @@ struct Partition {
   Revision published{0};       ///< When it last entered the metadata log.
   bool has_directory = false;  ///< /partitions/<p> exists.
   bool unreadable = false;     ///< Left alone (R9, R12); the problem is in Cluster::problems.
-  bool busy = false;           ///< A write or a read-back is out (R1).
+  /// Which of its replicas are offline has changed since it last entered the metadata log.
+  bool offline_changed = false;
+  bool busy = false;  ///< A write or a read-back is out (R1).
   /// It was busy when min.insync.replicas was lowered: what is out was decided with the larger
   /// value. Until it has its turn again nobody hears of the config (R11).
   bool lowered = false;
@@ -139,6 +141,8 @@ class Cluster {
   /// eligible replicas, and a leader that obeyed would commit without them (R11).
   bool HoldsConfig(PartitionRef ref) const;
   ReplicaStanding Standing(PartitionRef ref, BrokerId id) const;
+  /// Whether the broker is live and cannot use its replica. Who is not live needs no mention.
+  bool IsOffline(PartitionRef ref, BrokerId id) const;
 
   // --- Brokers ---
 

@@ -15,7 +15,9 @@ constexpr size_t kEntriesWorthTrimming = 4096;
 
 void MetadataLog::Publish(PartitionRef ref) {
   entries_.push_back(ref);
-  cluster_.at(ref).published = Revision(end());
+  Partition& p = cluster_.at(ref);
+  p.published = Revision(end());
+  p.offline_changed = false;
 }
 
 MetadataPartition MetadataLog::FaceOf(PartitionRef ref) const {
@@ -29,7 +31,7 @@ MetadataPartition MetadataLog::FaceOf(PartitionRef ref) const {
   face.replicas = p.replicas;
   face.unconfirmed = p.state.leader != kNoBroker && p.confirmed != p.state.leader_epoch;
   for (const BrokerId replica : p.replicas) {
-    if (cluster_.Standing(ref, replica) >= ReplicaStanding::kDead) {
+    if (cluster_.IsOffline(ref, replica)) {
       face.offline_replicas.push_back(replica);
     }
   }

@@ -25,6 +25,11 @@ bool PartitionWriter::Decide(PartitionRef ref, Batch& batch) {
   std::optional<Item> item = Decision(ref);
   if (!item) {
     EndComplaint(ref);
+    // A leader that has not confirmed its epoch is published, with that, when it does (R1).
+    if (p.offline_changed && p.has_state() &&
+        (p.state.leader == kNoBroker || p.confirmed == p.state.leader_epoch)) {
+      announcer_.Publish(ref);
+    }
     if (Settled(ref)) {
       listener_.OnSettled(ref);
     }

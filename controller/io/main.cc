@@ -15,17 +15,14 @@
 
 #include "regent/v1/controller.grpc.pb.h"
 
-#include "common/model/endpoint_text.h"
 #include "common/runtime/metrics.h"
 #include "common/runtime/shutdown.h"
-#include "common/zk/host_list.h"
-#include "common/zk/paths.h"
 #include "common/zk/real_client.h"
 #include "common/zk/zookeeper_thread.h"
 #include "controller/io/candidate_host.h"
+#include "controller/io/controller_flags.h"
 #include "controller/io/data_directory.h"
 #include "controller/io/grpc_server.h"
-#include "controller/io/listen_flag.h"
 #include "controller/io/metrics.h"
 
 // regent-controller: a controller candidate as a process of its own.
@@ -35,98 +32,6 @@ namespace {
 
 constexpr int kExitFailed = 1;
 constexpr int kExitUsage = 2;
-
-/// As they stand on the command line.
-struct Flags {
-  int32_t id = -1;
-  std::string zookeeper;
-  std::string zk_root;
-  std::string zookeeper_auth;
-  int32_t session_timeout_ms = 6000;
-  std::string listen;
-  std::string advertise;
-  std::string data_dir;
-  std::string metrics_listen;
-  bool adopt = false;
-  int32_t default_min_insync_replicas = 1;
-  bool never_fence = false;
-};
-
-/// What the flags mean.
-struct Settings {
-  Endpoint listen;
-  std::optional<Endpoint> advertise;
-  std::optional<Endpoint> metrics_listen;
-  zk::RealClientOptions zookeeper;
-};
-
-void Define(CLI::App& app, Flags& flags) {
-  app.add_option("--id", flags.id,
-                 "Id of this controller; controllers and brokers share one space of ids")
-      ->required()
-      ->check(CLI::Range(0, 2147483647));
-  app.add_option("--zookeeper", flags.zookeeper, "ZooKeeper ensemble: host:port[,host:port]")
-      ->required();
-  app.add_option("--zk-root", flags.zk_root, "Path in ZooKeeper under which the cluster lives");
-  app.add_option("--zookeeper-auth", flags.zookeeper_auth, "Digest credentials: user:password");
-  app.add_option("--zookeeper-session-timeout-ms", flags.session_timeout_ms,
-                 "Session timeout asked of ZooKeeper (6000)")
-      ->check(CLI::Range(500, 600'000));
-  app.add_option("--listen", flags.listen, "Listener for gRPC: REGENT://host:port")->required();
-  app.add_option("--advertise", flags.advertise,
-                 "Where others reach the listener, if not at --listen: REGENT://host:port");
-  app.add_option("--data-dir", flags.data_dir,
-                 "Directory of this process; it remembers the cluster that it belongs to")
-      ->required();
-  app.add_option("--metrics-listen", flags.metrics_listen, "host:port of /metrics (off)");
-  app.add_flag("--adopt", flags.adopt,
-               "Take over a ZooKeeper root that holds a cluster without Regent's mark");
-  app.add_option("--default-min-insync-replicas", flags.default_min_insync_replicas,
-                 "min.insync.replicas of topics that do not say (1)")
-      ->check(CLI::Range(1, 64));
-  app.add_flag("--unsafe-never-fence", flags.never_fence)->group("");
-}
-
-Result<Settings> Understand(const Flags& flags) {
-  Settings settings;
-  const Result<Endpoint> listen = ParseRegentListener("--listen", flags.listen);
-  if (!listen.ok()) {
-    return listen.error();
-  }
-  settings.listen = *listen;
-  if (!flags.advertise.empty()) {
-    const Result<Endpoint> advertise = ParseRegentListener("--advertise", flags.advertise);
-    if (!advertise.ok()) {
-      return advertise.error();
-    }
-    settings.advertise = *advertise;
-  } else if (listen->host == "0.0.0.0" || listen->host == "::") {
-    return Error{ErrorCode::kInvalidArgument,
-                 "--listen=" + flags.listen +
-                     ": nobody can connect to that address; say with --advertise where others "
-                     "reach this process"};
-  }
-  if (!flags.metrics_listen.empty()) {
-    const Result<Endpoint> metrics = ParseEndpoint("--metrics-listen", flags.metrics_listen);
-    if (!metrics.ok()) {
-      return metrics.error();
-    }
-    settings.metrics_listen = *metrics;
-  }
-  const Result<zk::HostList> hosts = zk::HostList::Parse(flags.zookeeper);
-  if (!hosts.ok()) {
-    return hosts.error();
-  }
-  const Result<std::string> root = zk::ValidateRoot(flags.zk_root);
-  if (!root.ok()) {
-    return root.error();
-  }
-  settings.zookeeper = {.hosts = flags.zookeeper,
-                        .root = *root,
-                        .session_timeout = std::chrono::milliseconds(flags.session_timeout_ms),
-                        .digest = flags.zookeeper_auth};
-  return settings;
-}
 
 ZkClientFactory RealClients(zk::ZooKeeperThread& thread, const zk::RealClientOptions& options) {
   return [&thread, options](Executor& owner,
@@ -150,7 +55,9 @@ struct Surroundings {
   std::atomic<GrpcServer*> server = nullptr;  ///< Whose health is the candidate's.
 };
 
-CandidateHostOptions OptionsOf(const Flags& flags, const Settings& settings, Surroundings& around) {
+CandidateHostOptions OptionsOf(const ControllerFlags& flags,
+                               const ControllerSettings& settings,
+                               Surroundings& around) {
   CandidateHostOptions options;
   options.candidate.self.id = BrokerId(flags.id);
   options.candidate.self.endpoint = settings.advertise.value_or(settings.listen);
@@ -184,7 +91,9 @@ CandidateHostOptions OptionsOf(const Flags& flags, const Settings& settings, Sur
 }
 
 /// From the first thread to the last.
-int Run(const Flags& flags, const Settings& settings, ShutdownSignals& signals) {
+int Run(const ControllerFlags& flags,
+        const ControllerSettings& settings,
+        ShutdownSignals& signals) {
   auto directory = DataDirectory::Open(flags.data_dir, BrokerId(flags.id));
   if (!directory.ok()) {
     return Fail(directory.error());
@@ -245,10 +154,10 @@ int main(int argc, char** argv) {
   ::setenv("GRPC_VERBOSITY", "NONE", 0);  // NOLINT(concurrency-mt-unsafe): there is one thread.
   regent::ShutdownSignals signals;
 
-  Flags flags;
+  ControllerFlags flags;
   CLI::App app("A Regent controller candidate: races for the office of controller and serves it.",
                "regent-controller");
-  Define(app, flags);
+  DefineFlags(app, flags);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

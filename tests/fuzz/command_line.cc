@@ -2,15 +2,19 @@
 #include <string_view>
 #include <vector>
 
+#include <CLI/CLI.hpp>
 #include <glog/logging.h>
 
 #include "broker-agent/io/broker_flags.h"
 #include "cli/arguments.h"
+#include "cli/regentctl.h"
 #include "common/model/topic_settings.h"
+#include "controller/io/controller_flags.h"
 #include "controller/io/listen_flag.h"
 #include "tests/fuzz/target.h"
 
-// Flags and the small languages of the command line: understood, or refused with a message.
+// Command lines of the three programs, their flags and small languages: understood, or refused with
+// a message.
 
 namespace regent::fuzz {
 namespace {
@@ -50,11 +54,33 @@ void TrySettings(const std::vector<std::string>& pairs) {
   static_cast<void>(SettingsOf(*configs));
 }
 
+/// As the two servers read their command lines.
+template <class Flags>
+void TryServer(const std::vector<std::string>& arguments, Flags flags) {
+  CLI::App app("", "server");
+  DefineFlags(app, flags);
+  try {
+    app.parse(std::vector<std::string>(arguments.rbegin(), arguments.rend()));
+  } catch (const CLI::ParseError& error) {
+    CHECK(error.what() != std::string());
+    return;
+  }
+  Expect(Understand(flags));
+}
+
+std::string Arguments(const std::vector<std::string>& arguments) {
+  std::string input;
+  for (const std::string& argument : arguments) {
+    input += Framed(20, argument);
+  }
+  return input;
+}
+
 }  // namespace
 
 void Try(std::string_view input) {
   BrokerFlags flags{.id = 1, .zookeeper = "127.0.0.1:2181", .data_dir = "/d"};
-  std::vector<std::string> pairs;
+  std::vector<std::string> pairs;  // Or arguments.
   Messages messages(input);
   while (const auto message = messages.Next()) {
     TryFlag(message->kind, std::string(message->bytes), flags);
@@ -62,6 +88,9 @@ void Try(std::string_view input) {
   }
   Expect(Understand(flags));
   TrySettings(pairs);
+  TryServer(pairs, BrokerFlags());
+  TryServer(pairs, controller::ControllerFlags());
+  Expect(cli::CheckArguments(pairs));
 }
 
 std::vector<std::string> Seeds() {
@@ -75,6 +104,14 @@ std::vector<std::string> Seeds() {
           Framed(11, "orders:7") + Framed(12, "REGENT://h:1"),
       Framed(20, "retention.ms=86400000") + Framed(20, "min.insync.replicas=2") +
           Framed(20, "cleanup.policy=delete"),
+      Arguments({"--id", "1", "--zookeeper=zk:2181", "--data-dir", "/d", "--controller-eligible",
+                 "false", "--shards=2", "--adopt"}),
+      Arguments({"--id=100", "--zookeeper", "zk:2181", "--listen", "REGENT://h:9192", "--data-dir",
+                 "/d", "--default-min-insync-replicas=2"}),
+      Arguments({"topic", "create", "t", "--assignment", "1:0:2,2:1:0", "--config", "a=b", "-ojson",
+                 "--controller", "h:1", "--timeout", "500ms"}),
+      Arguments({"leader", "elect", "--preferred", "--partition", "t:0", "--dry-run"}),
+      Arguments({"partition", "describe", "t:0", "--no-headers"}),
   };
 }
 

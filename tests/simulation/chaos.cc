@@ -6,6 +6,11 @@
 #include "common/zk/paths.h"
 
 namespace regent::simulation {
+namespace {
+
+constexpr uint64_t kCutsOfClientsPercent = 30;
+
+}  // namespace
 
 std::vector<Process*> Cast::processes() const {
   std::vector<Process*> all;
@@ -65,14 +70,16 @@ void Tormentor::Later(Duration wait, std::function<void()> undo) {
 }
 
 void Tormentor::CutSomething() {
-  const std::vector<Process*> all = cast_.processes();
-  Process& a = Pick(all);
-  Process& b = Pick(all);
+  const std::vector<Process*> servers = cast_.processes();
+  const bool of_client = !cast_.clients.empty() && world_.rng().Percent(kCutsOfClientsPercent);
+  Process& a = Pick(of_client ? cast_.clients : servers);
+  Process& b = Pick(servers);
   const bool both_ways = world_.rng().Percent(50);
   const Duration wait = Lasting(faults_.cut);
   if (&a == &b) {
     return;
   }
+  cast_.around.probes.Hit("client cut off from a broker", of_client ? 1 : 0);
   a.Note("cannot reach " + b.name() + (both_ways ? ", nor the other way" : ""));
   Network& network = cast_.around.network;
   network.Cut(a, b);

@@ -18,6 +18,7 @@ struct Cast {
   Surroundings& around;
   std::vector<BrokerProcess*> brokers;
   std::vector<CandidateProcess*> candidates;
+  std::vector<Process*> clients;
   Checkers& checkers;
 
   std::vector<Process*> processes() const;

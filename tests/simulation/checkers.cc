@@ -338,7 +338,7 @@ void Checkers::CountsOnTheIsr(const BrokerProcess& broker, const ReplicaStatus& 
       state.isr, [&](BrokerId member) { return !Contains(replica.maximal_isr, member); });
   if (state.leader_epoch == replica.leader_epoch && missing != state.isr.end()) {
     Report(
-        Checker::kCommitted, Text(replica.partition),
+        Checker::kCountedOn, Text(replica.partition),
         Text("S17: broker ", *missing, " is in the ISR, and ", broker.name(), ", which leads in ",
              replica.leader_epoch, '.', replica.partition_epoch, ", commits without it: ", state));
   }
@@ -475,7 +475,7 @@ void Checkers::FollowsTheElected(const BrokerProcess& broker, const ReplicaStatu
   const auto elected = leaders_.find({KeyOf(replica.partition), replica.leader_epoch});
   if (replica.leader == broker.id() || elected == leaders_.end() ||
       elected->second != replica.leader) {
-    Report(Checker::kOneLeader, Text(replica.partition),
+    Report(Checker::kFollowed, Text(replica.partition),
            Text("S6: ", broker.name(), " follows broker ", replica.leader, " in leader epoch ",
                 replica.leader_epoch));
   }
@@ -485,13 +485,13 @@ void Checkers::FollowsTheElected(const BrokerProcess& broker, const ReplicaStatu
 void Checkers::LogInOrder(const BrokerProcess& broker, const ReplicaStatus& replica) {
   const LogView& log = replica.log;
   if (log.start > log.high_watermark || log.high_watermark > log.end) {
-    Report(Checker::kCommitted, Text(replica.partition),
+    Report(Checker::kLogInOrder, Text(replica.partition),
            Text("S26: the log of ", broker.name(), " begins at ", log.start,
                 ", its high watermark is ", log.high_watermark, ", and it ends at ", log.end));
   }
   const Held& held = held_[{broker.id(), KeyOf(replica.partition)}];
   if (SameLead(held, broker, replica) && log.end < held.end) {
-    Report(Checker::kCommitted, Text(replica.partition),
+    Report(Checker::kLeaderKeeps, Text(replica.partition),
            Text("S39: ", broker.name(), " leads in ", replica.leader_epoch,
                 " and has cut its log from ", held.end, " to ", log.end));
   }

@@ -40,6 +40,7 @@ ClientProcess::ClientProcess(Cast& cast,
           cast.around.world, BrokerId(number), Text(kind, '-', number), kFirstPort + number, 1000),
       cast_(cast),
       open_(open) {
+  cast_.clients.push_back(this);
   BeginLife();
 }
 

@@ -10,14 +10,15 @@
 namespace regent::simulation {
 
 const char* const kUsage =
-    "tests/simulation/run [--seeds N] [--first S] [--minutes M] [--jobs J] [--resume FILE]\n"
-    "                     [--workload PART,…] [--without PART,…] [--until MS]\n"
+    "tests/simulation/run [--seeds N] [--first S] [--minutes M] [--at-least N] [--jobs J]\n"
+    "                     [--resume FILE] [--workload PART,…] [--without PART,…] [--until MS]\n"
     "                     [--variant V] [--mutant X] [--only CHECKER]\n"
     "                     [--find-mutants] [--trace] [--hashes] [--keep-going] [--as-it-is]\n"
     "                     [--no-probes]\n"
     "  --seeds N       how many seeds to run (1000)\n"
     "  --first S       the first of them (1)\n"
     "  --minutes M     stop after so long, however many seeds that were\n"
+    "  --at-least N    but not before so many\n"
     "  --jobs J        so many at a time (1)\n"
     "  --resume FILE   note there how far it has come, and go on from what is noted\n"
     "  --mutant X      with a planted bug: runs until it is caught\n"
@@ -112,6 +113,7 @@ const std::map<std::string, ReadValue, std::less<>>& Options() {
          return !word.empty();
        }},
       {"--minutes", ReadMinutes},
+      {"--at-least", [](const auto& word, auto& into) { return Read(word, into.at_least); }},
       {"--mutant", ReadMutant},
       {"--only", ReadChecker},
       {"--workload", [](const auto& word, auto& into) { return ReadParts(word, into.run.with); }},

@@ -13,7 +13,8 @@ namespace regent::simulation {
 struct Arguments {
   RunOptions run;  ///< Its seed is the first one.
   uint64_t seeds = 1000;
-  double minutes = 0;  ///< Then it stops, unless that is 0.
+  double minutes = 0;     ///< Then it stops, unless that is 0 …
+  uint64_t at_least = 0;  ///< … or it has not run so many seeds by then.
   int jobs = 1;
   std::string resume_file;
   bool find_mutants = false;

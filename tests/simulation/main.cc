@@ -145,7 +145,8 @@ bool Run::Take(uint64_t seed, const RunResult& result) {
     NoteProgress();
     note_next_ = Clock::now() + kNoteEvery;
   }
-  const bool late = arguments_.minutes > 0 && SecondsPassed() > arguments_.minutes * 60;
+  const bool late = arguments_.minutes > 0 && SecondsPassed() > arguments_.minutes * 60 &&
+                    tally_.ran >= arguments_.at_least;
   return !late && (!result.failure || arguments_.keep_going);
 }
 

@@ -105,6 +105,18 @@ constexpr std::array kMutantRows = {
               "alter_min_isr,isr_storm"},
     MutantRow{Mutant::kDeletedFilesLeft, "deleted-files-left", Checker::kAgreement,
               "The files of deleted replicas are never removed"},
+    MutantRow{Mutant::kFollowsAnother, "follows-another", Checker::kFollowed,
+              "A follower follows another replica than the one elected"},
+    MutantRow{Mutant::kMemberNotCounted, "member-not-counted", Checker::kCountedOn,
+              "A leader commits without the last member of its ISR"},
+    MutantRow{Mutant::kHighWatermarkUnbounded, "high-watermark-unbounded", Checker::kLogInOrder,
+              "A follower takes its leader's high watermark beyond its own log"},
+    MutantRow{Mutant::kLeaderCuts, "leader-cuts", Checker::kLeaderKeeps,
+              "A leader that hears of its state again drops what is not committed"},
+    MutantRow{Mutant::kCountsDrift, "counts-drift", Checker::kAgreement,
+              "A partition that is under-replicated is not counted"},
+    MutantRow{Mutant::kStaleSessionObeyed, "stale-session-obeyed", Checker::kAgreement,
+              "What a session has told of the brokers is obeyed in later ones"},
 };
 
 const MutantRow& RowOf(Mutant mutant) {

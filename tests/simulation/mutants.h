@@ -55,6 +55,12 @@ enum class Mutant {
   kShortestLogRecovers,
   kHeldConfigSent,
   kDeletedFilesLeft,
+  kFollowsAnother,
+  kMemberNotCounted,
+  kHighWatermarkUnbounded,
+  kLeaderCuts,
+  kCountsDrift,
+  kStaleSessionObeyed,
 };
 std::string_view Name(Mutant mutant);
 /// In one sentence.
@@ -108,6 +114,12 @@ inline constexpr Mutant kMutants[] = {
     Mutant::kShortestLogRecovers,
     Mutant::kHeldConfigSent,
     Mutant::kDeletedFilesLeft,
+    Mutant::kFollowsAnother,
+    Mutant::kMemberNotCounted,
+    Mutant::kHighWatermarkUnbounded,
+    Mutant::kLeaderCuts,
+    Mutant::kCountsDrift,
+    Mutant::kStaleSessionObeyed,
 };
 
 }  // namespace regent::simulation

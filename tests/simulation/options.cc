@@ -12,15 +12,27 @@ namespace regent::simulation {
 namespace {
 
 constexpr std::array kCheckerNames = {
-    std::pair(Checker::kOneLeader, "one-leader"), std::pair(Checker::kLeaderInIsr, "leader-in-isr"),
-    std::pair(Checker::kMemory, "memory"),        std::pair(Checker::kStaleEpochs, "stale-epochs"),
-    std::pair(Checker::kAgreement, "agreement"),  std::pair(Checker::kPromise, "promise"),
-    std::pair(Checker::kFiles, "files"),          std::pair(Checker::kLogMatching, "log-matching"),
-    std::pair(Checker::kCommitted, "committed"),  std::pair(Checker::kAcknowledged, "acknowledged"),
-    std::pair(Checker::kSequences, "sequences"),  std::pair(Checker::kConsumed, "consumed"),
-    std::pair(Checker::kElection, "election"),    std::pair(Checker::kOnce, "once"),
-    std::pair(Checker::kInFlight, "in-flight"),   std::pair(Checker::kMinIsr, "min-isr"),
+    std::pair(Checker::kOneLeader, "one-leader"),
+    std::pair(Checker::kLeaderInIsr, "leader-in-isr"),
+    std::pair(Checker::kMemory, "memory"),
+    std::pair(Checker::kStaleEpochs, "stale-epochs"),
+    std::pair(Checker::kAgreement, "agreement"),
+    std::pair(Checker::kPromise, "promise"),
+    std::pair(Checker::kFiles, "files"),
+    std::pair(Checker::kLogMatching, "log-matching"),
+    std::pair(Checker::kCommitted, "committed"),
+    std::pair(Checker::kAcknowledged, "acknowledged"),
+    std::pair(Checker::kSequences, "sequences"),
+    std::pair(Checker::kConsumed, "consumed"),
+    std::pair(Checker::kElection, "election"),
+    std::pair(Checker::kOnce, "once"),
+    std::pair(Checker::kInFlight, "in-flight"),
+    std::pair(Checker::kMinIsr, "min-isr"),
     std::pair(Checker::kEligible, "eligible"),
+    std::pair(Checker::kFollowed, "followed"),
+    std::pair(Checker::kCountedOn, "counted-on"),
+    std::pair(Checker::kLogInOrder, "log-in-order"),
+    std::pair(Checker::kLeaderKeeps, "leader-keeps"),
 };
 
 constexpr Recurring kOften = {.every = seconds(3), .for_max = seconds(4)};

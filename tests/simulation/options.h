@@ -130,6 +130,10 @@ enum class Checker {
   kInFlight,
   kMinIsr,
   kEligible,
+  kFollowed,
+  kCountedOn,
+  kLogInOrder,
+  kLeaderKeeps,
 };
 std::string_view Name(Checker checker);
 std::optional<Checker> CheckerNamed(std::string_view name);

@@ -2,10 +2,7 @@
 
 #include <cctype>
 #include <cstdint>
-#include <cstdlib>
-#include <iostream>
 #include <ostream>
-#include <sstream>
 #include <string>
 #include <string_view>
 
@@ -13,13 +10,9 @@
 #include <gtest/gtest.h>
 
 #include "tests/simulation/report.h"
-#include "tests/support/build_kind.h"
 
 namespace regent::simulation {
 namespace {
-
-constexpr uint64_t kSeeds = kSlowBuild ? 200 : 5000;
-constexpr uint64_t kSeedsLong = 100'000;
 
 class Quiet : public testing::Environment {
  public:
@@ -33,29 +26,6 @@ const testing::Environment* const kQuiet = testing::AddGlobalTestEnvironment(new
 RunResult RunWith(const RunOptions& options) {
   SetCurrentRun(options);
   return RunHistory(options);
-}
-
-TEST(Simulation, NoHistoryBreaksARule) {
-  const uint64_t seeds = std::getenv("REGENT_LONG") == nullptr ? kSeeds : kSeedsLong;
-  Probes probes;
-  uint64_t steps = 0;
-  for (uint64_t seed = 1; seed <= seeds; ++seed) {
-    const RunResult result = RunWith({.seed = seed});
-    probes.Add(result.probes);
-    steps += result.steps;
-    if (result.failure) {
-      std::ostringstream why;
-      Explain(why, {.seed = seed}, Shortening::kSearch);
-      FAIL() << why.str();
-    }
-  }
-  std::cout << seeds << " seeds, " << steps << " steps\n";
-  for (const auto& [name, times] : probes.counts()) {
-    std::cout << "sometimes: " << name << ' ' << times << '\n';
-  }
-  for (const char* name : kRequiredProbes) {
-    EXPECT_GT(probes.Count(name), 0U) << "never reached: " << name;
-  }
 }
 
 TEST(Simulation, TheSameSeedLeavesTheSameTrace) {
@@ -110,35 +80,35 @@ TEST_P(PlantedBug, IsCaughtByItsChecker) {
 
 INSTANTIATE_TEST_SUITE_P(Each,
                          PlantedBug,
-                         testing::Values(Planted{Mutant::kLeaderEpochNotRaised, 1},
+                         testing::Values(Planted{Mutant::kLeaderEpochNotRaised, 12},
                                          Planted{Mutant::kLeaderOutsideIsr, 1},
                                          Planted{Mutant::kLostAnswerIsSuccess, 2},
                                          Planted{Mutant::kBelievedBeforeAcknowledged, 1},
-                                         Planted{Mutant::kNoLicence, 23},
+                                         Planted{Mutant::kNoLicence, 49},
                                          Planted{Mutant::kStaleControllerObeyed, 3},
                                          Planted{Mutant::kAcknowledgedUnheard, 1},
-                                         Planted{Mutant::kTruncationSkipped, 1},
+                                         Planted{Mutant::kTruncationSkipped, 2},
                                          Planted{Mutant::kAppendNotWritten, 4},
                                          Planted{Mutant::kBatchAltered, 1},
-                                         Planted{Mutant::kConfirmedUnwritten, 48},
-                                         Planted{Mutant::kProducersForgotten, 11},
-                                         Planted{Mutant::kReadsBeyondHighWatermark, 21},
-                                         Planted{Mutant::kRetentionAboveHighWatermark, 13},
-                                         Planted{Mutant::kSuspectUnmarked, 209},
+                                         Planted{Mutant::kConfirmedUnwritten, 203},
+                                         Planted{Mutant::kProducersForgotten, 4},
+                                         Planted{Mutant::kReadsBeyondHighWatermark, 7},
+                                         Planted{Mutant::kRetentionAboveHighWatermark, 24},
+                                         Planted{Mutant::kSuspectUnmarked, 410},
                                          Planted{Mutant::kFailureUnreported, 43},
                                          Planted{Mutant::kFollowerEndsKept, 2},
-                                         Planted{Mutant::kEpochStartIgnored, 25},
-                                         Planted{Mutant::kStaleAnswersTaken, 11},
+                                         Planted{Mutant::kEpochStartIgnored, 4},
+                                         Planted{Mutant::kStaleAnswersTaken, 1},
                                          Planted{Mutant::kBrokerEpochIgnored, 1},
-                                         Planted{Mutant::kPartitionEpochIgnored, 21},
-                                         Planted{Mutant::kProposedIsrCounts, 2},
+                                         Planted{Mutant::kPartitionEpochIgnored, 48},
+                                         Planted{Mutant::kProposedIsrCounts, 5},
                                          Planted{Mutant::kMinIsrIgnored, 1},
                                          Planted{Mutant::kJournalNotSynced, 1555},
-                                         Planted{Mutant::kTruncatesToHighWatermark, 4},
-                                         Planted{Mutant::kTruncatesOnce, 751},
+                                         Planted{Mutant::kTruncatesToHighWatermark, 6},
+                                         Planted{Mutant::kTruncatesOnce, 658},
                                          Planted{Mutant::kZombiesServed, 2},
-                                         Planted{Mutant::kCleanMarkLeft, 158},
-                                         Planted{Mutant::kUnknownOutcomeReverts, 41},
+                                         Planted{Mutant::kCleanMarkLeft, 50},
+                                         Planted{Mutant::kUnknownOutcomeReverts, 46},
                                          Planted{Mutant::kReadCountsAsHeld, 3},
                                          Planted{Mutant::kRetriedBlindly, 7},
                                          Planted{Mutant::kChildrenUnwatched, 1},
@@ -146,13 +116,19 @@ INSTANTIATE_TEST_SUITE_P(Each,
                                          Planted{Mutant::kFullStateNotSent, 1},
                                          Planted{Mutant::kElectedInIsrOrder, 2},
                                          Planted{Mutant::kTwoAltersInFlight, 1},
-                                         Planted{Mutant::kEqualStateEndsPending, 308},
+                                         Planted{Mutant::kEqualStateEndsPending, 235},
                                          Planted{Mutant::kHeldConfigSent, 64},
-                                         Planted{Mutant::kExpiredSessionIgnored, 30},
+                                         Planted{Mutant::kExpiredSessionIgnored, 7},
                                          Planted{Mutant::kEligibleForgotten, 1},
-                                         Planted{Mutant::kSuspectsEligible, 248},
+                                         Planted{Mutant::kSuspectsEligible, 412},
                                          Planted{Mutant::kShortestLogRecovers, 412},
-                                         Planted{Mutant::kDeletedFilesLeft, 2}),
+                                         Planted{Mutant::kDeletedFilesLeft, 2},
+                                         Planted{Mutant::kFollowsAnother, 1},
+                                         Planted{Mutant::kMemberNotCounted, 1},
+                                         Planted{Mutant::kHighWatermarkUnbounded, 7},
+                                         Planted{Mutant::kLeaderCuts, 1},
+                                         Planted{Mutant::kCountsDrift, 1},
+                                         Planted{Mutant::kStaleSessionObeyed, 25}),
                          [](const testing::TestParamInfo<Planted>& planted) {
                            return CamelCase(Name(planted.param.mutant));
                          });

@@ -113,6 +113,17 @@ void SimZkClient::Children(const std::string& path,
   if (options_.mutant == Mutant::kChildrenUnwatched) {
     watch = zk::Watch::kNone;
   }
+  if (options_.mutant == Mutant::kStaleSessionObeyed && path == zk::BrokerIdsPath()) {
+    done = [this, session = generation(),
+            done = std::move(done)](zk::Outcome<std::vector<std::string>> outcome) {
+      if (outcome.ok() && (!brokers_ || brokers_->first == session)) {
+        brokers_.emplace(session, outcome.value());
+      } else if (outcome.ok()) {
+        outcome = brokers_->second;
+      }
+      done(std::move(outcome));
+    };
+  }
   inner_.Children(path, watch, std::move(done));
 }
 

@@ -7,6 +7,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "common/model/partition_state.h"
@@ -93,6 +94,8 @@ class SimZkClient final : public zk::Client {
   zk::InMemoryClient inner_;
   /// Of states whose write has happened, and nobody has heard so: the version by path.
   std::map<std::string, int32_t> unheard_;
+  /// Those of the first session in which they were read, and which that is.
+  std::optional<std::pair<zk::Generation, std::vector<std::string>>> brokers_;
 };
 
 }  // namespace regent::simulation

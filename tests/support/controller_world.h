@@ -142,6 +142,8 @@ class ControllerWorld {
   void Tell(int32_t id, Event event);
   /// Decides a write's outcome instead of the store.
   std::function<std::optional<WriteOutcome>(const Write&)> on_write;
+  /// Changes what an agent has answered, on its way.
+  std::function<void(BrokerId, ControlResponse&)> on_answer;
   /// Looks at every action before it is carried out.
   std::function<void(const Action&)> on_action;
 

@@ -35,7 +35,7 @@ void ControllerWorld::NoteAcknowledged(Seat& at,
   for (const LeaderAndIsrTopic& topic : action.request->topics) {
     for (const LeaderAndIsrPartition& p : topic.partitions) {
       const bool refused = std::ranges::any_of(response.partitions, [&](const auto& entry) {
-        return entry.topic == topic.topic->id && entry.index == p.index;
+        return entry.topic == topic.topic->id && entry.index == p.index && !Settles(entry.answer);
       });
       if (p.leader == action.broker && !refused) {
         at.acknowledged[{topic.topic->id, p.index}].insert(p.leader_epoch);
@@ -53,6 +53,9 @@ void ControllerWorld::Call(Seat& at, const Send& action, Fate fate) {
   ToyAgent& to = agents_[action.broker];
   if (fate != Fate::kDrop && to.running) {
     ControlResponse response = to.Take(*action.request);
+    if (on_answer) {
+      on_answer(action.broker, response);
+    }
     for (const PartitionAnswerEntry& entry : response.partitions) {
       trace_.push_back("  " + std::to_string(action.broker.value()) +
                        " answers: " + Name(entry.answer) + (entry.suspect ? ", suspect" : "") +

@@ -9,13 +9,13 @@ namespace regent::testing {
 namespace {
 
 using ::testing::IsEmpty;
+using ::testing::SizeIs;
 
-std::unique_ptr<TestBroker> Holding(int32_t id,
-                                    std::initializer_list<int32_t> epochs,
-                                    int64_t high_watermark = 0,
-                                    const AgentOptions& options = {}) {
-  const std::vector<RecordBatch> batches = Records(0, epochs);
-  const int32_t last = epochs.size() == 0 ? -1 : *(epochs.end() - 1);
+std::unique_ptr<TestBroker> HoldingBatches(int32_t id,
+                                           const std::vector<RecordBatch>& batches,
+                                           int64_t high_watermark,
+                                           const AgentOptions& options = {}) {
+  const int32_t last = batches.empty() ? -1 : batches.back().epoch.value();
   auto broker = std::make_unique<TestBroker>(
       id,
       AgentState{.replicas = {Recovered(0, last, last, batches, high_watermark)},
@@ -23,6 +23,17 @@ std::unique_ptr<TestBroker> Holding(int32_t id,
       options);
   broker->logs[K(0)].batches = batches;
   return broker;
+}
+
+std::unique_ptr<TestBroker> Holding(int32_t id,
+                                    std::initializer_list<int32_t> epochs,
+                                    int64_t high_watermark = 0,
+                                    const AgentOptions& options = {}) {
+  return HoldingBatches(id, Records(0, epochs), high_watermark, options);
+}
+
+ProducerMark Sequence(int32_t number) {
+  return {.id = 7, .epoch = 0, .first = number, .last = number};
 }
 
 template <class... Brokers>
@@ -81,6 +92,31 @@ TEST(Truncation, BelowTheHighWatermarkIsCounted) {
   TellBoth(net, Two(0, 3, 3));
   EXPECT_EQ(net[1].agent.counters().truncations_below_high_watermark, 1U);
   EXPECT_EQ(net[1].Status().log.high_watermark, Offset(2));
+}
+
+TEST(Truncation, BelowTheHighWatermarkKeepsProducersWhoseLastBatchesAllGo) {
+  std::vector<RecordBatch> batches = Records(0, {1, 1, 1, 1, 1, 1, 1, 1});
+  for (RecordBatch& batch : batches) {
+    batch.producer = Sequence(static_cast<int32_t>(batch.base.value()));
+  }
+  const std::vector<RecordBatch> few(batches.begin(), batches.begin() + 2);
+  TestNetwork net = NetOf(HoldingBatches(0, few, 2), HoldingBatches(1, batches, 8));
+  TellBoth(net, Two(0, 3, 3));
+  ASSERT_EQ(net[1].Status().log.end, Offset(2));
+  net[1].Tell(Two(1, 4, 4));
+  for (const int32_t sequence : {5, 2}) {
+    net[1].Do(AppendRequested{.ticket = AppendTicket(static_cast<uint64_t>(sequence)),
+                              .partition = K(0),
+                              .record_count = 1,
+                              .payload = Slice("x"),
+                              .producer = Sequence(sequence),
+                              .acks = Acks::kLeader,
+                              .deadline = net[1].now + std::chrono::seconds(60)});
+  }
+  const auto answers = net[1].Take<AnswerAppend>();
+  ASSERT_THAT(answers, SizeIs(2));
+  EXPECT_EQ(answers[0].base.error().code, ErrorCode::kConflict) << "S35: three are missing";
+  EXPECT_TRUE(answers[1].base.ok()) << answers[1].base.error();
 }
 
 TEST(Truncation, IsDurableBeforeAnythingIsFetched) {

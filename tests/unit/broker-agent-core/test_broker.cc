@@ -77,6 +77,14 @@ std::vector<RecordBatch> Records(int64_t from, std::initializer_list<int32_t> ep
   return batches;
 }
 
+ProducerStates ProducersOf(const std::vector<RecordBatch>& batches, Offset high_watermark) {
+  ProducerStates producers;
+  for (const RecordBatch& batch : batches) {
+    producers.Append(batch, high_watermark, Instant());
+  }
+  return producers;
+}
+
 LeaderAndIsrPartition StateOf::Build() const {
   return {.index = index,
           .leader = BrokerId(leader),
@@ -99,7 +107,8 @@ RecoveredReplica Recovered(int32_t index,
   return {.partition = P(index),
           .leader_epoch = LeaderEpoch(leader_epoch),
           .partition_epoch = PartitionEpoch(partition_epoch),
-          .log = log};
+          .log = log,
+          .producers = ProducersOf(batches, log.high_watermark)};
 }
 
 TestBroker::TestBroker(int32_t number, AgentState recovered, AgentOptions options)
@@ -328,14 +337,21 @@ std::optional<AgentEvent> TestBroker::Work(const AgentAction& action) {
   }
   if (const auto* cut = std::get_if<TruncateLog>(&action)) {
     const PartitionKey key = KeyOf(cut->partition);
-    std::erase_if(logs[key].batches, [&](const RecordBatch& b) { return b.next > cut->to; });
-    return LogTruncated{.partition = key, .op = cut->op, .end = {}, .error = {}};
+    std::vector<RecordBatch>& batches = logs[key].batches;
+    std::erase_if(batches, [&](const RecordBatch& b) { return b.next > cut->to; });
+    LogTruncated truncated{
+        .partition = key, .op = cut->op, .end = {}, .error = {}, .producers = {}};
+    if (cut->recall_producers) {
+      truncated.producers = ProducersOf(batches, cut->to);
+    }
+    return truncated;
   }
   if (const auto* restart = std::get_if<RestartLog>(&action)) {
     const PartitionKey key = KeyOf(restart->partition);
     logs[key].batches.clear();
     logs[key].start = restart->at;
-    return LogTruncated{.partition = key, .op = restart->op, .end = {}, .error = {}};
+    return LogTruncated{
+        .partition = key, .op = restart->op, .end = {}, .error = {}, .producers = {}};
   }
   if (const auto* trim = std::get_if<TrimLogs>(&action)) {
     return Trim(*trim);

@@ -30,6 +30,8 @@ PartitionKey K(int32_t index, const TopicRef& topic = TheTopic());
 BrokerList Ids(const std::vector<int32_t>& ids);
 BrokerEndpoint PeerAt(int32_t id, int64_t epoch);
 std::vector<RecordBatch> Records(int64_t from, std::initializer_list<int32_t> epochs);
+/// What a log of these batches knows of its producers.
+ProducerStates ProducersOf(const std::vector<RecordBatch>& batches, Offset high_watermark);
 
 /// A partition's state as the controller would send it; everything has a default.
 struct StateOf {

@@ -54,6 +54,22 @@ TEST_F(StoredRecords, OfALeaderGoInAsTheyAre) {
   EXPECT_EQ(Read(0, 1).value(), sent) << "byte for byte";
 }
 
+TEST_F(StoredRecords, SayAnewWhoHasProducedThemAfterACut) {
+  const RecordBatch first = Produced(0, 2, 3, 9);
+  ASSERT_FALSE(Append({first, Produced(2, 1, 3, 8)}));
+  const TruncateLog cut{.partition = Partition(0), .op = OpId(4), .to = Offset(2)};
+  store_->Do(cut);
+  EXPECT_FALSE(Next<LogTruncated>().producers) << "nobody asks";
+  TruncateLog recalling = cut;
+  recalling.recall_producers = true;
+  store_->Do(recalling);
+  const auto truncated = Next<LogTruncated>();
+  ASSERT_TRUE(truncated.producers) << *truncated.error;
+  EXPECT_EQ(truncated.producers->size(), 1U);
+  EXPECT_EQ(truncated.producers->Judge(first.producer).verdict,
+            ProducerStates::Verdict::kDuplicate);
+}
+
 TEST_F(StoredRecords, ThatAreNotWhatWasSaidOfThemAreRefused) {
   RecordBatch other = Produced(0, 2, 3);
   other.next = Offset(1);

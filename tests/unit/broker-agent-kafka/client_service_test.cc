@@ -20,6 +20,7 @@ namespace regent::kafka {
 namespace {
 
 using std::chrono::milliseconds;
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::SizeIs;
 
@@ -42,13 +43,14 @@ std::shared_ptr<const MetadataView> View() {
                                            .partition_epoch = PartitionEpoch(4),
                                            .isr = {BrokerId(1)},
                                            .replicas = {BrokerId(1), BrokerId(2)},
-                                           .offline_replicas = {BrokerId(2)}},
+                                           .offline_replicas = {}},
                                           {.index = 1,
                                            .leader = kNoBroker,
                                            .leader_epoch = LeaderEpoch(5),
                                            .partition_epoch = PartitionEpoch(6),
-                                           .isr = {BrokerId(2)},
-                                           .replicas = {BrokerId(2)}}}});
+                                           .isr = {BrokerId(3)},
+                                           .replicas = {BrokerId(1), BrokerId(3)},
+                                           .offline_replicas = {BrokerId(3)}}}});
   update.brokers = std::vector<BrokerEndpoint>{
       {.id = BrokerId(1),
        .epoch = BrokerEpoch(10),
@@ -163,6 +165,14 @@ TEST_F(ClientServiceTest, MetadataNamesBrokersThatClientsReachAndThisOneAsContro
   EXPECT_EQ(response.topics[0].partitions[0].leader, BrokerId(1));
   EXPECT_EQ(response.topics[0].partitions[0].leader_epoch, LeaderEpoch(3));
   EXPECT_EQ(response.topics[0].partitions[1].error, KafkaError::kLeaderNotAvailable);
+}
+
+TEST_F(ClientServiceTest, MetadataNamesReplicasThatAreOffline) {
+  const auto response = Ask<MetadataResponse>(MetadataRequest{}, 8);
+  const auto& partitions = response.topics.at(0).partitions;
+  EXPECT_THAT(partitions.at(0).offline_replicas, ElementsAre(BrokerId(2))) << "no broker";
+  EXPECT_THAT(partitions.at(1).offline_replicas, ElementsAre(BrokerId(3)))
+      << "the controller's word";
 }
 
 TEST_F(ClientServiceTest, MetadataOfTopics) {

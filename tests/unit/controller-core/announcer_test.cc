@@ -228,8 +228,19 @@ TEST_F(Announcing, NoLeaderIsShownAtOnce) {
   world.KillBroker(1);
   EXPECT_EQ(world.agent(3).LeaderForClients({"t", 0}), kNoBroker);
   EXPECT_EQ(world.agent(3).metadata.at({"t", 0}).partition.leader, kNoBroker);
-  EXPECT_THAT(world.agent(3).metadata.at({"t", 0}).partition.offline_replicas,
-              ::testing::ElementsAre(B(1)));
+}
+
+TEST_F(Announcing, AReplicaIsOfflineForAsLongAsItsBrokerCannotUseIt) {
+  world.CreateTopic("t", {{1, 2, 3}});
+  const auto offline = [&] {
+    return world.agent(3).metadata.at({"t", 0}).partition.offline_replicas;
+  };
+  world.FailLog(2, {"t", 0});
+  EXPECT_THAT(offline(), ::testing::ElementsAre(B(2)));
+  world.agent(2).refusals.clear();
+  world.BounceBroker(2);
+  EXPECT_EQ(world.Partition("t", 0), "1/[1,3]/0") << "nothing was to be written";
+  EXPECT_THAT(offline(), ::testing::IsEmpty());
 }
 
 TEST_F(Announcing, AnAlterFromTheLeaderIsAnAcknowledgementToo) {
