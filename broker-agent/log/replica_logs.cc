@@ -174,12 +174,6 @@ void ReplicaLogs::Suspect(OpenedReplica& replica, Opening& known) {
                                              .leader_epoch = entry.leader_epoch,
                                              .partition_epoch = entry.partition_epoch,
                                              .suspect = true});
-  if (replica.log && replica.log->start > entry.log_start) {
-    // The journal did not know it: its start is to survive that it does now.
-    known.corrections.emplace_back(NoteMarks{.replica = KeyOf(entry.partition),
-                                             .high_watermark = entry.high_watermark,
-                                             .log_start = replica.log->start});
-  }
 }
 
 /// Records that come in the place of committed ones that are gone are not committed because those
@@ -256,7 +250,7 @@ OpenedReplica ReplicaLogs::OpenFound(FoundReplica found, Opening& known) {
     known.corrections.emplace_back(
         NoteRecoveryPoint{.replica = key, .recovery_point = log.synced_to()});
   }
-  TakeStartFromFile(key, log, known);
+  TakeStartFromFile(entry.partition, log, known);
   if (opened->report.restarted) {
     replica.producers.Clear();
   }
@@ -271,8 +265,12 @@ OpenedReplica ReplicaLogs::OpenFound(FoundReplica found, Opening& known) {
 }
 
 /// A replica that the journal does not know may have been Kafka's: its start is then in Kafka's
-/// file alone. One beyond the log's end is not believed.
-void ReplicaLogs::TakeStartFromFile(const ReplicaKey& key, PartitionLog& log, Opening& known) {
+/// file alone, which says nothing of it any more once it is written anew. One beyond the log's end
+/// is not believed.
+void ReplicaLogs::TakeStartFromFile(const TopicPartition& partition,
+                                    PartitionLog& log,
+                                    Opening& known) {
+  const ReplicaKey key = KeyOf(partition);
   if (!known.log_starts || directory_->EntryOf(key)) {
     return;
   }
@@ -286,9 +284,14 @@ void ReplicaLogs::TakeStartFromFile(const ReplicaKey& key, PartitionLog& log, Op
   if (start == known.log_starts->end() || start->second > log.end()) {
     return;
   }
-  if (const Result<Offset> moved = log.AdvanceStart(start->second); !moved.ok()) {
+  const Result<Offset> moved = log.AdvanceStart(start->second);
+  if (!moved.ok()) {
     known.notes.push_back(*path + ": " + moved.error().message);
+    return;
   }
+  known.corrections.emplace_back(NoteReplica{.partition = partition});
+  known.corrections.emplace_back(
+      NoteMarks{.replica = key, .high_watermark = *moved, .log_start = *moved});
 }
 
 Result<PartitionLog*> ReplicaLogs::Find(const ReplicaKey& key) {

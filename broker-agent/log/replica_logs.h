@@ -121,7 +121,7 @@ class ReplicaLogs {
   static void LowerHighWatermark(OpenedReplica& replica, Opening& known);
   Offset RecoveryPointOf(const JournalEntry& entry, const Opening& opening) const;
   OpenedReplica OpenFound(FoundReplica found, Opening& known);
-  void TakeStartFromFile(const ReplicaKey& key, PartitionLog& log, Opening& known);
+  void TakeStartFromFile(const TopicPartition& partition, PartitionLog& log, Opening& known);
   /// Makes a log the last to give up its descriptors.
   void Touch(const ReplicaKey& key, Entry& entry);
   Offset StartOf(const ReplicaKey& key) const;

@@ -91,5 +91,9 @@ inline constexpr const char* kRequiredProbes[] = {
     "disk lost",
     "unknown outcome resolved to applied",
 };
+/// What needs more seeds: two logs that have each been led alone, in turn, more than once.
+inline constexpr const char* kRareProbes[] = {
+    "truncation in several steps",
+};
 
 }  // namespace regent::simulation

@@ -119,6 +119,19 @@ Tally SomeTally() {
   return tally;
 }
 
+TEST(Tally, MissesWhatWasNeverReachedOnceThereWereSeedsEnough) {
+  Tally tally;
+  tally.ran = 299;
+  EXPECT_THAT(tally.NeverReached(), testing::IsEmpty());
+  tally.ran = 300;
+  EXPECT_THAT(tally.NeverReached(), testing::Contains("failover"));
+  EXPECT_THAT(tally.NeverReached(), testing::Not(testing::Contains("truncation in several steps")));
+  tally.ran = 5000;
+  EXPECT_THAT(tally.NeverReached(), testing::Contains("truncation in several steps"));
+  tally.probes.Hit("truncation in several steps");
+  EXPECT_THAT(tally.NeverReached(), testing::Not(testing::Contains("truncation in several steps")));
+}
+
 TEST(Tally, IsReadAsItWasNoted) {
   const Tally tally = SomeTally();
   EXPECT_EQ(tally.next_seed, 5U);

@@ -15,6 +15,7 @@ namespace {
 
 /// Below so many seeds a probe that was not reached says nothing.
 constexpr uint64_t kSeedsForProbes = 300;
+constexpr uint64_t kSeedsForRareProbes = 5000;
 constexpr std::string_view kProbePrefix = "sometimes ";
 
 Error Malformed(std::string_view line) {
@@ -36,9 +37,12 @@ void Tally::Add(uint64_t seed, const RunResult& result) {
 
 std::vector<std::string_view> Tally::NeverReached() const {
   std::vector<std::string_view> names;
+  const auto unreached = [&](std::string_view name) { return probes.Count(name) == 0; };
   if (ran >= kSeedsForProbes) {
-    std::ranges::copy_if(kRequiredProbes, std::back_inserter(names),
-                         [&](std::string_view name) { return probes.Count(name) == 0; });
+    std::ranges::copy_if(kRequiredProbes, std::back_inserter(names), unreached);
+  }
+  if (ran >= kSeedsForRareProbes) {
+    std::ranges::copy_if(kRareProbes, std::back_inserter(names), unreached);
   }
   return names;
 }

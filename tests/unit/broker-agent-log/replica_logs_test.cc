@@ -173,6 +173,40 @@ TEST_F(HighWatermarks, DoNotComeBackWithTheRecordsThatTakeTheLostOnesPlace) {
   EXPECT_EQ(Noted(), Offset(0)) << "nobody has committed these";
 }
 
+/// Where the log of partition 0 begins, in one that Kafka has left: its file of starts alone says
+/// so.
+class StartsOfKafka : public HighWatermarks {
+ protected:
+  void SetUp() override {
+    HighWatermarks::SetUp();
+    for (int64_t base = 0; base < 3; ++base) {
+      Append(base);
+    }
+    ASSERT_TRUE(opened_.logs->Close().ok());
+    opened_ = {};
+    ASSERT_TRUE(files_.RemoveTree("/data/regent.journal").ok());
+    ASSERT_TRUE(files_.Replace("/data/" + std::string(kLogStartFile), "0\n1\ntest1 0 2\n").ok());
+  }
+  Offset StartAgain(const std::string& boot_id) {
+    Start(boot_id);
+    const Offset start = opened_.replicas.front().log->start;
+    EXPECT_TRUE(opened_.logs->Close().ok());
+    return start;
+  }
+};
+
+TEST_F(StartsOfKafka, StayKnownThoughTheFileIsWrittenAnew) {
+  EXPECT_EQ(StartAgain("boot-1"), Offset(2));
+  EXPECT_EQ(StartAgain("boot-1"), Offset(2));
+}
+
+TEST_F(StartsOfKafka, StayKnownWhereEverybodyBecomesSuspect) {
+  ASSERT_TRUE(files_.RemoveTree("/data/.kafka_cleanshutdown").ok());
+  EXPECT_EQ(StartAgain("boot-2"), Offset(2));
+  EXPECT_EQ(Suspect(), (Indices{0, 1}));
+  EXPECT_EQ(StartAgain("boot-3"), Offset(2));
+}
+
 // --- Shares --------------------------------------------------------------------------------------
 
 /// Two shares of the directory, with one of the two replicas each.
