@@ -397,6 +397,15 @@ bool WantsJson(const std::vector<std::string>& arguments) {
   return false;
 }
 
+/// What is wrong with a command line. Of a word that is no command CLI11 says only that one is
+/// missing.
+std::string WhatIsWrong(const CLI::App& app, const CLI::ParseError& error) {
+  const std::vector<std::string> unknown = app.remaining(true);
+  const bool incomplete = error.get_exit_code() == static_cast<int>(CLI::ExitCodes::RequiredError);
+  return incomplete && !unknown.empty() ? "'" + unknown.front() + "' is not a command or flag here"
+                                        : error.what();
+}
+
 int64_t WallClockMs() {
   using std::chrono::duration_cast;
   return duration_cast<std::chrono::milliseconds>(
@@ -460,7 +469,7 @@ ExitCode RunRegentctl(const std::vector<std::string>& arguments,
     }
     console.format = WantsJson(arguments) ? Format::kJson : Format::kTable;
     return console.Fail(
-        Usage(std::string(error.what()) + "; `regentctl --help` shows the commands"));
+        Usage(WhatIsWrong(tree.app(), error) + "; `regentctl --help` shows the commands"));
   }
   console.format = tree.globals().format == "json" ? Format::kJson : Format::kTable;
   console.headers = tree.globals().no_headers ? Headers::kOmit : Headers::kShow;

@@ -1,6 +1,7 @@
 #include "controller/io/controller_flags.h"
 
 #include <chrono>
+#include <utility>
 
 #include <CLI/CLI.hpp>
 
@@ -14,21 +15,18 @@ namespace regent::controller {
 void DefineFlags(CLI::App& app, ControllerFlags& flags) {
   app.add_option("--id", flags.id,
                  "Id of this controller; controllers and brokers share one space of ids")
-      ->required()
       ->check(CLI::Range(0, 2147483647));
-  app.add_option("--zookeeper", flags.zookeeper, "ZooKeeper ensemble: host:port[,host:port]")
-      ->required();
+  app.add_option("--zookeeper", flags.zookeeper, "ZooKeeper ensemble: host:port[,host:port]");
   app.add_option("--zk-root", flags.zk_root, "Path in ZooKeeper under which the cluster lives");
   app.add_option("--zookeeper-auth", flags.zookeeper_auth, "Digest credentials: user:password");
   app.add_option("--zookeeper-session-timeout-ms", flags.session_timeout_ms,
                  "Session timeout asked of ZooKeeper (6000)")
       ->check(CLI::Range(500, 600'000));
-  app.add_option("--listen", flags.listen, "Listener for gRPC: REGENT://host:port")->required();
+  app.add_option("--listen", flags.listen, "Listener for gRPC: REGENT://host:port");
   app.add_option("--advertise", flags.advertise,
                  "Where others reach the listener, if not at --listen: REGENT://host:port");
   app.add_option("--data-dir", flags.data_dir,
-                 "Directory of this process; it remembers the cluster that it belongs to")
-      ->required();
+                 "Directory of this process; it remembers the cluster that it belongs to");
   app.add_option("--metrics-listen", flags.metrics_listen, "host:port of /metrics (off)");
   app.add_flag("--adopt", flags.adopt,
                "Take over a ZooKeeper root that holds a cluster without Regent's mark");
@@ -39,6 +37,14 @@ void DefineFlags(CLI::App& app, ControllerFlags& flags) {
 }
 
 Result<ControllerSettings> Understand(const ControllerFlags& flags) {
+  for (const auto& [flag, missing] :
+       {std::pair("--id", flags.id < 0), std::pair("--zookeeper", flags.zookeeper.empty()),
+        std::pair("--listen", flags.listen.empty()),
+        std::pair("--data-dir", flags.data_dir.empty())}) {
+    if (missing) {
+      return Error{ErrorCode::kInvalidArgument, std::string(flag) + " is required; see --help"};
+    }
+  }
   ControllerSettings settings;
   const Result<Endpoint> listen = ParseRegentListener("--listen", flags.listen);
   if (!listen.ok()) {

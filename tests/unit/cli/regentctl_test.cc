@@ -50,6 +50,14 @@ TEST_F(Regentctl, RefusesWhatItDoesNotKnow) {
   EXPECT_EQ(Run({"partition", "describe", "test1", "-1"}), ExitCode::kUsage);
 }
 
+TEST_F(Regentctl, NamesTheWordThatIsNoCommand) {
+  for (const std::vector<std::string>& words :
+       {std::vector<std::string>{"explode"}, {"topic", "explode"}}) {
+    EXPECT_EQ(Run(words), ExitCode::kUsage);
+    EXPECT_THAT(err(), HasSubstr("'explode' is not a command"));
+  }
+}
+
 TEST_F(Regentctl, SaysUsageErrorsInJsonToo) {
   EXPECT_EQ(Run({"-o", "json", "topic", "list", "--colour"}), ExitCode::kUsage);
   EXPECT_EQ(json()["kind"], "Error");
