@@ -481,7 +481,8 @@ Status CheckArguments(const std::vector<std::string>& arguments) {
   try {
     ParseInto(tree, arguments);
   } catch (const CLI::ParseError& error) {
-    return error.get_exit_code() == 0 ? Status(Success{}) : Status(Usage(error.what()));
+    return error.get_exit_code() == 0 ? Status(Success{})
+                                      : Status(Usage(WhatIsWrong(tree.app(), error)));
   }
   const Result<Order> order = ReadOrder(tree);
   return order.ok() ? Status(Success{}) : Status(order.error());

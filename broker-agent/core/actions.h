@@ -160,8 +160,8 @@ struct TruncateLog {
   TopicPartition partition;
   OpId op{0};
   Offset to{0};
-  /// What is left of the log says anew which producers it knows: too little is remembered of what
-  /// was committed (ProducerStates::Append).
+  /// What is left of the log says anew which producers it knows: too little is remembered
+  /// (ProducerStates::KnowsEnoughAt). A log that cannot be read for it has failed, as at the start.
   bool recall_producers = false;
 };
 /// Drops every record and begins anew at `at`. Answered by LogTruncated once durable.

@@ -36,6 +36,7 @@ void Agent::Parts::TakeWrite(const PartitionKey& key, const Returned& returned) 
       replica->synced = std::min(replica->synced, replica->log->end);
       if (returned.recalled != nullptr) {
         replica->producers = *returned.recalled;
+        context.WatchProducers();  // They count as written now.
       } else {
         replica->producers.TruncateTo(replica->log->end);
       }

@@ -281,8 +281,7 @@ void FollowerSide::Take(Uplink& link, const Truncate& truncate) {
 void FollowerSide::Cut(Replica& replica, LogWrite::Kind kind, Offset to) {
   const LogView& log = *replica.log;
   ++context_.counters.truncations;
-  const bool below_high_watermark = to < log.high_watermark;
-  if (kind == LogWrite::Kind::kTruncate && below_high_watermark) {
+  if (kind == LogWrite::Kind::kTruncate && to < log.high_watermark) {
     ++context_.counters.truncations_below_high_watermark;
     LOG(WARNING) << "truncation below the high watermark partition=" << replica.partition
                  << " high_watermark=" << log.high_watermark << " to=" << to
@@ -299,7 +298,7 @@ void FollowerSide::Cut(Replica& replica, LogWrite::Kind kind, Offset to) {
     context_.Do(TruncateLog{.partition = replica.partition,
                             .op = write.op,
                             .to = to,
-                            .recall_producers = below_high_watermark});
+                            .recall_producers = !replica.producers.KnowsEnoughAt(to)});
   } else {
     context_.Do(RestartLog{.partition = replica.partition, .op = write.op, .at = to});
   }

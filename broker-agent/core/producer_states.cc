@@ -57,6 +57,8 @@ void ProducerStates::Append(const RecordBatch& batch, Offset high_watermark, Ins
   std::deque<Batch>& batches = producer.batches;
   while (batches.size() > kRememberedMax ||
          (batches.size() > kRemembered && batches[kRemembered].next <= high_watermark)) {
+    dropped_at_ =
+        std::max(dropped_at_, batches.size() > kRememberedMax ? batch.next : high_watermark);
     batches.pop_front();
   }
 }

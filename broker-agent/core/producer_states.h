@@ -60,16 +60,21 @@ class ProducerStates {
   /// Takes a batch that is at the end of the log or on its way there. What lies below
   /// `high_watermark` cannot be cut any more: of that, the last few are enough.
   void Append(const RecordBatch& batch, Offset high_watermark, Instant now);
-  /// The log was cut, not below the high watermark of any Append: what does not lie wholly below
-  /// `end` is forgotten. After a deeper cut the log must be read again.
+  /// Whether a cut to `end` leaves all that is to be remembered of what is left: not if batches
+  /// were dropped that count again then. The high watermark of a follower falls (TakeMarks), so it
+  /// does not tell.
+  bool KnowsEnoughAt(Offset end) const { return end >= dropped_at_; }
+  /// The log was cut: what does not lie wholly below `end` is forgotten.
   void TruncateTo(Offset end);
-  void Clear() { producers_.clear(); }
+  void Clear() { *this = {}; }
   /// Forgets producers that have written nothing since `before`. One that was recovered from a log
   /// counts from the first such look, which is `now`.
   void Expire(Instant before, Instant now);
 
   size_t size() const { return producers_.size(); }
-  friend bool operator==(const ProducerStates&, const ProducerStates&) = default;
+  friend bool operator==(const ProducerStates& a, const ProducerStates& b) {
+    return a.producers_ == b.producers_;
+  }
 
  private:
   struct Batch {
@@ -90,6 +95,7 @@ class ProducerStates {
   };
 
   std::map<int64_t, Producer> producers_;
+  Offset dropped_at_{0};  ///< Below it everything was committed when batches were dropped last.
 };
 
 }  // namespace regent

@@ -463,7 +463,7 @@ Status PartitionLog::Visit(const BatchVisitor& visit) {
     return usable;
   }
   for (size_t i = segments_->IndexOf(start_); i < segments_->all().size(); ++i) {
-    const Status visited = segments_->at(i).Visit([&](const BatchHeader& header) {
+    Status visited = segments_->at(i).Visit([&](const BatchHeader& header) {
       if (header.next() > start_) {
         visit(header);
       }

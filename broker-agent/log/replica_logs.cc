@@ -284,14 +284,12 @@ void ReplicaLogs::TakeStartFromFile(const TopicPartition& partition,
   if (start == known.log_starts->end() || start->second > log.end()) {
     return;
   }
-  const Result<Offset> moved = log.AdvanceStart(start->second);
-  if (!moved.ok()) {
+  if (const Result<Offset> moved = log.AdvanceStart(start->second); !moved.ok()) {
     known.notes.push_back(*path + ": " + moved.error().message);
-    return;
   }
   known.corrections.emplace_back(NoteReplica{.partition = partition});
   known.corrections.emplace_back(
-      NoteMarks{.replica = key, .high_watermark = *moved, .log_start = *moved});
+      NoteMarks{.replica = key, .high_watermark = log.start(), .log_start = log.start()});
 }
 
 Result<PartitionLog*> ReplicaLogs::Find(const ReplicaKey& key) {
@@ -332,6 +330,9 @@ Result<ProducerStates> ReplicaLogs::ProducersOf(const ReplicaKey& key) {
   });
   if (!visited.ok()) {
     return visited.error();
+  }
+  if (const Status released = (*log)->ReleaseFiles(); !released.ok()) {
+    return released.error();  // Each of its segments was opened.
   }
   return producers;
 }

@@ -98,9 +98,8 @@ Status Segment::LoadTail() {
     return first.error();
   }
   first_timestamp_ = (*first)->header.max_timestamp;
-  const IndexedBatch& from = offsets_.last();
-  BatchWalk walk(*reader, {.position = from.position, .end = bytes_}, BatchWalk::Depth::kHeads);
-  bool indexed = from.position > 0;  // Where the batch before it ends is not known here.
+  BatchWalk walk(*reader, {.position = offsets_.last().position, .end = bytes_},
+                 BatchWalk::Depth::kHeads);
   while (true) {
     const Result<std::optional<PlacedBatch>> batch = walk.Next();
     if (!batch.ok()) {
@@ -110,15 +109,6 @@ Status Segment::LoadTail() {
       return Success{};
     }
     const BatchHeader& header = (*batch)->header;
-    const bool follows =
-        indexed ? header.base > base_ && header.base <= from.last : header.base == next_;
-    if (!follows || header.last_offset_delta < 0) {
-      return Error{ErrorCode::kCorrupt, path_ + ": a batch of offsets " +
-                                            std::to_string(header.base.value()) + "…" +
-                                            std::to_string(header.last().value()) +
-                                            " follows offset " + std::to_string(next_.value())};
-    }
-    indexed = false;
     next_ = header.next();
     if (header.max_timestamp > greatest_.timestamp) {
       greatest_ = {.timestamp = header.max_timestamp, .offset = header.last()};

@@ -315,8 +315,8 @@ bool Cluster::ClearReplicaProblem(PartitionRef ref, BrokerId id) {
 
 void Cluster::ClearReplicaProblems(BrokerId id) {
   const BrokerId next(id.value() + 1);
-  for (auto problem = replica_problems_.lower_bound({id, {}});
-       problem != replica_problems_.lower_bound({next, {}}); ++problem) {
+  const auto end = replica_problems_.lower_bound({next, {}});
+  for (auto problem = replica_problems_.lower_bound({id, {}}); problem != end; ++problem) {
     const PartitionRef ref = problem->first.second;
     at(ref).offline_changed |= IsOffline(ref, id);
   }

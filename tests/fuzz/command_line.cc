@@ -108,10 +108,10 @@ std::vector<std::string> Seeds() {
                  "false", "--shards=2", "--adopt"}),
       Arguments({"--id=100", "--zookeeper", "zk:2181", "--listen", "REGENT://h:9192", "--data-dir",
                  "/d", "--default-min-insync-replicas=2"}),
-      Arguments({"topic", "create", "t", "--assignment", "1:0:2,2:1:0", "--config", "a=b", "-ojson",
-                 "--controller", "h:1", "--timeout", "500ms"}),
+      Arguments({"topic", "create", "t", "--replica-assignment", "1:0:2,2:1:0", "--config", "a=b",
+                 "-ojson", "--controller", "h:1", "--timeout", "500ms"}),
       Arguments({"leader", "elect", "--preferred", "--partition", "t:0", "--dry-run"}),
-      Arguments({"partition", "describe", "t:0", "--no-headers"}),
+      Arguments({"partition", "describe", "t", "0", "--no-headers"}),
   };
 }
 

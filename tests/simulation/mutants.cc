@@ -112,7 +112,7 @@ constexpr std::array kMutantRows = {
     MutantRow{Mutant::kHighWatermarkUnbounded, "high-watermark-unbounded", Checker::kLogInOrder,
               "A follower takes its leader's high watermark beyond its own log"},
     MutantRow{Mutant::kLeaderCuts, "leader-cuts", Checker::kLeaderKeeps,
-              "A leader that hears of its state again drops what is not committed"},
+              "A leader that takes its state, or hears of it again, drops what is not committed"},
     MutantRow{Mutant::kCountsDrift, "counts-drift", Checker::kAgreement,
               "A partition that is under-replicated is not counted"},
     MutantRow{Mutant::kStaleSessionObeyed, "stale-session-obeyed", Checker::kAgreement,

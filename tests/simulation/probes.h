@@ -51,7 +51,7 @@ inline constexpr const char* kRequiredProbes[] = {
     "ISR shrunk",
     "ISR expanded",
     "read from a server that is cut off",
-    "client cut off from a broker",
+    "client cut off",
     "lease ended at a server that is cut off",
     "write fenced",
     "stale controller refused",

@@ -105,6 +105,20 @@ TEST(ProducerStates, ACutLeavesWhatALogOfThatLengthWouldTell) {
   }
 }
 
+TEST(ProducerStates, SayWhichCutsLeaveThemTooLittle) {
+  std::vector<RecordBatch> batches;
+  batches.reserve(8);
+  for (int32_t i = 0; i < 8; ++i) {
+    batches.push_back(Batch(i, Mark(0, i, i)));
+  }
+  EXPECT_TRUE(After(batches, 0).KnowsEnoughAt(Offset(0))) << "nothing was dropped";
+  ProducerStates states = After(batches, 8);
+  EXPECT_TRUE(states.KnowsEnoughAt(Offset(8)));
+  EXPECT_FALSE(states.KnowsEnoughAt(Offset(7))) << "one of the last five would be missing";
+  states.Append(Batch(8, Mark(0, 8, 8)), Offset(2), Instant());
+  EXPECT_FALSE(states.KnowsEnoughAt(Offset(7))) << "the high watermark has fallen since";
+}
+
 TEST(ProducerStates, WhatIsNeverCommittedIsBounded) {
   ProducerStates states;
   for (int32_t i = 0; i < 1000; ++i) {
