@@ -78,7 +78,10 @@ Status Segment::Open() {
   const bool batch_fits = batch.position == 0 || (batch.last >= base_ && batch.last < next_);
   const bool time_fits =
       time.timestamp == kNoTimestamp || (time.offset >= base_ && time.offset < next_);
-  return batch_fits && time_fits ? Success{} : Status(misfit);
+  // A batch's offset is in no checksum: one that no segment can hold is not believed.
+  const bool end_fits =
+      bytes_ == 0 || (next_ > base_ && next_.value() - 1 - base_.value() <= kRelativeMax);
+  return batch_fits && time_fits && end_fits ? Success{} : Status(misfit);
 }
 
 Status Segment::LoadTail() {

@@ -103,6 +103,18 @@ TEST_F(LogRecoveryTest, CutsNothingAfterACleanStopAndSaysWhatIsWrong) {
               HasSubstr("the next segment begins at 60"));
 }
 
+TEST_F(LogRecoveryTest, BelievesNoEndThatASegmentCannotHave) {
+  const std::string name = "00000000000000000060.log";
+  std::string spoilt = Content(name);
+  spoilt[0] = 1;  // Of the base offset of its first batch.
+  files_.Overwrite("/p/" + name, spoilt);
+  for (const char* again : {"", "once more, with the indexes that the first attempt has left"}) {
+    const auto refused = Open({.stop = Stop::kClean});
+    ASSERT_FALSE(refused.ok()) << again;
+    EXPECT_THAT(refused.error().message, HasSubstr("follows offset 60"));
+  }
+}
+
 TEST_F(LogRecoveryTest, CutsAtTheFirstBadBatchAndRemovesWhatFollows) {
   Damage("00000000000000000030.log", batches_[0].size() + 70);
   const auto opened = MustOpen({.recovery_point = Offset(10)});
