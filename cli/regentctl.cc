@@ -399,11 +399,13 @@ bool WantsJson(const std::vector<std::string>& arguments) {
 
 /// What is wrong with a command line. Of a word that is no command CLI11 says only that one is
 /// missing.
-std::string WhatIsWrong(const CLI::App& app, const CLI::ParseError& error) {
+Error Misread(const CLI::App& app, const CLI::ParseError& error) {
   const std::vector<std::string> unknown = app.remaining(true);
   const bool incomplete = error.get_exit_code() == static_cast<int>(CLI::ExitCodes::RequiredError);
-  return incomplete && !unknown.empty() ? "'" + unknown.front() + "' is not a command or flag here"
-                                        : error.what();
+  const std::string what = incomplete && !unknown.empty()
+                               ? "'" + unknown.front() + "' is not a command or flag here"
+                               : error.what();
+  return Usage(what + "; `regentctl --help` shows the commands");
 }
 
 int64_t WallClockMs() {
@@ -468,8 +470,7 @@ ExitCode RunRegentctl(const std::vector<std::string>& arguments,
       return ExitCode::kOk;
     }
     console.format = WantsJson(arguments) ? Format::kJson : Format::kTable;
-    return console.Fail(
-        Usage(WhatIsWrong(tree.app(), error) + "; `regentctl --help` shows the commands"));
+    return console.Fail(Misread(tree.app(), error));
   }
   console.format = tree.globals().format == "json" ? Format::kJson : Format::kTable;
   console.headers = tree.globals().no_headers ? Headers::kOmit : Headers::kShow;
@@ -481,8 +482,7 @@ Status CheckArguments(const std::vector<std::string>& arguments) {
   try {
     ParseInto(tree, arguments);
   } catch (const CLI::ParseError& error) {
-    return error.get_exit_code() == 0 ? Status(Success{})
-                                      : Status(Usage(WhatIsWrong(tree.app(), error)));
+    return error.get_exit_code() == 0 ? Status(Success{}) : Status(Misread(tree.app(), error));
   }
   const Result<Order> order = ReadOrder(tree);
   return order.ok() ? Status(Success{}) : Status(order.error());

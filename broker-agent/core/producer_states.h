@@ -95,7 +95,7 @@ class ProducerStates {
   };
 
   std::map<int64_t, Producer> producers_;
-  Offset dropped_at_{0};  ///< Below it everything was committed when batches were dropped last.
+  Offset dropped_at_{0};  ///< A log that still reaches so far has what was dropped, and more.
 };
 
 }  // namespace regent

@@ -10,8 +10,6 @@
 #include "broker-agent/core/shard.h"
 #include "common/model/broker_names.h"
 #include "common/model/endpoint_text.h"
-#include "common/zk/host_list.h"
-#include "common/zk/paths.h"
 
 namespace regent {
 namespace {
@@ -67,12 +65,7 @@ Status UnderstandListeners(const BrokerFlags& flags, BrokerSettings& settings) {
 void DefineFlags(CLI::App& app, BrokerFlags& flags) {
   app.add_option("--id", flags.id, "Id of this broker; controllers and brokers share one space")
       ->check(CLI::Range(0, 2147483647));
-  app.add_option("--zookeeper", flags.zookeeper, "ZooKeeper ensemble: host:port[,host:port]");
-  app.add_option("--zk-root", flags.zk_root, "Path in ZooKeeper under which the cluster lives");
-  app.add_option("--zookeeper-auth", flags.zookeeper_auth, "Digest credentials: user:password");
-  app.add_option("--zookeeper-session-timeout-ms", flags.session_timeout_ms,
-                 "Session timeout asked of ZooKeeper (6000)")
-      ->check(CLI::Range(500, 600'000));
+  zk::DefineFlags(app, flags.zookeeper);
   app.add_option("--data-dir", flags.data_dir,
                  "Directory of the replicas; it belongs to one broker of one cluster");
   app.add_option("--listen", flags.listen,
@@ -159,7 +152,7 @@ Result<BrokerSettings> Understand(const BrokerFlags& flags) {
   BrokerSettings settings;
   // Not left to the parser, which would complain of them before it names an unknown flag.
   for (const auto& [flag, missing] :
-       {std::pair("--id", flags.id < 0), std::pair("--zookeeper", flags.zookeeper.empty()),
+       {std::pair("--id", flags.id < 0), std::pair("--zookeeper", flags.zookeeper.hosts.empty()),
         std::pair("--data-dir", flags.data_dir.empty())}) {
     if (missing) {
       return Error{ErrorCode::kInvalidArgument, std::string(flag) + " is required; see --help"};
@@ -184,17 +177,11 @@ Result<BrokerSettings> Understand(const BrokerFlags& flags) {
     }
     settings.metrics_listen = *metrics;
   }
-  if (const Result<zk::HostList> hosts = zk::HostList::Parse(flags.zookeeper); !hosts.ok()) {
-    return hosts.error();
+  Result<zk::RealClientOptions> zookeeper = zk::Understand(flags.zookeeper);
+  if (!zookeeper.ok()) {
+    return zookeeper.error();
   }
-  const Result<std::string> root = zk::ValidateRoot(flags.zk_root);
-  if (!root.ok()) {
-    return root.error();
-  }
-  settings.zookeeper.hosts = flags.zookeeper;
-  settings.zookeeper.root = *root;
-  settings.zookeeper.session_timeout = std::chrono::milliseconds(flags.session_timeout_ms);
-  settings.zookeeper.digest = flags.zookeeper_auth;
+  settings.zookeeper = *std::move(zookeeper);
   settings.auto_create_topics = flags.auto_create_topics;
   settings.topic_defaults = {.partitions = flags.num_partitions,
                              .replication_factor = flags.default_replication_factor};

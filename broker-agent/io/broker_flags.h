@@ -10,6 +10,7 @@
 #include "common/base/result.h"
 #include "common/model/broker.h"
 #include "common/model/topic_settings.h"
+#include "common/zk/client_flags.h"
 #include "common/zk/real_client.h"
 
 namespace CLI {
@@ -21,10 +22,7 @@ namespace regent {
 /// The flags of regent-broker as they stand on the command line.
 struct BrokerFlags {
   int32_t id = -1;
-  std::string zookeeper;
-  std::string zk_root;
-  std::string zookeeper_auth;
-  int32_t session_timeout_ms = 6000;
+  zk::ClientFlags zookeeper;
   std::string data_dir;
   std::string listen = "PLAINTEXT://127.0.0.1:9092,REGENT://127.0.0.1:9192";
   std::string advertise;

@@ -59,6 +59,8 @@ struct Partition {
   uint8_t queued = 0;  ///< Waits for a decision: 1 in the normal queue, 2 in the urgent.
 
   bool has_state() const { return epoch != kNoPartitionEpoch; }
+  /// Led in an epoch that its leader has not acknowledged: clients are not to hear of it yet (R1).
+  bool unconfirmed() const { return state.leader != kNoBroker && confirmed != state.leader_epoch; }
 };
 
 struct Topic {

@@ -29,7 +29,7 @@ MetadataPartition MetadataLog::FaceOf(PartitionRef ref) const {
   face.partition_epoch = p.epoch;
   face.isr = p.state.isr;
   face.replicas = p.replicas;
-  face.unconfirmed = p.state.leader != kNoBroker && p.confirmed != p.state.leader_epoch;
+  face.unconfirmed = p.unconfirmed();
   for (const BrokerId replica : p.replicas) {
     if (cluster_.IsOffline(ref, replica)) {
       face.offline_replicas.push_back(replica);

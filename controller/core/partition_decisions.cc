@@ -25,9 +25,7 @@ bool PartitionWriter::Decide(PartitionRef ref, Batch& batch) {
   std::optional<Item> item = Decision(ref);
   if (!item) {
     EndComplaint(ref);
-    // A leader that has not confirmed its epoch is published, with that, when it does (R1).
-    if (p.offline_changed && p.has_state() &&
-        (p.state.leader == kNoBroker || p.confirmed == p.state.leader_epoch)) {
+    if (p.offline_changed && p.has_state() && !p.unconfirmed()) {
       announcer_.Publish(ref);
     }
     if (Settled(ref)) {

@@ -91,7 +91,7 @@ void PartitionWriter::ItemApplied(Item& item, Zxid zxid) {
   if (item.cause == WriteCause::kAlter) {
     p.confirmed = p.state.leader_epoch;  // Who asks for its ISR knows that it leads (R1).
   }
-  if (p.state.leader == kNoBroker || p.confirmed == p.state.leader_epoch) {
+  if (!p.unconfirmed()) {
     announcer_.Publish(ref);
   }
   if (item.alter) {

@@ -190,7 +190,7 @@ bool PartitionWriter::Adopt(PartitionRef ref, const PartitionStateRead& read) {
   const bool first = !p.has_state();
   term_.cluster.SetState(ref, read.state, read.epoch, term_.now());
   announcer_.MarkReplicas(ref);
-  if (p.state.leader == kNoBroker || p.confirmed == p.state.leader_epoch) {
+  if (!p.unconfirmed()) {
     announcer_.Publish(ref);
   }
   if (first) {

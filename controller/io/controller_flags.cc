@@ -1,13 +1,10 @@
 #include "controller/io/controller_flags.h"
 
-#include <chrono>
 #include <utility>
 
 #include <CLI/CLI.hpp>
 
 #include "common/model/endpoint_text.h"
-#include "common/zk/host_list.h"
-#include "common/zk/paths.h"
 #include "controller/io/listen_flag.h"
 
 namespace regent::controller {
@@ -16,12 +13,7 @@ void DefineFlags(CLI::App& app, ControllerFlags& flags) {
   app.add_option("--id", flags.id,
                  "Id of this controller; controllers and brokers share one space of ids")
       ->check(CLI::Range(0, 2147483647));
-  app.add_option("--zookeeper", flags.zookeeper, "ZooKeeper ensemble: host:port[,host:port]");
-  app.add_option("--zk-root", flags.zk_root, "Path in ZooKeeper under which the cluster lives");
-  app.add_option("--zookeeper-auth", flags.zookeeper_auth, "Digest credentials: user:password");
-  app.add_option("--zookeeper-session-timeout-ms", flags.session_timeout_ms,
-                 "Session timeout asked of ZooKeeper (6000)")
-      ->check(CLI::Range(500, 600'000));
+  zk::DefineFlags(app, flags.zookeeper);
   app.add_option("--listen", flags.listen, "Listener for gRPC: REGENT://host:port");
   app.add_option("--advertise", flags.advertise,
                  "Where others reach the listener, if not at --listen: REGENT://host:port");
@@ -37,8 +29,9 @@ void DefineFlags(CLI::App& app, ControllerFlags& flags) {
 }
 
 Result<ControllerSettings> Understand(const ControllerFlags& flags) {
+  // Not left to the parser, which would complain of them before it names an unknown flag.
   for (const auto& [flag, missing] :
-       {std::pair("--id", flags.id < 0), std::pair("--zookeeper", flags.zookeeper.empty()),
+       {std::pair("--id", flags.id < 0), std::pair("--zookeeper", flags.zookeeper.hosts.empty()),
         std::pair("--listen", flags.listen.empty()),
         std::pair("--data-dir", flags.data_dir.empty())}) {
     if (missing) {
@@ -70,18 +63,11 @@ Result<ControllerSettings> Understand(const ControllerFlags& flags) {
     }
     settings.metrics_listen = *metrics;
   }
-  const Result<zk::HostList> hosts = zk::HostList::Parse(flags.zookeeper);
-  if (!hosts.ok()) {
-    return hosts.error();
+  Result<zk::RealClientOptions> zookeeper = zk::Understand(flags.zookeeper);
+  if (!zookeeper.ok()) {
+    return zookeeper.error();
   }
-  const Result<std::string> root = zk::ValidateRoot(flags.zk_root);
-  if (!root.ok()) {
-    return root.error();
-  }
-  settings.zookeeper = {.hosts = flags.zookeeper,
-                        .root = *root,
-                        .session_timeout = std::chrono::milliseconds(flags.session_timeout_ms),
-                        .digest = flags.zookeeper_auth};
+  settings.zookeeper = *std::move(zookeeper);
   return settings;
 }
 

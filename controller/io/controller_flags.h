@@ -6,6 +6,7 @@
 
 #include "common/base/result.h"
 #include "common/model/broker.h"
+#include "common/zk/client_flags.h"
 #include "common/zk/real_client.h"
 
 namespace CLI {
@@ -17,10 +18,7 @@ namespace regent::controller {
 /// The flags of regent-controller as they stand on the command line.
 struct ControllerFlags {
   int32_t id = -1;
-  std::string zookeeper;
-  std::string zk_root;
-  std::string zookeeper_auth;
-  int32_t session_timeout_ms = 6000;
+  zk::ClientFlags zookeeper;
   std::string listen;
   std::string advertise;
   std::string data_dir;

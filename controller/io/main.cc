@@ -126,8 +126,8 @@ int Run(const ControllerFlags& flags,
   }
   host.Start(reached_at);
   LOG(INFO) << "started id=" << flags.id << " listen=" << settings.listen.host << ':'
-            << (*server)->port() << " advertise=" << reached_at << " zookeeper=" << flags.zookeeper
-            << flags.zk_root;
+            << (*server)->port() << " advertise=" << reached_at
+            << " zookeeper=" << flags.zookeeper.hosts << flags.zookeeper.root;
 
   const int signal = signals.Wait();
   LOG(INFO) << "stopping signal=" << signal;

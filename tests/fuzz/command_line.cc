@@ -26,9 +26,9 @@ void Expect(const Result<T>& result) {
 
 void TryFlag(uint8_t kind, const std::string& text, BrokerFlags& flags) {
   switch (kind % 13) {
-    case 0: flags.zookeeper = text; break;
-    case 1: flags.zk_root = text; break;
-    case 2: flags.zookeeper_auth = text; break;
+    case 0: flags.zookeeper.hosts = text; break;
+    case 1: flags.zookeeper.root = text; break;
+    case 2: flags.zookeeper.auth = text; break;
     case 3: flags.data_dir = text; break;
     case 4: flags.listen = text; break;
     case 5: flags.advertise = text; break;
@@ -79,18 +79,18 @@ std::string Arguments(const std::vector<std::string>& arguments) {
 }  // namespace
 
 void Try(std::string_view input) {
-  BrokerFlags flags{.id = 1, .zookeeper = "127.0.0.1:2181", .data_dir = "/d"};
-  std::vector<std::string> pairs;  // Or arguments.
+  BrokerFlags flags{.id = 1, .zookeeper = {.hosts = "127.0.0.1:2181"}, .data_dir = "/d"};
+  std::vector<std::string> words;  // Settings, or a command line.
   Messages messages(input);
   while (const auto message = messages.Next()) {
     TryFlag(message->kind, std::string(message->bytes), flags);
-    pairs.emplace_back(message->bytes);
+    words.emplace_back(message->bytes);
   }
   Expect(Understand(flags));
-  TrySettings(pairs);
-  TryServer(pairs, BrokerFlags());
-  TryServer(pairs, controller::ControllerFlags());
-  Expect(cli::CheckArguments(pairs));
+  TrySettings(words);
+  TryServer(words, BrokerFlags());
+  TryServer(words, controller::ControllerFlags());
+  Expect(cli::CheckArguments(words));
 }
 
 std::vector<std::string> Seeds() {

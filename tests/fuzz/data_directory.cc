@@ -1,4 +1,3 @@
-#include <algorithm>
 #include <array>
 #include <map>
 #include <memory>
@@ -44,6 +43,8 @@ constexpr std::array kFiles = {"/d/meta.properties",
                                "/d/t-1/00000000000000000000.log",
                                "/d/t-2-stray/partition.metadata",
                                "/d/t-3-delete/partition.metadata"};
+
+constexpr size_t kJournal = 1;
 
 TopicPartition Partition(int32_t index) {
   Rng rng(1);
@@ -119,7 +120,7 @@ std::vector<std::string> Seeds() {
     std::string whole;
     for (size_t i = 0; i < kFiles.size(); ++i) {
       const auto bytes = files.Read(kFiles.at(i), 1U << 16U);
-      if (bytes.ok() && (with_journal || i != 1)) {
+      if (bytes.ok() && (with_journal || i != kJournal)) {
         whole += Framed(static_cast<uint8_t>(i), *bytes);
       }
     }

@@ -13,7 +13,7 @@ using ::testing::HasSubstr;
 BrokerFlags Flags() {
   BrokerFlags flags;
   flags.id = 1;
-  flags.zookeeper = "127.0.0.1:2181";
+  flags.zookeeper.hosts = "127.0.0.1:2181";
   flags.data_dir = "/data";
   return flags;
 }
@@ -76,10 +76,10 @@ TEST(BrokerFlags, ABadValueIsNamedWithItsFlagAndTheRule) {
   }
   EXPECT_THAT(Understand(BrokerFlags()).error().message, HasSubstr("--id is required"));
   BrokerFlags flags = Flags();
-  flags.zookeeper = "nohost:port";
+  flags.zookeeper.hosts = "nohost:port";
   EXPECT_FALSE(Understand(flags).ok());
   flags = Flags();
-  flags.zk_root = "no-slash";
+  flags.zookeeper.root = "no-slash";
   EXPECT_FALSE(Understand(flags).ok());
 }
 

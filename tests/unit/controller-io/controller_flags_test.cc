@@ -11,7 +11,7 @@ using ::testing::HasSubstr;
 ControllerFlags Flags() {
   ControllerFlags flags;
   flags.id = 100;
-  flags.zookeeper = "127.0.0.1:2181";
+  flags.zookeeper.hosts = "127.0.0.1:2181";
   flags.listen = "REGENT://127.0.0.1:9292";
   flags.data_dir = "/data";
   return flags;
@@ -30,10 +30,11 @@ TEST(ControllerFlags, AreNamedWhereOneIsMissing) {
     const char* flag;
     void (*unset)(ControllerFlags& flags);
   };
-  for (const Case& c : {Case{"--id", [](ControllerFlags& flags) { flags.id = -1; }},
-                        Case{"--zookeeper", [](ControllerFlags& flags) { flags.zookeeper = ""; }},
-                        Case{"--listen", [](ControllerFlags& flags) { flags.listen = ""; }},
-                        Case{"--data-dir", [](ControllerFlags& flags) { flags.data_dir = ""; }}}) {
+  for (const Case& c :
+       {Case{"--id", [](ControllerFlags& flags) { flags.id = -1; }},
+        Case{"--zookeeper", [](ControllerFlags& flags) { flags.zookeeper.hosts = ""; }},
+        Case{"--listen", [](ControllerFlags& flags) { flags.listen = ""; }},
+        Case{"--data-dir", [](ControllerFlags& flags) { flags.data_dir = ""; }}}) {
     ControllerFlags flags = Flags();
     c.unset(flags);
     const auto refused = Understand(flags);
