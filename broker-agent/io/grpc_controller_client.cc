@@ -16,18 +16,14 @@
 #include "common/wire/convert.h"
 
 namespace regent {
-namespace {
-
-using Stub = v1::Controller::Stub::async_interface;
-
-}  // namespace
-
 /// What calls in flight hold on to.
 class GrpcControllerClient::Calls {
  public:
   AgentEventSink sink;
   CallsInFlight<AnyUnaryCall> in_flight;
   std::atomic<bool> closed = false;  ///< Nobody wants to hear of an answer.
+
+  using Stub = v1::Controller::Stub::async_interface;
 
   Stub* StubFor(const Endpoint& endpoint) EXCLUDES(mutex_) {
     const MutexLock lock(mutex_);
@@ -86,7 +82,7 @@ struct Callee {
 /// Makes one call; `event_of` gets the answer, or nothing if there is none.
 template <class Calls, class Request, class Response, class EventOf>
 void Run(const std::shared_ptr<Calls>& calls,
-         UnaryMethod<Stub, Request, Response> method,
+         UnaryMethod<typename Calls::Stub, Request, Response> method,
          const Callee& callee,
          Request request,
          EventOf event_of) {
@@ -128,7 +124,7 @@ void GrpcControllerClient::Shutdown() {
 
 void GrpcControllerClient::Send(SendAlterPartition send) {
   const uint64_t number = send.request.number;
-  Run(calls_, &Stub::AlterPartition,
+  Run(calls_, &Calls::Stub::AlterPartition,
       {.controller = send.controller, .deadline = options_.alter_partition_deadline},
       wire::ToProto(send.request),
       [number](std::optional<AlterPartitionResponse> response) -> AgentEvent {
@@ -141,7 +137,7 @@ void GrpcControllerClient::Send(SendAlterPartition send) {
 
 void GrpcControllerClient::Send(SendControlledShutdown send) {
   const uint64_t number = send.number;
-  Run(calls_, &Stub::ControlledShutdown,
+  Run(calls_, &Calls::Stub::ControlledShutdown,
       {.controller = send.controller, .deadline = options_.controlled_shutdown_deadline},
       wire::ToProto(send.request),
       [number](std::optional<ControlledShutdownResponse> response) -> AgentEvent {

@@ -9,7 +9,7 @@
 namespace regent::storage {
 namespace {
 
-constexpr uint64_t kFileBytesMax = uint64_t{64} << 20U;
+constexpr uint64_t kEpochFileBytesMax = uint64_t{64} << 20U;
 
 std::optional<EpochStart> ParseEntry(std::string_view line) {
   const size_t space = line.find(' ');
@@ -54,7 +54,7 @@ Result<EpochHistory> ParseEpochs(std::string_view text, const std::string& path)
 
 Result<EpochHistory> ReadEpochFile(FileSystem& files, const std::string& directory) {
   const std::string path = JoinPath(directory, kEpochFile);
-  const Result<std::string> text = files.Read(path, kFileBytesMax);
+  const Result<std::string> text = files.Read(path, kEpochFileBytesMax);
   if (!text.ok()) {
     return text.error();
   }

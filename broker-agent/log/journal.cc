@@ -16,7 +16,7 @@ namespace {
 constexpr std::string_view kMagic = "REGENTJ1";
 constexpr size_t kFrameHeadBytes = 8;
 constexpr uint32_t kBodyBytesMax = 4096;
-constexpr uint64_t kFileBytesMax = uint64_t{1} << 31U;
+constexpr uint64_t kJournalBytesMax = uint64_t{1} << 31U;
 /// The file is written anew when it has grown to twice what it was, and by at least this.
 constexpr uint64_t kCompactionSlackBytes = uint64_t{1} << 20U;
 
@@ -233,7 +233,7 @@ Result<std::unique_ptr<Journal>> Journal::Open(FileSystem& files, const std::str
   }
   Status ready = Success{};
   if (*exists) {
-    const Result<std::string> content = files.Read(path, kFileBytesMax);
+    const Result<std::string> content = files.Read(path, kJournalBytesMax);
     if (!content.ok()) {
       return content.error();
     }

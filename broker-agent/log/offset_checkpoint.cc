@@ -7,7 +7,7 @@
 namespace regent::storage {
 namespace {
 
-constexpr uint64_t kFileBytesMax = uint64_t{256} << 20U;
+constexpr uint64_t kCheckpointBytesMax = uint64_t{256} << 20U;
 
 using Entry = OffsetsByName::value_type;
 
@@ -52,7 +52,7 @@ Result<OffsetsByName> ParseOffsets(std::string_view text, const std::string& pat
 }
 
 Result<std::optional<OffsetsByName>> ReadOffsetsFile(FileSystem& files, const std::string& path) {
-  const Result<std::string> text = files.Read(path, kFileBytesMax);
+  const Result<std::string> text = files.Read(path, kCheckpointBytesMax);
   if (!text.ok()) {
     if (text.error().code == ErrorCode::kNotFound) {
       return std::optional<OffsetsByName>();

@@ -15,7 +15,7 @@
 namespace regent::storage {
 namespace {
 
-RecordBatch HeadOf(const BatchHeader& header) {
+RecordBatch RecordBatchOf(const BatchHeader& header) {
   return {.base = header.base,
           .next = header.next(),
           .epoch = header.epoch,
@@ -232,7 +232,7 @@ OpenedReplica ReplicaLogs::OpenFound(FoundReplica found, Opening& known) {
   opening.log_start = entry.log_start;
   opening.recovery_point = RecoveryPointOf(entry, known);
   opening.visit = [&](const BatchHeader& header) {
-    replica.producers.Append(HeadOf(header), entry.high_watermark, Instant());
+    replica.producers.Append(RecordBatchOf(header), entry.high_watermark, Instant());
   };
   Result<PartitionLog::Opened> opened = PartitionLog::Open(files_, path, options_.config, opening);
   if (!opened.ok()) {
@@ -326,7 +326,7 @@ Result<ProducerStates> ReplicaLogs::ProducersOf(const ReplicaKey& key) {
   }
   ProducerStates producers;
   const Status visited = (*log)->Visit([&](const BatchHeader& header) {
-    producers.Append(HeadOf(header), (*log)->end(), Instant());
+    producers.Append(RecordBatchOf(header), (*log)->end(), Instant());
   });
   if (!visited.ok()) {
     return visited.error();

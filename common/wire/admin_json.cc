@@ -6,12 +6,12 @@
 #include <utility>
 
 #include "common/wire/json_reader.h"
+#include "common/wire/limits.h"
 #include "common/wire/znode_json.h"
 
 namespace regent::wire {
 namespace {
 
-constexpr size_t kNameBytesMax = 255;
 constexpr size_t kPathBytesMax = 4096;
 constexpr size_t kReasonBytesMax = 4096;
 /// Of a deletion: what is left.

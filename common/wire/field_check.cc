@@ -5,14 +5,13 @@
 #include <utility>
 
 #include "common/model/broker_names.h"
+#include "common/wire/limits.h"
 
 namespace regent::wire {
 namespace {
 
-constexpr size_t kNameBytesMax = 255;
 constexpr size_t kTopicBytesMax = 249;
 constexpr int kPortMax = 65535;
-constexpr size_t kExcerptBytesMax = 60;
 
 /// A topic's name becomes a directory's: nothing that could lead out of the parent.
 bool IsTopicName(std::string_view name) {

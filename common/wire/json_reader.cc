@@ -4,13 +4,13 @@
 #include <vector>
 
 #include "common/model/broker_names.h"
+#include "common/wire/limits.h"
 
 namespace regent::wire {
 namespace {
 
 constexpr size_t kTextBytesMax = size_t{4} << 20U;  // ZooKeeper's own limit, as Kafka sets it
 constexpr int kNestingMax = 32;
-constexpr size_t kExcerptBytesMax = 60;
 
 /// Whether brackets outside of strings nest too deeply for a recursive walk of the value.
 bool NestsTooDeeply(std::string_view text) {

@@ -8,12 +8,12 @@
 
 #include "common/model/broker_names.h"
 #include "common/wire/json_reader.h"
+#include "common/wire/limits.h"
 #include "common/wire/znode_json.h"
 
 namespace regent::wire {
 namespace {
 
-constexpr size_t kNameBytesMax = 255;
 constexpr size_t kEndpointBytesMax = 512;
 constexpr int kControllerVersion = 2;
 constexpr int kBrokerVersion = 5;

@@ -11,13 +11,13 @@
 #include "tests/simulation/text.h"
 
 namespace regent::simulation {
-namespace {
-
 bool SameMembers(BrokerList a, BrokerList b) {
   std::ranges::sort(a);
   std::ranges::sort(b);
   return a == b;
 }
+
+namespace {
 
 /// What one comparison needs.
 struct Scene {

@@ -9,6 +9,9 @@
 
 namespace regent::simulation {
 
+/// Whether both name the same brokers, in whatever order.
+bool SameMembers(BrokerList a, BrokerList b);
+
 struct Disagreement {
   std::string subject;  ///< A partition, "topic-0", or a process; empty: everybody agrees.
   std::string text;

@@ -7,19 +7,10 @@
 #include "common/wire/znode_json.h"
 #include "common/zk/paths.h"
 #include "controller/core/cluster.h"
+#include "tests/simulation/agreement.h"
 #include "tests/simulation/text.h"
 
 namespace regent::simulation {
-namespace {
-
-bool SameMembers(BrokerList a, BrokerList b) {
-  std::ranges::sort(a);
-  std::ranges::sort(b);
-  return a == b;
-}
-
-}  // namespace
-
 Checkers::Checkers(World& world, const zk::InMemoryZooKeeper& tree, Probes& probes, Options options)
     : world_(world),
       tree_(tree),

@@ -16,10 +16,6 @@ AgentState Disk(std::vector<RecoveredReplica> replicas) {
   return {.replicas = std::move(replicas), .directories = {{.first_registered = Zxid(50)}}};
 }
 
-FullStatePart Part(uint64_t number, int32_t part, int32_t parts, bool incomplete = false) {
-  return {.number = number, .part = part, .parts = parts, .incomplete = incomplete};
-}
-
 class Control : public ::testing::Test {
  protected:
   void SetUp() override { broker.Start(100); }

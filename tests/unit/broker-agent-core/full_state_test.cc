@@ -9,11 +9,8 @@
 namespace regent {
 namespace {
 
-FullStatePart Part(uint64_t number, int32_t part, int32_t parts, bool incomplete = false) {
-  return {.number = number, .part = part, .parts = parts, .incomplete = incomplete};
-}
-
-constexpr ControllerEpoch kTerm{1};
+using testing::kTerm;
+using testing::Part;
 
 TEST(FullState, AbsenceCountsOnceEveryPartHasArrivedInAnyOrder) {
   FullState full;

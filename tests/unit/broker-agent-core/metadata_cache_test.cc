@@ -8,9 +8,9 @@ namespace regent {
 namespace {
 
 using testing::Ids;
+using testing::kTerm;
+using testing::Part;
 using testing::Topic;
-
-constexpr ControllerEpoch kTerm{1};
 
 MetadataPartition Entry(int32_t index, int32_t leader, int32_t epoch, int32_t version) {
   return {.index = index,
@@ -34,10 +34,6 @@ MetadataTopic Told(const TopicRef& topic, std::vector<MetadataPartition> partiti
 
 MetadataUpdate Update(std::vector<MetadataTopic> topics, std::optional<FullStatePart> full = {}) {
   return {.full = full, .topics = std::move(topics), .brokers = {}};
-}
-
-FullStatePart Part(uint64_t number, int32_t part, int32_t parts, bool incomplete = false) {
-  return {.number = number, .part = part, .parts = parts, .incomplete = incomplete};
 }
 
 class Metadata : public ::testing::Test {

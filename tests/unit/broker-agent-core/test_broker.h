@@ -30,6 +30,11 @@ PartitionKey K(int32_t index, const TopicRef& topic = TheTopic());
 BrokerList Ids(const std::vector<int32_t>& ids);
 BrokerEndpoint PeerAt(int32_t id, int64_t epoch);
 std::vector<RecordBatch> Records(int64_t from, std::initializer_list<int32_t> epochs);
+/// The only term of a test that has no controllers.
+inline constexpr ControllerEpoch kTerm{1};
+inline FullStatePart Part(uint64_t number, int32_t part, int32_t parts, bool incomplete = false) {
+  return {.number = number, .part = part, .parts = parts, .incomplete = incomplete};
+}
 /// What a log of these batches knows of its producers.
 ProducerStates ProducersOf(const std::vector<RecordBatch>& batches, Offset high_watermark);
 

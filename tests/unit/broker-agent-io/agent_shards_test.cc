@@ -22,7 +22,7 @@ using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 using ::testing::SizeIs;
 
-constexpr BrokerId kSelf{1};
+constexpr BrokerId kBroker{1};
 constexpr BrokerEpoch kBrokerEpoch{5};
 constexpr size_t kShards = 2;
 
@@ -33,7 +33,7 @@ class AgentShardsTest : public ::testing::Test {
     Rng rng(1);
     topic_ = TopicId::Random(rng);
     AgentOptions options;
-    options.broker = kSelf;
+    options.broker = kBroker;
     options.life = LifeId::Random(rng);
     std::vector<AgentRunner::Parts> parts;
     for (Shard& shard : shards_) {
@@ -64,7 +64,7 @@ class AgentShardsTest : public ::testing::Test {
     return {.controller = BrokerId(9),
             .controller_endpoint = {.host = "h", .port = 1},
             .controller_epoch = ControllerEpoch(controller_epoch),
-            .broker = kSelf,
+            .broker = kBroker,
             .broker_epoch = kBrokerEpoch,
             .revision = Revision(revision),
             .cluster_id = "c"};

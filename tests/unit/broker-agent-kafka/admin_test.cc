@@ -28,7 +28,7 @@ using ::testing::Pair;
 using ::testing::SizeIs;
 
 /// "orders" has three partitions, the first two of which have a state, and one override.
-std::shared_ptr<const MetadataView> View() {
+std::shared_ptr<const MetadataView> ViewOfOrders() {
   MetadataCache cache;
   MetadataUpdate update;
   update.full = FullStatePart{.number = 1};
@@ -55,7 +55,7 @@ std::shared_ptr<const MetadataView> View() {
 
 class AdminTest : public ::testing::Test {
  protected:
-  void SetUp() override { backend_.view = View(); }
+  void SetUp() override { backend_.view = ViewOfOrders(); }
 
   template <class Response, class Request>
   Response Ask(const Request& request, int16_t version) {

@@ -13,9 +13,9 @@ namespace {
 
 using ::testing::HasSubstr;
 
-constexpr const char* kPath = "/journal";
+constexpr const char* kJournal = "/journal";
 
-TopicPartition Partition(uint64_t topic, int32_t index) {
+TopicPartition PartitionOf(uint64_t topic, int32_t index) {
   Rng rng(topic);
   return {.topic = std::make_shared<const TopicIdentity>(
               TopicIdentity{.name = "topic" + std::to_string(topic), .id = TopicId::Random(rng)}),
@@ -32,14 +32,14 @@ NoteReplica Note(const TopicPartition& partition, int32_t leader_epoch) {
 class JournalTest : public ::testing::Test {
  protected:
   std::unique_ptr<Journal> Open() {
-    Result<std::unique_ptr<Journal>> journal = Journal::Open(files_, kPath);
+    Result<std::unique_ptr<Journal>> journal = Journal::Open(files_, kJournal);
     CHECK(journal.ok()) << journal.error();
     return std::move(journal).value();
   }
 
   MemoryFileSystem files_;
-  const TopicPartition a_ = Partition(1, 0);
-  const TopicPartition b_ = Partition(2, 7);
+  const TopicPartition a_ = PartitionOf(1, 0);
+  const TopicPartition b_ = PartitionOf(2, 7);
 };
 
 TEST_F(JournalTest, RemembersAcrossAMachineCrashWhatWasSynced) {
@@ -155,7 +155,7 @@ TEST_F(JournalTest, SyncsAGroupOnce) {
   std::vector<JournalRecord> records;
   records.reserve(1000);
   for (int32_t i = 0; i < 1000; ++i) {
-    records.emplace_back(Note(Partition(1, i), 1));
+    records.emplace_back(Note(PartitionOf(1, i), 1));
   }
   ASSERT_TRUE(journal->Commit(records, Durability::kSynced).ok());
   EXPECT_EQ(syncs, 1);
@@ -169,17 +169,17 @@ TEST_F(JournalTest, CutsATornTailWhereverItIsTornAndSaysSo) {
     ASSERT_TRUE(journal->Commit({Note(a_, 1)}, Durability::kSynced).ok());
     first = journal->file_bytes();
     ASSERT_TRUE(journal->Commit({Note(a_, 2)}, Durability::kSynced).ok());
-    whole = *files_.Read(kPath, 1 << 20);
+    whole = *files_.Read(kJournal, 1 << 20);
   }
   for (uint64_t size = first; size < whole.size(); ++size) {
-    files_.Overwrite(kPath, whole.substr(0, size));
+    files_.Overwrite(kJournal, whole.substr(0, size));
     auto journal = Open();
     EXPECT_EQ(journal->entries().at(KeyOf(a_)).leader_epoch, LeaderEpoch(1));
     EXPECT_EQ(journal->torn_bytes(), size - first);
     ASSERT_TRUE(journal->Commit({Note(b_, 5)}, Durability::kSynced).ok());
     EXPECT_EQ(Open()->entries().size(), 2U);
   }
-  files_.Overwrite(kPath, whole.substr(0, first) + std::string(100, '\0'));
+  files_.Overwrite(kJournal, whole.substr(0, first) + std::string(100, '\0'));
   EXPECT_EQ(Open()->torn_bytes(), 100U);
 }
 
@@ -191,18 +191,18 @@ TEST_F(JournalTest, RefusesCorruptionBeforeGoodRecords) {
     first = journal->file_bytes();
     ASSERT_TRUE(journal->Commit({Note(b_, 2)}, Durability::kSynced).ok());
   }
-  std::string content = *files_.Read(kPath, 1 << 20);
+  std::string content = *files_.Read(kJournal, 1 << 20);
   content[first - 1] = static_cast<char>(content[first - 1] ^ 1);
-  files_.Overwrite(kPath, content);
-  const auto opened = Journal::Open(files_, kPath);
+  files_.Overwrite(kJournal, content);
+  const auto opened = Journal::Open(files_, kJournal);
   ASSERT_FALSE(opened.ok());
   EXPECT_EQ(opened.error().code, ErrorCode::kCorrupt);
   EXPECT_THAT(opened.error().message, HasSubstr("at byte 8"));
 }
 
 TEST_F(JournalTest, RefusesAnotherFile) {
-  ASSERT_TRUE(files_.Replace(kPath, "something else").ok());
-  const auto opened = Journal::Open(files_, kPath);
+  ASSERT_TRUE(files_.Replace(kJournal, "something else").ok());
+  const auto opened = Journal::Open(files_, kJournal);
   ASSERT_FALSE(opened.ok());
   EXPECT_EQ(opened.error().code, ErrorCode::kCorrupt);
 }

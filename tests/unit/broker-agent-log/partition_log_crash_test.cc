@@ -53,9 +53,9 @@ TEST(BreachOf, SeesWhatIsLostAndWhatIsInvented) {
 }
 
 /// Runs a fixed story on a log, and knows at every moment what must be there if it ended now.
-class Story {
+class LogStory {
  public:
-  Story() {
+  LogStory() {
     CHECK(memory_.CreateDirectory("/p").ok());
     CHECK(memory_.SyncDirectory("/").ok());
     log_ = std::move(PartitionLog::Create(faulty_, "/p", config_, Offset(0))).value();
@@ -229,8 +229,8 @@ class Story {
 };
 
 /// Tells the story with operation number `at` of the disk going wrong.
-std::unique_ptr<Story> Tell(DiskFault fault, uint64_t at) {
-  auto story = std::make_unique<Story>();
+std::unique_ptr<LogStory> TellOfLog(DiskFault fault, uint64_t at) {
+  auto story = std::make_unique<LogStory>();
   story->disk().Set(FaultyFileSystem::Plan{.fault = fault, .at = at, .only = std::nullopt});
   if (fault != DiskFault::kError && fault != DiskFault::kShortWrite) {
     story->StopAtErrors();
@@ -240,10 +240,10 @@ std::unique_ptr<Story> Tell(DiskFault fault, uint64_t at) {
 }
 
 /// Tells the story once per operation of the disk in it, with that one going wrong.
-void ForEachOperation(DiskFault fault, const std::function<void(Story&)>& afterwards) {
+void ForEachOperation(DiskFault fault, const std::function<void(LogStory&)>& afterwards) {
   for (uint64_t at = 0;; ++at) {
     SCOPED_TRACE("operation " + std::to_string(at));
-    const std::unique_ptr<Story> story = Tell(fault, at);
+    const std::unique_ptr<LogStory> story = TellOfLog(fault, at);
     const bool struck = story->disk().struck();
     afterwards(*story);
     if (!struck || ::testing::Test::HasFailure()) {
@@ -256,11 +256,11 @@ void ForEachOperation(DiskFault fault, const std::function<void(Story&)>& afterw
 class PartitionLogCrashTest : public ::testing::TestWithParam<DiskFault> {};
 
 TEST_P(PartitionLogCrashTest, KeepsItsPromisesWhenTheMachineCrashes) {
-  ForEachOperation(GetParam(), [](Story& story) { story.Recover(Story::End::kMachine); });
+  ForEachOperation(GetParam(), [](LogStory& story) { story.Recover(LogStory::End::kMachine); });
 }
 
 TEST_P(PartitionLogCrashTest, KeepsItsPromisesWhenTheProcessEnds) {
-  ForEachOperation(GetParam(), [](Story& story) { story.Recover(Story::End::kProcess); });
+  ForEachOperation(GetParam(), [](LogStory& story) { story.Recover(LogStory::End::kProcess); });
 }
 
 INSTANTIATE_TEST_SUITE_P(Everywhere,
@@ -274,14 +274,14 @@ INSTANTIATE_TEST_SUITE_P(Everywhere,
 TEST(LogRecoveryCrashTest, RecoversFromACrashDuringRecovery) {
   constexpr uint64_t kEvery = 7;        // operation of the story …
   constexpr uint64_t kDuringMax = 100;  // … and each of the recovery after it
-  for (uint64_t at = 0; Tell(DiskFault::kTornWrite, at)->disk().struck(); at += kEvery) {
+  for (uint64_t at = 0; TellOfLog(DiskFault::kTornWrite, at)->disk().struck(); at += kEvery) {
     for (const DiskFault fault : {DiskFault::kStopBefore, DiskFault::kStopAfter}) {
       bool struck = true;
       for (uint64_t during = 0; struck; ++during) {
         SCOPED_TRACE("operation " + std::to_string(at) + ", then " + std::to_string(during));
-        const std::unique_ptr<Story> story = Tell(DiskFault::kTornWrite, at);
+        const std::unique_ptr<LogStory> story = TellOfLog(DiskFault::kTornWrite, at);
         struck = story->Recover(
-            Story::End::kMachine,
+            LogStory::End::kMachine,
             FaultyFileSystem::Plan{.fault = fault, .at = during, .only = std::nullopt});
         ASSERT_FALSE(::testing::Test::HasFailure());
         ASSERT_LT(during, kDuringMax);

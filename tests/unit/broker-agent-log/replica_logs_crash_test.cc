@@ -109,9 +109,9 @@ ReplicaChange To(Kind kind, const TopicPartition& partition, int32_t epoch = 0) 
 
 /// Runs a fixed story in a data directory, and knows at every moment what must be there if it ended
 /// now.
-class Story {
+class DirectoryStory {
  public:
-  Story() {
+  DirectoryStory() {
     CHECK(Start().ok());
     CHECK(logs_->directory().Bind("cluster-a").ok());
   }
@@ -354,8 +354,8 @@ class Story {
   bool stopped_ = false;
 };
 
-std::unique_ptr<Story> Tell(DiskFault fault, uint64_t at) {
-  auto story = std::make_unique<Story>();
+std::unique_ptr<DirectoryStory> TellOfDirectory(DiskFault fault, uint64_t at) {
+  auto story = std::make_unique<DirectoryStory>();
   story->disk().Set(FaultyFileSystem::Plan{.fault = fault, .at = at, .only = std::nullopt});
   story->Tell();
   return story;
@@ -367,7 +367,7 @@ class ReplicaLogsCrashTest : public ::testing::TestWithParam<DiskFault> {
   static void EndEverywhere(End end) {
     for (uint64_t at = 0;; ++at) {
       SCOPED_TRACE("operation " + std::to_string(at));
-      const std::unique_ptr<Story> story = Tell(GetParam(), at);
+      const std::unique_ptr<DirectoryStory> story = TellOfDirectory(GetParam(), at);
       const bool struck = story->disk().struck();
       story->Recover(end);
       if (!struck || HasFailure()) {
@@ -395,12 +395,12 @@ INSTANTIATE_TEST_SUITE_P(Everywhere,
 TEST(ReplicaLogsRecoveryCrashTest, RecoversFromACrashDuringRecovery) {
   constexpr uint64_t kEvery = 5;        // operation of the story …
   constexpr uint64_t kDuringMax = 300;  // … and each of the recovery after it
-  for (uint64_t at = 0; Tell(DiskFault::kStopAfter, at)->disk().struck(); at += kEvery) {
+  for (uint64_t at = 0; TellOfDirectory(DiskFault::kStopAfter, at)->disk().struck(); at += kEvery) {
     for (const End end : {End::kMachine, End::kProcess}) {
       bool struck = true;
       for (uint64_t during = 0; struck; ++during) {
         SCOPED_TRACE("operation " + std::to_string(at) + ", then " + std::to_string(during));
-        const std::unique_ptr<Story> story = Tell(DiskFault::kStopAfter, at);
+        const std::unique_ptr<DirectoryStory> story = TellOfDirectory(DiskFault::kStopAfter, at);
         struck = story->Recover(
             end, FaultyFileSystem::Plan{
                      .fault = DiskFault::kStopAfter, .at = during, .only = std::nullopt});

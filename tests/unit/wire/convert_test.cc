@@ -7,6 +7,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "tests/unit/wire/brokers.h"
+
 namespace regent::wire {
 namespace {
 
@@ -20,14 +22,6 @@ TopicRef Topic(const std::string& name) {
 
 Uuid Life() {
   return *Uuid::Parse("TFq9hKDqRnqXsxSuCDHoKw");
-}
-
-BrokerList Brokers(std::initializer_list<int32_t> ids) {
-  BrokerList list;
-  for (const int32_t id : ids) {
-    list.emplace_back(id);
-  }
-  return list;
 }
 
 ControlHeader Header() {

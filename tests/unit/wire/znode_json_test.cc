@@ -7,6 +7,7 @@
 #include "common/base/rng.h"
 #include "common/model/broker_names.h"
 #include "common/model/endpoint_text.h"
+#include "tests/unit/wire/brokers.h"
 
 namespace regent::wire {
 namespace {
@@ -19,14 +20,6 @@ constexpr const char* kIdText = "TFq9hKDqRnqXsxSuCDHoKw";
 
 Uuid TestUuid() {
   return *Uuid::Parse(kIdText);
-}
-
-BrokerList Brokers(std::initializer_list<int32_t> ids) {
-  BrokerList list;
-  for (const int32_t id : ids) {
-    list.emplace_back(id);
-  }
-  return list;
 }
 
 PartitionState TestState() {
