@@ -168,7 +168,7 @@ TEST(Tally, RefusesWhatItHasNotWritten) {
 // --- A failure ---
 
 TEST(Shorten, FindsFewerFaultsWithWhichItFailsInTheSameWay) {
-  const RunOptions failing = FirstThatFails(Mutant::kTruncationSkipped);
+  const RunOptions failing = FirstThatFails(Mutant::kElectedInIsrOrder);
   const RunResult whole = RunHistory(failing);
   ASSERT_TRUE(whole.failure);
   const Shortened found = Shorten(failing);
