@@ -16,14 +16,15 @@
 #include "common/wire/convert.h"
 
 namespace regent {
+
 /// What calls in flight hold on to.
 class GrpcControllerClient::Calls {
  public:
+  using Stub = v1::Controller::Stub::async_interface;
+
   AgentEventSink sink;
   CallsInFlight<AnyUnaryCall> in_flight;
   std::atomic<bool> closed = false;  ///< Nobody wants to hear of an answer.
-
-  using Stub = v1::Controller::Stub::async_interface;
 
   Stub* StubFor(const Endpoint& endpoint) EXCLUDES(mutex_) {
     const MutexLock lock(mutex_);

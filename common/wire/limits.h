@@ -1,6 +1,7 @@
 #pragma once
 
-// Of what is read from others, in znodes and in messages alike.
+// Only for the .cc files of this module: limits of what is read from others, in znodes and in
+// messages alike.
 
 #include <cstddef>
 

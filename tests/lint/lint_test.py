@@ -191,6 +191,18 @@ class Programs(unittest.TestCase):
         self.assertEqual(code, 0, output)
         self.assertIn("1 of 1 files checked", output)
 
+    def test_tidy_checks_each_source_of_those_that_are_compiled_as_one(self):
+        files = {
+            "x.cc": "using Count = int;\n",
+            "y.cc": "Count count = 0;\n",
+            "b/Unity/one.cxx": '#include "ROOT/x.cc"\n#include "ROOT/y.cc"\n',
+            "b/compile_commands.json": '[{"directory": "ROOT", "file": "ROOT/b/Unity/one.cxx", '
+                                       '"command": "c++ -std=c++20 -c ROOT/b/Unity/one.cxx"}]'}
+        code, output = self.run_in_copy(files, "tidy", "--all", "--build", "b")
+        self.assertEqual(code, 1, output)
+        self.assertIn("y.cc:1:1: error: unknown type name 'Count'", output)
+        self.assertIn("2 of 2 files checked, 1 with findings", output)
+
 
 if __name__ == "__main__":
     unittest.main()

@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+#include "common/model/ids.h"
 #include "tests/simulation/broker_process.h"
 #include "tests/simulation/candidate_process.h"
 #include "tests/simulation/state_history.h"

@@ -30,7 +30,7 @@ PartitionKey K(int32_t index, const TopicRef& topic = TheTopic());
 BrokerList Ids(const std::vector<int32_t>& ids);
 BrokerEndpoint PeerAt(int32_t id, int64_t epoch);
 std::vector<RecordBatch> Records(int64_t from, std::initializer_list<int32_t> epochs);
-/// The only term of a test that has no controllers.
+/// For tests to which it does not matter who holds the office.
 inline constexpr ControllerEpoch kTerm{1};
 inline FullStatePart Part(uint64_t number, int32_t part, int32_t parts, bool incomplete = false) {
   return {.number = number, .part = part, .parts = parts, .incomplete = incomplete};

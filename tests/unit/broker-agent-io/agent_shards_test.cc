@@ -159,7 +159,7 @@ TEST_F(AgentShardsTest, AreAllToldWhatZooKeeperSays) {
   }
 }
 
-FetchRequested FetchOf(std::vector<PartitionKey> partitions) {
+FetchRequested FetchOf(const std::vector<PartitionKey>& partitions) {
   FetchRequested ask{.min_bytes = 1, .max_bytes = 100, .deadline = Instant(seconds(9))};
   for (const PartitionKey& partition : partitions) {
     ask.partitions.push_back({.partition = partition, .max_bytes = 50});
