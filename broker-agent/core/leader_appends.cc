@@ -105,6 +105,7 @@ void LeaderSide::Append(const AppendRequested& append) {
   }
   ++appends_waiting_;
   append_bytes_ += BytesOf(append);
+  client_writes_.Note(BytesOf(append), context_.now);
   WatchAppend(*replica, append.deadline);
   context_.Do(AppendToLog{.source = AppendToLog::Source::kProducer,
                           .partition = replica->partition,

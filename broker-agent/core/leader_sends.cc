@@ -96,7 +96,7 @@ void LeaderSide::ReadOn(InboundId stream) {
     }
     Subscription& subscription = found->second;
     if (subscription.reading || subscription.next >= replica->log->end ||
-        HeldBack(*replica, link.follower, link)) {
+        HeldBack(*replica, link.follower, link) || !BeginStep(*replica, link, subscription)) {
       continue;
     }
     const ReadFromLog read{.partition = replica->partition,
@@ -106,7 +106,7 @@ void LeaderSide::ReadOn(InboundId stream) {
                            .max_bytes = std::min({options.read_bytes_max,
                                                   options.catch_up_read_bytes_max, link.credit})};
     subscription.reading = read.op;
-    if (CatchesUp(*replica, link.follower)) {
+    if (CountsAsCatchUp(*replica, link.follower)) {
       subscription.charged = read.max_bytes;
       catch_up_.Spend(read.max_bytes, context_.now);
     }
@@ -117,7 +117,7 @@ void LeaderSide::ReadOn(InboundId stream) {
 
 /// Whether the follower has to wait for its rate of catching up; then it does.
 bool LeaderSide::HeldBack(const Replica& replica, BrokerId follower, Downlink& link) {
-  if (!CatchesUp(replica, follower) || catch_up_.Allows(context_.now)) {
+  if (!CountsAsCatchUp(replica, follower) || catch_up_.Allows(context_.now)) {
     return false;
   }
   link.throttled.Add(replica.key());
@@ -127,7 +127,7 @@ bool LeaderSide::HeldBack(const Replica& replica, BrokerId follower, Downlink& l
   return true;
 }
 
-bool LeaderSide::CatchesUp(const Replica& replica, BrokerId follower) const {
+bool LeaderSide::CountsAsCatchUp(const Replica& replica, BrokerId follower) const {
   return catch_up_.limits() && !Contains(replica.leading->in_sync.maximal(), follower);
 }
 
@@ -145,6 +145,50 @@ void LeaderSide::ResumeCatchUp() {
     context_.deadlines.SetIfAbsent(
         {.kind = AgentDeadline::Kind::kCatchUp, .partition = {}, .number = 0},
         catch_up_.allowed_at());
+  }
+}
+
+/// Whether what the follower lacks may be read now; if not, it waits for the end of its stream's
+/// rest.
+bool LeaderSide::BeginStep(const Replica& replica, Downlink& link, Subscription& subscription) {
+  if (!CatchUpSteps::Needed(context_.options.catch_up_rest, client_writes_, context_.now) ||
+      Contains(replica.leading->in_sync.maximal(), link.follower)) {
+    return true;
+  }
+  if (!link.steps.MayBegin(context_.now)) {
+    link.resting.Add(replica.key());
+    return false;
+  }
+  link.steps.Begin(client_writes_, context_.now);
+  subscription.stepping = true;
+  return true;
+}
+
+/// What the stream's step has brought is on the follower's disk, or will never be: no `bytes`.
+void LeaderSide::EndStep(InboundId stream, int64_t bytes) {
+  Downlink* link = links_.Find(stream);
+  if (link == nullptr) {
+    return;
+  }
+  if (bytes > 0) {
+    link->steps.End(bytes, context_.options.catch_up_rest, client_writes_, context_.now);
+  } else {
+    link->steps.Abandon();
+  }
+  if (link->steps.MayBegin(context_.now)) {
+    EndRest(stream);
+  } else {
+    context_.deadlines.Set({.kind = AgentDeadline::Kind::kCatchUpRest,
+                            .partition = {},
+                            .number = static_cast<int64_t>(stream.value())},
+                           link->steps.rests_until());
+  }
+}
+
+void LeaderSide::EndRest(InboundId stream) {
+  Downlink* link = links_.Find(stream);
+  while (link != nullptr && !link->resting.empty()) {
+    link->behind.Add(link->resting.Next());
   }
 }
 
@@ -193,6 +237,9 @@ void LeaderSide::TakeRead(const LogRead& read) {
   if (link->credit <= 0) {
     // Larger batches than were asked for have used up what this one reserved: one of them may
     // overdraw the credit, not each. It is read again.
+    if (std::exchange(subscription.stepping, false)) {
+      EndStep(subscription.stream, 0);
+    }
     link->hungry.Add(read.partition);
     return;
   }
@@ -237,7 +284,7 @@ int64_t LeaderSide::SendBatches(Replica& replica,
   const int64_t bytes = BytesOf(batches);
   link.credit -= bytes;
   if (const int64_t charged = std::exchange(subscription.charged, 0);
-      charged > 0 || CatchesUp(replica, follower)) {
+      charged > 0 || CountsAsCatchUp(replica, follower)) {
     catch_up_.Spend(bytes - charged, context_.now);
   }
   links_.Send(subscription.stream, Batches{.partition = replica.key(),

@@ -5,6 +5,7 @@
 
 #include "broker-agent/core/agent_context.h"
 #include "broker-agent/core/alter_partition.h"
+#include "broker-agent/core/catch_up_steps.h"
 #include "broker-agent/core/downlinks.h"
 #include "broker-agent/core/events.h"
 #include "broker-agent/core/log_flush.h"
@@ -77,6 +78,8 @@ class LeaderSide {
   void TimeOutAppends(const PartitionKey& partition);
   /// Sends to followers outside the ISR, in turn, as much as their rate allows by now.
   void ResumeCatchUp();
+  /// Reads on for those of a stream that have rested.
+  void EndRest(InboundId stream);
 
   /// Reads for those who lack what is not in memory, and hands over what was decided.
   void Flush();
@@ -102,7 +105,9 @@ class LeaderSide {
   void ReadOn(InboundId stream);
   bool HeldBack(const Replica& replica, BrokerId follower, Downlink& link);
   /// Whether a send to the follower counts against the rate of catching up.
-  bool CatchesUp(const Replica& replica, BrokerId follower) const;
+  bool CountsAsCatchUp(const Replica& replica, BrokerId follower) const;
+  bool BeginStep(const Replica& replica, Downlink& link, Subscription& subscription);
+  void EndStep(InboundId stream, int64_t bytes);
   void TakeRead(const LogRead& read);
   /// The read has yielded nothing that can be sent.
   void EndUnreadable(Replica& replica, BrokerId follower, const LogRead& read);
@@ -135,6 +140,7 @@ class LeaderSide {
   Downlinks links_;
   ParkedSubscriptions parked_;
   Throttle catch_up_;
+  ClientWrites client_writes_;
   size_t appends_waiting_ = 0;  ///< Producers without an answer.
   int64_t append_bytes_ = 0;    ///< Of producers' batches on their way to the disk.
 };

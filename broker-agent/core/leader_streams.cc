@@ -238,9 +238,16 @@ void LeaderSide::TakeAck(InboundId stream, BrokerId follower, const Ack& ack) {
     ++context_.counters.malformed;  // It cannot hold what it was never sent.
     return;
   }
-  std::deque<Subscription::CatchUp>& catch_up = found->second.catch_up;
+  Subscription& subscription = found->second;
+  std::deque<Subscription::CatchUp>& catch_up = subscription.catch_up;
+  int64_t brought = 0;
   for (; !catch_up.empty() && catch_up.front().next <= ack.log_end; catch_up.pop_front()) {
-    links_.Find(stream)->catching_up -= catch_up.front().bytes;
+    brought += catch_up.front().bytes;
+  }
+  links_.Find(stream)->catching_up -= brought;
+  if (subscription.stepping && catch_up.empty() && !subscription.reading) {
+    subscription.stepping = false;
+    EndStep(stream, brought);
   }
   replica->leading->in_sync.Report(follower, found->second.broker_epoch, ack.log_end,
                                    replica->log->end, context_.now);
@@ -263,6 +270,9 @@ void LeaderSide::Release(const Subscription& subscription) {
   }
   for (const Subscription::CatchUp& sent : subscription.catch_up) {
     link->catching_up -= sent.bytes;
+  }
+  if (subscription.stepping) {
+    EndStep(subscription.stream, 0);
   }
 }
 

@@ -35,6 +35,7 @@ struct Subscription {
   Offset next{0};               ///< The first offset that was not sent.
   std::optional<OpId> reading;  ///< The read on the way, if there is one.
   int64_t charged = 0;          ///< What the throttle has taken for it already.
+  bool stepping = false;        ///< What is on its way is the stream's step of catching up.
   std::deque<CatchUp> catch_up;
   Offset sent_high_watermark = kNoOffset;
   Offset sent_start = kNoOffset;

@@ -85,6 +85,11 @@ void DefineFlags(CLI::App& app, BrokerFlags& flags) {
                  flags.replication_throttle_bytes_per_second,
                  "Most that followers outside the ISR are sent, all together (0: no limit)")
       ->check(CLI::Range(int64_t{0}, int64_t{1} << 40U));
+  app.add_option(
+         "--replication-catch-up-rest", flags.replication_catch_up_rest,
+         "While clients write, a follower outside the ISR rests after each step of catching "
+         "up for so many times as long as the step took (3; 0: it never rests)")
+      ->check(CLI::Range(0, 1000));
   app.add_option("--shards", flags.shards,
                  "Among how many agents, with threads of their own, the partitions are spread (0: "
                  "one for every four processors, 8 at most)")
@@ -197,6 +202,7 @@ Result<BrokerSettings> Understand(const BrokerFlags& flags) {
   }
   settings.retention_check_interval = std::chrono::milliseconds(flags.retention_check_interval_ms);
   settings.catch_up_bytes_per_second = flags.replication_throttle_bytes_per_second;
+  settings.catch_up_rest = flags.replication_catch_up_rest;
   settings.shards = flags.shards == 0
                         ? ShardsFor(static_cast<int32_t>(std::thread::hardware_concurrency()))
                         : flags.shards;

@@ -75,6 +75,7 @@ AgentOptions AgentOptionsOf(const BrokerSettings& settings,
   options.topic_defaults = settings.default_topic_settings;
   options.retention_check_interval = settings.retention_check_interval;
   options.catch_up_bytes_per_second = settings.catch_up_bytes_per_second;
+  options.catch_up_rest = settings.catch_up_rest;
   return options;
 }
 

@@ -14,7 +14,8 @@ using ::testing::SizeIs;
 /// A leader of many partitions with records, whose reads return when the test says so.
 class Credit : public ::testing::Test {
  protected:
-  explicit Credit(AgentOptions options = Options()) : broker(0, {}, std::move(options)) {}
+  explicit Credit(AgentOptions options = Options(), std::vector<int32_t> isr = {0, 1})
+      : isr_(std::move(isr)), broker(0, {}, std::move(options)) {}
 
   static constexpr int32_t kPartitions = 100;
   static constexpr int64_t kReadBytes = 100;
@@ -26,12 +27,13 @@ class Credit : public ::testing::Test {
       broker.Produce(K(index), 3);
     }
   }
-  static std::vector<LeaderAndIsrPartition> States() {
+  std::vector<LeaderAndIsrPartition> States() const {
     std::vector<LeaderAndIsrPartition> states;
     states.reserve(kPartitions);
     for (int32_t index = 0; index < kPartitions; ++index) {
       StateOf state = Two(0, 3, 3);
       state.index = index;
+      state.isr = isr_;
       states.push_back(state.Build());
     }
     return states;
@@ -99,6 +101,7 @@ class Credit : public ::testing::Test {
   }
   static PartitionKey KeyOf(const TopicPartition& partition) { return regent::KeyOf(partition); }
 
+  const std::vector<int32_t> isr_;
   TestBroker broker;
   std::vector<ReadFromLog> reads;
   std::vector<LeaderItem> sent;
@@ -234,11 +237,12 @@ class CatchUpWindow : public Credit {
   static constexpr size_t kSteps = 5;
   static constexpr int64_t kCredit = 10 * kSteps * kReadBytes;
 
-  CatchUpWindow() : Credit(Bounded()) {}
+  explicit CatchUpWindow(std::vector<int32_t> isr = {0, 1}) : Credit(Bounded(), std::move(isr)) {}
   static AgentOptions Bounded() {
     AgentOptions options = Options();
     options.catch_up_read_bytes_max = kStepBytes;
     options.catch_up_window_bytes = kSteps * kStepBytes;
+    options.catch_up_rest = 3;
     return options;
   }
   /// Opens with more credit than the window takes, and lets the first reads return.
@@ -324,6 +328,66 @@ TEST_F(CatchUpWindow, OfAReplicaThatIsNoneAnyMoreMakesRoomForOthers) {
   const uint64_t before = broker.reads;
   broker.Tell(alone);
   EXPECT_GT(broker.reads, before);
+}
+
+/// The follower is in no ISR, and a client has just written.
+class CatchUpRest : public CatchUpWindow {
+ protected:
+  CatchUpRest() : CatchUpWindow({0}) {}
+
+  void Pass(Duration time) {
+    broker.now = broker.now + time;
+    Handle(TimePassed{});
+  }
+};
+
+TEST_F(CatchUpRest, ComesAfterEachStepForSomeTimesItsLength) {
+  Open(kPartitions, kCredit);
+  const std::vector<ReadFromLog> first = Reads();
+  ASSERT_THAT(first, SizeIs(1)) << "one step at a time";
+  Pass(milliseconds(1));
+  Return(first[0], kStepBytes);
+  Pass(milliseconds(1));
+  EXPECT_THAT(Reads(), IsEmpty()) << "until it is acknowledged";
+  Acknowledge(0);
+  Pass(milliseconds(5));
+  EXPECT_THAT(Reads(), IsEmpty());
+  Pass(milliseconds(1));
+  const std::vector<ReadFromLog> next = Reads();
+  ASSERT_THAT(next, SizeIs(1));
+  EXPECT_EQ(KeyOf(next[0].partition), K(1)) << "who has waited longest";
+}
+
+TEST_F(CatchUpRest, IsNotHadWhileNoClientWrites) {
+  Pass(CatchUpSteps::kClientsAtWork);
+  Open(kPartitions, kCredit);
+  EXPECT_THAT(Reads(), SizeIs(kSteps));
+}
+
+TEST_F(CatchUpRest, IsNotHadAfterAStepThatEndedWithItsSubscription) {
+  Open(kPartitions, kCredit);
+  ASSERT_THAT(Reads(), SizeIs(1));
+  FollowerMessage leave;
+  leave.unsubscribe = {{.partition = K(0), .attempt = Attempt(1)}};
+  Send(leave);
+  EXPECT_THAT(Reads(), SizeIs(1));
+}
+
+TEST_F(CatchUpRest, IsNotHadByOneThatLacksOnlyWhatWasJustAppended) {
+  Open(1, kCredit);
+  ASSERT_THAT(Reads(), SizeIs(1));
+  const int32_t at_its_end = 1;
+  FollowerMessage message;
+  message.subscribe = {Ask(at_its_end)};
+  message.subscribe[0].log_end = Offset(3);
+  message.subscribe[0].last_epoch = LeaderEpoch(3);
+  Send(message);
+  broker.Take<SendToFollower>();
+  broker.tells_stored = true;
+  broker.Produce(K(at_its_end), 1);
+  const auto now_sent = broker.Take<SendToFollower>();
+  ASSERT_FALSE(now_sent.empty());
+  EXPECT_EQ(std::get<Batches>(now_sent[0].message.items.at(0)).partition, K(at_its_end));
 }
 
 }  // namespace

@@ -23,7 +23,7 @@ StateOf Alone(int32_t epoch = 1) {
 }
 
 /// A leader without followers whose syncs the test lets return.
-class Batches : public ::testing::Test {
+class FlushedBatches : public ::testing::Test {
  protected:
   void SetUp() override {
     broker.Start(100);
@@ -35,7 +35,7 @@ class Batches : public ::testing::Test {
   TestBroker broker{0, {}, With(1)};
 };
 
-TEST_F(Batches, AreCommittedOnceTheyAreOnDisk) {
+TEST_F(FlushedBatches, AreCommittedOnceTheyAreOnDisk) {
   broker.Produce(K(0), 1, Acks::kAll);
   EXPECT_EQ(broker.Status().log.end, Offset(1));
   EXPECT_EQ(HighWatermark(), Offset(0));
@@ -45,14 +45,14 @@ TEST_F(Batches, AreCommittedOnceTheyAreOnDisk) {
   EXPECT_THAT(broker.Take<AnswerAppend>(), SizeIs(1));
 }
 
-TEST_F(Batches, AreConfirmedByTheLeaderAloneOnceTheyAreOnDisk) {
+TEST_F(FlushedBatches, AreConfirmedByTheLeaderAloneOnceTheyAreOnDisk) {
   broker.Produce(K(0), 1, Acks::kLeader);
   EXPECT_THAT(broker.Take<AnswerAppend>(), IsEmpty());
   broker.ReleaseSyncs();
   EXPECT_THAT(broker.Take<AnswerAppend>(), SizeIs(1));
 }
 
-TEST_F(Batches, ThatComeDuringASyncShareTheNextOne) {
+TEST_F(FlushedBatches, ThatComeDuringASyncShareTheNextOne) {
   broker.Produce(K(0), 5, Acks::kAll);
   EXPECT_EQ(broker.syncs, 1U) << "one at a time";
   broker.ReleaseSyncs();
@@ -60,7 +60,7 @@ TEST_F(Batches, ThatComeDuringASyncShareTheNextOne) {
   EXPECT_THAT(broker.Take<AnswerAppend>(), SizeIs(5));
 }
 
-TEST_F(Batches, ThatWereWrittenAfterASyncBeganAreNotOnDiskWithIt) {
+TEST_F(FlushedBatches, ThatWereWrittenAfterASyncBeganAreNotOnDiskWithIt) {
   broker.Produce(K(0), 1);
   broker.Produce(K(0), 1);
   broker.ReleaseSyncs();
@@ -69,7 +69,7 @@ TEST_F(Batches, ThatWereWrittenAfterASyncBeganAreNotOnDiskWithIt) {
   EXPECT_EQ(HighWatermark(), Offset(2));
 }
 
-TEST_F(Batches, WhoseSyncIsLateAreAnsweredInTime) {
+TEST_F(FlushedBatches, WhoseSyncIsLateAreAnsweredInTime) {
   broker.Produce(K(0), 1, Acks::kLeader);
   broker.Advance(seconds(60));
   const auto answers = broker.Take<AnswerAppend>();
@@ -77,7 +77,7 @@ TEST_F(Batches, WhoseSyncIsLateAreAnsweredInTime) {
   EXPECT_EQ(answers[0].base.error().code, ErrorCode::kTimedOut);
 }
 
-TEST_F(Batches, WhoseLeadershipEndsAreOfUnknownOutcome) {
+TEST_F(FlushedBatches, WhoseLeadershipEndsAreOfUnknownOutcome) {
   broker.Produce(K(0), 1, Acks::kLeader);
   broker.Tell(StateOf{.leader = 1, .epoch = 2, .version = 2, .isr = {1}, .replicas = {0, 1}});
   const auto answers = broker.Take<AnswerAppend>();
@@ -85,7 +85,7 @@ TEST_F(Batches, WhoseLeadershipEndsAreOfUnknownOutcome) {
   EXPECT_EQ(answers[0].base.error().code, ErrorCode::kUnknownOutcome);
 }
 
-TEST_F(Batches, WhoseSyncFailsTakeTheReplicaOffline) {
+TEST_F(FlushedBatches, WhoseSyncFailsTakeTheReplicaOffline) {
   broker.Produce(K(0), 1);
   broker.FailSyncs();
   EXPECT_EQ(broker.Status().role, Role::kOffline);
