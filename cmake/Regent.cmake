@@ -58,11 +58,12 @@ add_custom_target(asan_tests COMMENT "Tests that run under the address and undef
 add_custom_target(tsan_tests COMMENT "Tests that run under the thread sanitizer")
 
 # Under a sanitizer -O0 halves the time of compiling; what runs through thousands of seeds is worth
-# more. Less is inlined there than usual: every copy brings all its checks along.
+# more, under the address sanitizer. Less is inlined there than usual: every copy brings all its
+# checks along.
 function(regent_optimize_hot target)
   cmake_path(RELATIVE_PATH CMAKE_CURRENT_SOURCE_DIR BASE_DIRECTORY "${PROJECT_SOURCE_DIR}"
     OUTPUT_VARIABLE directory)
-  if(REGENT_SANITIZE AND directory MATCHES
+  if(REGENT_SANITIZE MATCHES "address" AND directory MATCHES
       "^(common/(base|model|runtime|zk)|controller/core|broker-agent/(core|log)|tests/s.*)$")
     target_compile_options(${target} PRIVATE -O1)
     if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
@@ -71,47 +72,11 @@ function(regent_optimize_hot target)
   endif()
 endfunction()
 
-# clang spends a third of its time on headers that nearly all sources include: under a sanitizer it
-# parses them once. The other presets do without, so that a source which leaves one out is found.
-set(REGENT_PRECOMPILES OFF)
-if(REGENT_SANITIZE AND CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
-  set(REGENT_PRECOMPILES ON)
-  add_compile_options(-pthread)  # What is precompiled and who includes it agree in such options.
-  add_compile_options("SHELL:-Xclang -fno-pch-timestamp")
-endif()
-
-# regent_precompile(target [HEADER …]): `target` includes the standard headers, and these,
-# precompiled. Its options are final.
-function(regent_precompile target)
-  if(NOT REGENT_PRECOMPILES)
-    return()
-  endif()
-  get_target_property(options ${target} COMPILE_OPTIONS)
-  string(MD5 key "${options};${ARGN}")
-  set(owner regent_precompiled_${key})
-  if(NOT TARGET ${owner})
-    set(empty "${PROJECT_BINARY_DIR}/precompiled.cc")
-    if(NOT EXISTS "${empty}")
-      file(TOUCH "${empty}")  # Once: whoever configures again compiles nothing anew.
-    endif()
-    add_library(${owner} OBJECT "${empty}")
-    target_precompile_headers(${owner} PRIVATE <algorithm> <array> <atomic> <chrono>
-      <condition_variable> <cstdint> <deque> <functional> <map> <memory> <mutex> <optional> <set>
-      <span> <sstream> <string> <string_view> <thread> <unordered_map> <utility> <variant> <vector>
-      ${ARGN})
-    target_compile_options(${owner} PRIVATE ${options})
-    if(ARGN)
-      target_link_libraries(${owner} PRIVATE GTest::gmock)  # For its macros.
-    endif()
-  endif()
-  target_precompile_headers(${target} REUSE_FROM ${owner})
-endfunction()
-
-# Most of the time of compiling goes into headers and templates, which every source brings anew, so
-# several sources of a target are compiled as one. The presets debug and clang compile each alone, for
-# one who changes a source again and again; so does tests/lint/tidy with the sources that have changed,
-# and finds one that leans on its neighbours.
-option(REGENT_UNITE "Compile several sources of a target as one" ON)
+# Most of the time of compiling goes into headers and templates, which every source brings anew. So
+# several sources of a target are compiled as one, with precompiled what nearly all of them include. The
+# presets debug and clang do neither, for one who changes a source again and again; nor does
+# tests/lint/tidy with the sources that have changed, and finds one that leans on its neighbours.
+option(REGENT_UNITE "Compile several sources of a target as one, with precompiled headers" ON)
 
 function(regent_unite target)
   if(REGENT_UNITE)
@@ -121,44 +86,12 @@ function(regent_unite target)
   endif()
 endfunction()
 
-function(regent_library name)
-  cmake_parse_arguments(ARG "" "" "HEADERS;SOURCES;DEPS" ${ARGN})
-  set(target regent_${name})
-  if(ARG_SOURCES)
-    add_library(${target} STATIC)
-    target_sources(${target} PRIVATE ${ARG_SOURCES})
-    set(scope PUBLIC)
-    target_link_libraries(${target} PRIVATE regent_options)
-    regent_optimize_hot(${target})
-    regent_unite(${target})
-    if(REGENT_FUZZES)
-      target_compile_options(${target} PRIVATE -fsanitize=fuzzer-no-link)
-    endif()
-    regent_precompile(${target})
-  else()
-    add_library(${target} INTERFACE)
-    set(scope INTERFACE)
+if(REGENT_UNITE)
+  add_compile_options(-pthread)  # What is precompiled and who includes it agree in such options.
+  if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
+    add_compile_options("SHELL:-Xclang -fno-pch-timestamp")
   endif()
-  add_library(regent::${name} ALIAS ${target})
-  if(ARG_HEADERS)
-    target_sources(${target} ${scope} FILE_SET HEADERS BASE_DIRS "${PROJECT_SOURCE_DIR}"
-      FILES ${ARG_HEADERS})
-  else()
-    target_include_directories(${target} ${scope} "${PROJECT_SOURCE_DIR}")
-  endif()
-  target_link_libraries(${target} ${scope} ${ARG_DEPS})
-  if(ARG_HEADERS)
-    set_target_properties(${target} PROPERTIES VERIFY_INTERFACE_HEADER_SETS ON)
-  endif()
-endfunction()
-
-function(regent_program name)
-  cmake_parse_arguments(ARG "" "" "SOURCES;DEPS" ${ARGN})
-  add_executable(${name} ${ARG_SOURCES})
-  target_link_libraries(${name} PRIVATE regent_options ${ARG_DEPS})
-  add_dependencies(asan_tests ${name})  # so that clang compiles all there is
-  install(TARGETS ${name} RUNTIME)
-endfunction()
+endif()
 
 # Sets `result` to whether `target` links `library`, at any depth.
 function(regent_links target library result)
@@ -185,6 +118,82 @@ function(regent_links target library result)
   set(${result} OFF PARENT_SCOPE)
 endfunction()
 
+# regent_precompile(target [HEADER …]): `target` includes the standard headers, and these, precompiled;
+# gRPC's too, if it links that. It links regent_options; its options and what it links are final.
+function(regent_precompile target)
+  if(NOT REGENT_UNITE)
+    return()
+  endif()
+  get_target_property(options ${target} COMPILE_OPTIONS)
+  regent_links(${target} gRPC::grpc++ links_grpc)
+  if(links_grpc)
+    list(APPEND ARGN <grpcpp/grpcpp.h>)
+  endif()
+  string(MD5 key "${options};${ARGN}")
+  set(owner regent_precompiled_${key})
+  if(NOT TARGET ${owner})
+    set(empty "${PROJECT_BINARY_DIR}/precompiled.cc")
+    if(NOT EXISTS "${empty}")
+      file(TOUCH "${empty}")  # Once: whoever configures again compiles nothing anew.
+    endif()
+    add_library(${owner} OBJECT "${empty}")
+    target_precompile_headers(${owner} PRIVATE <algorithm> <array> <atomic> <chrono>
+      <condition_variable> <cstdint> <deque> <functional> <map> <memory> <mutex> <optional> <set>
+      <span> <sstream> <string> <string_view> <thread> <unordered_map> <utility> <variant> <vector>
+      ${ARGN})
+    target_compile_options(${owner} PRIVATE ${options})
+    target_link_libraries(${owner} PRIVATE regent_options)
+    if(ARGN MATCHES "gmock")
+      target_link_libraries(${owner} PRIVATE GTest::gmock)  # For its macros.
+    endif()
+  endif()
+  target_precompile_headers(${target} REUSE_FROM ${owner})
+endfunction()
+
+function(regent_library name)
+  cmake_parse_arguments(ARG "" "" "HEADERS;SOURCES;DEPS" ${ARGN})
+  set(target regent_${name})
+  if(ARG_SOURCES)
+    add_library(${target} STATIC)
+    target_sources(${target} PRIVATE ${ARG_SOURCES})
+    set(scope PUBLIC)
+    target_link_libraries(${target} PRIVATE regent_options)
+    regent_optimize_hot(${target})
+    regent_unite(${target})
+    if(REGENT_FUZZES AND NOT "${CMAKE_CURRENT_SOURCE_DIR}" MATCHES "^${PROJECT_SOURCE_DIR}/tests/")
+      target_compile_options(${target} PRIVATE -fsanitize=fuzzer-no-link)
+    endif()
+    set(precompiles ON)
+  else()
+    set(precompiles OFF)
+    add_library(${target} INTERFACE)
+    set(scope INTERFACE)
+  endif()
+  add_library(regent::${name} ALIAS ${target})
+  if(ARG_HEADERS)
+    target_sources(${target} ${scope} FILE_SET HEADERS BASE_DIRS "${PROJECT_SOURCE_DIR}"
+      FILES ${ARG_HEADERS})
+  else()
+    target_include_directories(${target} ${scope} "${PROJECT_SOURCE_DIR}")
+  endif()
+  target_link_libraries(${target} ${scope} ${ARG_DEPS})
+  if(precompiles)
+    regent_precompile(${target})
+  endif()
+  if(ARG_HEADERS)
+    set_target_properties(${target} PROPERTIES VERIFY_INTERFACE_HEADER_SETS ON)
+  endif()
+endfunction()
+
+function(regent_program name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;DEPS" ${ARGN})
+  add_executable(${name} ${ARG_SOURCES})
+  target_link_libraries(${name} PRIVATE regent_options ${ARG_DEPS})
+  regent_precompile(${name})
+  add_dependencies(asan_tests ${name})  # so that clang compiles all there is
+  install(TARGETS ${name} RUNTIME)
+endfunction()
+
 function(regent_test name)
   cmake_parse_arguments(ARG "RUNS_NO_GRPC" "LABEL;TIMEOUT;AS_ONE" "SOURCES;DEPS" ${ARGN})
   if(NOT ARG_TIMEOUT)
@@ -195,7 +204,7 @@ function(regent_test name)
   regent_optimize_hot(${name})
   regent_unite(${name})
   if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND NOT ARG_LABEL STREQUAL "simulation")
-    target_compile_options(${name} PRIVATE -O1)  # A fifth less time to compile than with -O2.
+    target_compile_options(${name} PRIVATE -Og)  # The least time to compile of all that optimize.
   endif()
   regent_precompile(${name} <gmock/gmock.h> <gtest/gtest.h>)
   if(ARG_LABEL MATCHES "^(unit|scenario|simulation)$")

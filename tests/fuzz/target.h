@@ -7,8 +7,7 @@
 #include <vector>
 
 // A fuzz target is one file that defines Try and Seeds. tests/fuzz/main.cc makes a libFuzzer
-// program of it where clang builds with the address sanitizer; elsewhere replay.cc tries the seeds
-// and changes of them.
+// program of it where clang builds with the address sanitizer.
 
 namespace regent::fuzz {
 

@@ -59,9 +59,9 @@ int FreePort(const std::string& host) {
 ZooKeeperServer::ZooKeeperServer(Options options) : options_(std::move(options)) {}
 
 Result<std::unique_ptr<ZooKeeperServer>> ZooKeeperServer::Start(Options options) {
-  if (!std::filesystem::exists(kJar)) {
+  if (const std::filesystem::path jar(kJar); !std::filesystem::exists(jar)) {
     return Error{ErrorCode::kNotFound,
-                 std::string(kJar) +
+                 jar.string() +
                      " is missing: install libzookeeper-java, default-jre-headless "
                      "and libslf4j-java"};
   }

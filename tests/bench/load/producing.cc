@@ -11,7 +11,7 @@ namespace {
 
 using std::chrono::steady_clock;
 
-constexpr int kPollMs = 100;
+constexpr int kReportsMs = 100;
 constexpr auto kQueueFull = std::chrono::milliseconds(1);
 
 int64_t Nanoseconds(steady_clock::time_point moment) {
@@ -51,7 +51,7 @@ Result<std::unique_ptr<Producing>> Producing::Make(const ClientSettings& setting
   producing->client_ = std::move(client).value();
   producing->reports_ = std::jthread([self = producing.get()](const std::stop_token& stop) {
     while (!stop.stop_requested()) {
-      rd_kafka_poll(self->client_.get(), kPollMs);
+      rd_kafka_poll(self->client_.get(), kReportsMs);
     }
   });
   return producing;
@@ -85,7 +85,7 @@ Delivered Producing::Run(const Pace& pace, std::function<void()> on_first) {
     Send(next_);
     ++next_;
   }
-  while (rd_kafka_flush(client_.get(), kPollMs) == RD_KAFKA_RESP_ERR__TIMED_OUT) {
+  while (rd_kafka_flush(client_.get(), kReportsMs) == RD_KAFKA_RESP_ERR__TIMED_OUT) {
   }
   const MutexLock lock(mutex_);
   run_.seconds = std::chrono::duration<double>(last_report_ - start).count();

@@ -1,6 +1,5 @@
 #include "broker-agent/log/data_directory.h"
 
-#include <ctime>
 #include <memory>
 #include <string>
 #include <vector>
@@ -409,30 +408,6 @@ TEST_F(DataDirectoryTest, RemovesNothingThatHoldsBytesOrThatTheJournalKnows) {
   EXPECT_THAT(directory->problems()[0], HasSubstr("/data/test1-0 left alone"));
   ASSERT_EQ(directory->Replicas().size(), 1U) << "the journal tells whose the other one is";
   EXPECT_EQ(directory->Replicas()[0].place, Place::kLive);
-}
-
-TEST_F(DataDirectoryTest, LooksUpWhoseADirectoryIsAndDoesNotSearchTheJournal) {
-  constexpr int32_t kDirectories = 500;
-  constexpr int32_t kKnown = 50'000;
-  auto directory = OpenBound();
-  std::vector<ReplicaChange> changes;
-  for (int32_t index = 0; index < kDirectories; ++index) {
-    changes.push_back(Change(Kind::kCreate, {.topic = a_.topic, .index = index}));
-  }
-  ASSERT_THAT(directory->Change(changes), IsEmpty());
-  std::vector<JournalRecord> known;
-  for (int32_t index = kDirectories; index < kKnown; ++index) {
-    known.emplace_back(NoteReplica{.partition = {.topic = a_.topic, .index = index},
-                                   .leader_epoch = LeaderEpoch(1),
-                                   .partition_epoch = PartitionEpoch(1)});
-  }
-  ASSERT_TRUE(directory->Note(known, Durability::kSynced).ok());
-  directory.reset();
-  const std::clock_t begin = std::clock();
-  directory = Open();
-  // Several times what it needs, with a sanitizer too: it finds quadratic work, not noise.
-  EXPECT_LT(static_cast<double>(std::clock() - begin) / CLOCKS_PER_SEC, 1.5);
-  EXPECT_EQ(directory->Replicas().size(), static_cast<size_t>(kKnown));
 }
 
 TEST_F(DataDirectoryTest, SaysWhatToDoAboutADirectoryThatCannotBeUsed) {
