@@ -203,6 +203,20 @@ class Programs(unittest.TestCase):
         self.assertIn("y.cc:1:1: error: unknown type name 'Count'", output)
         self.assertIn("2 of 2 files checked, 1 with findings", output)
 
+    def test_tidy_checks_a_source_without_what_is_precompiled_for_it(self):
+        for option in ("-include ROOT/b/cmake_pch.hxx",
+                       "-Xclang -include -Xclang ROOT/b/cmake_pch.hxx",
+                       "-Xclang -include-pch -Xclang ROOT/b/cmake_pch.hxx.pch"):
+            with self.subTest(option):
+                code, output = self.run_in_copy({
+                    "x.cc": "Count count = 0;\n",
+                    "b/cmake_pch.hxx": "using Count = int;\n",
+                    "b/compile_commands.json": '[{"directory": "ROOT", "file": "ROOT/x.cc", "command": '
+                                               f'"c++ -std=c++20 {option} -c ROOT/x.cc"}}]'},
+                    "tidy", "--all", "--build", "b")
+                self.assertEqual(code, 1, output)
+                self.assertIn("x.cc:1:1: error: unknown type name 'Count'", output)
+
 
 if __name__ == "__main__":
     unittest.main()

@@ -6,11 +6,11 @@
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
-#include <cstring>
 #include <fcntl.h>
 #include <fstream>
 #include <poll.h>
 #include <sstream>
+#include <system_error>
 #include <unistd.h>
 #include <vector>
 
@@ -69,7 +69,8 @@ Result<std::unique_ptr<ZooKeeperServer>> ZooKeeperServer::Start(Options options)
   if (server->options_.directory.empty()) {
     std::string path = (std::filesystem::temp_directory_path() / "regent-zk-XXXXXX").string();
     if (mkdtemp(path.data()) == nullptr) {
-      return Error{ErrorCode::kUnavailable, "mkdtemp " + path + ": " + std::strerror(errno)};
+      return Error{ErrorCode::kUnavailable,
+                   "mkdtemp " + path + ": " + std::generic_category().message(errno)};
     }
     server->options_.directory = path;
     server->owns_directory_ = true;
@@ -124,7 +125,7 @@ Status ZooKeeperServer::Launch() {
                                            nullptr};
   const int log_fd = open(log.c_str(), O_CREAT | O_WRONLY | O_APPEND | O_CLOEXEC, 0644);
   if (log_fd < 0) {
-    return Error{ErrorCode::kUnavailable, log + ": " + std::strerror(errno)};
+    return Error{ErrorCode::kUnavailable, log + ": " + std::generic_category().message(errno)};
   }
   const pid_t parent = getpid();
   const bool on_main_thread = gettid() == parent;
@@ -147,7 +148,8 @@ Status ZooKeeperServer::Launch() {
   }
   close(log_fd);
   if (pid_ < 0) {
-    return Error{ErrorCode::kUnavailable, std::string("fork: ") + std::strerror(errno)};
+    return Error{ErrorCode::kUnavailable,
+                 std::string("fork: ") + std::generic_category().message(errno)};
   }
   return AwaitReady();
 }

@@ -1,6 +1,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "broker-agent/core/catch_up_steps.h"
 #include "tests/unit/broker-agent-core/test_broker.h"
 
 // How many bytes may be on the way to a follower.
