@@ -204,7 +204,8 @@ function(regent_test name)
   target_link_libraries(${name} PRIVATE regent_options ${ARG_DEPS} GTest::gmock GTest::gtest_main)
   regent_optimize_hot(${name})
   regent_unite(${name})
-  if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND NOT ARG_LABEL STREQUAL "simulation")
+  if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_BUILD_TYPE STREQUAL "RelWithDebInfo"
+      AND NOT ARG_LABEL STREQUAL "simulation")
     # The least time to compile of all that optimizes; GoogleTest says the line of what failed.
     target_compile_options(${name} PRIVATE -Og -g0)
   endif()
@@ -230,7 +231,7 @@ function(regent_test name)
   if(REGENT_SANITIZE)
     # There the start of a process takes longer than most tests. What is likely to run long begins
     # first; tests/run counts by what GoogleTest writes.
-    add_test(NAME ${name} COMMAND ${name} --gtest_brief=1
+    add_test(NAME ${name} COMMAND ${name}
       --gtest_output=xml:${PROJECT_BINARY_DIR}/results/${name}.xml)
     set_tests_properties(${name} PROPERTIES
       LABELS ${ARG_LABEL} TIMEOUT 900 COST ${ARG_TIMEOUT} ${environment})

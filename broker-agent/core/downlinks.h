@@ -41,12 +41,12 @@ struct Downlink {
   BrokerId follower = kNoBroker;
   /// Bytes that reads for it may still ask for. One batch may overdraw it.
   int64_t credit = 0;
-  int64_t reserved = 0;  ///< Taken out of the credit by reads on the way.
-  Turns hungry;          ///< Partitions with records to send and no credit.
-  Turns throttled;       ///< Likewise, that catch up and wait for their rate.
-  Turns behind;          ///< Likewise, that lack what has to be read.
-  Turns resting;         ///< Likewise, that catch up and leave clients their time.
-  CatchUpSteps steps;
+  int64_t reserved = 0;               ///< Taken out of the credit by reads on the way.
+  Turns hungry;                       ///< Partitions with records to send and no credit.
+  Turns throttled;                    ///< Likewise, that catch up and wait for their rate.
+  Turns behind;                       ///< Likewise, that lack what has to be read.
+  Turns resting;                      ///< Likewise, that catch up and leave clients their time.
+  CatchUpSteps steps;                 ///< Of those that catch up.
   int64_t catching_up = 0;            ///< Bytes read from logs, or being read, without an Ack yet.
   std::set<PartitionKey> subscribed;  ///< Those with a subscription, parked or not.
   LeaderMessage outbox;

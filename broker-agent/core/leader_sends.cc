@@ -106,7 +106,7 @@ void LeaderSide::ReadOn(InboundId stream) {
                            .max_bytes = std::min({options.read_bytes_max,
                                                   options.catch_up_read_bytes_max, link.credit})};
     subscription.reading = read.op;
-    if (CountsAsCatchUp(*replica, link.follower)) {
+    if (CatchesUp(*replica, link.follower)) {
       subscription.charged = read.max_bytes;
       catch_up_.Spend(read.max_bytes, context_.now);
     }
@@ -117,7 +117,7 @@ void LeaderSide::ReadOn(InboundId stream) {
 
 /// Whether the follower has to wait for its rate of catching up; then it does.
 bool LeaderSide::HeldBack(const Replica& replica, BrokerId follower, Downlink& link) {
-  if (!CountsAsCatchUp(replica, follower) || catch_up_.Allows(context_.now)) {
+  if (!CatchesUp(replica, follower) || catch_up_.Allows(context_.now)) {
     return false;
   }
   link.throttled.Add(replica.key());
@@ -127,8 +127,8 @@ bool LeaderSide::HeldBack(const Replica& replica, BrokerId follower, Downlink& l
   return true;
 }
 
-bool LeaderSide::CountsAsCatchUp(const Replica& replica, BrokerId follower) const {
-  return catch_up_.limits() && !Contains(replica.leading->in_sync.maximal(), follower);
+bool LeaderSide::CatchesUp(const Replica& replica, BrokerId follower) {
+  return !Contains(replica.leading->in_sync.maximal(), follower);
 }
 
 void LeaderSide::ResumeCatchUp() {
@@ -151,8 +151,8 @@ void LeaderSide::ResumeCatchUp() {
 /// Whether what the follower lacks may be read now; if not, it waits for the end of its stream's
 /// rest.
 bool LeaderSide::BeginStep(const Replica& replica, Downlink& link, Subscription& subscription) {
-  if (!CatchUpSteps::Needed(context_.options.catch_up_rest, client_writes_, context_.now) ||
-      Contains(replica.leading->in_sync.maximal(), link.follower)) {
+  if (!CatchesUp(replica, link.follower) ||
+      !CatchUpSteps::Needed(context_.options.catch_up_rest, client_writes_, context_.now)) {
     return true;
   }
   if (!link.steps.MayBegin(context_.now)) {
@@ -254,7 +254,7 @@ void LeaderSide::EndUnreadable(Replica& replica, BrokerId follower, const LogRea
   EndSubscription(replica, follower);
   const bool within_a_batch =
       !read.batches.ok() && read.batches.error().code == ErrorCode::kConflict;
-  if (within_a_batch && !Contains(replica.leading->in_sync.maximal(), follower)) {
+  if (within_a_batch && CatchesUp(replica, follower)) {
     // Its log ends where one had removed its old records that has been given up since.
     links_.Send(ended.stream,
                 Truncate{.partition = read.partition,
@@ -284,7 +284,7 @@ int64_t LeaderSide::SendBatches(Replica& replica,
   const int64_t bytes = BytesOf(batches);
   link.credit -= bytes;
   if (const int64_t charged = std::exchange(subscription.charged, 0);
-      charged > 0 || CountsAsCatchUp(replica, follower)) {
+      charged > 0 || CatchesUp(replica, follower)) {
     catch_up_.Spend(bytes - charged, context_.now);
   }
   links_.Send(subscription.stream, Batches{.partition = replica.key(),

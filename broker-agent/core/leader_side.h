@@ -104,8 +104,9 @@ class LeaderSide {
   void Feed(Replica& replica, BrokerId follower, Downlink& link);
   void ReadOn(InboundId stream);
   bool HeldBack(const Replica& replica, BrokerId follower, Downlink& link);
-  /// Whether a send to the follower counts against the rate of catching up.
-  bool CountsAsCatchUp(const Replica& replica, BrokerId follower) const;
+  /// Whether the follower is not in the ISR, nor may be: its sends count against the rate of
+  /// catching up, and it leaves clients their time.
+  static bool CatchesUp(const Replica& replica, BrokerId follower);
   bool BeginStep(const Replica& replica, Downlink& link, Subscription& subscription);
   void EndStep(InboundId stream, int64_t bytes);
   void TakeRead(const LogRead& read);

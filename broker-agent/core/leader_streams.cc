@@ -123,7 +123,7 @@ bool LeaderSide::CannotVouchFor(const Replica& replica, BrokerId follower, const
   const std::vector<EpochStart>& epochs = replica.log->epochs.entries();
   return replica.log->start > Offset(0) && ask.last_epoch != kNoLeaderEpoch && !epochs.empty() &&
          ask.last_epoch < epochs.front().epoch && epochs.front().start <= replica.log->start &&
-         !Contains(replica.leading->in_sync.maximal(), follower);
+         CatchesUp(replica, follower);
 }
 
 void LeaderSide::Accept(Replica& replica,

@@ -63,8 +63,8 @@ struct BrokerSettings {
   TopicSettings default_topic_settings;  ///< Of topics that do not say.
   Duration retention_check_interval = std::chrono::minutes(5);
   int64_t catch_up_bytes_per_second = 0;  ///< 0: no limit.
-  int catch_up_rest = 3;
-  int32_t shards = 1;  ///< 1 to kShardsMax.
+  int catch_up_rest = 3;                  ///< 0: none.
+  int32_t shards = 1;                     ///< 1 to kShardsMax.
 };
 
 /// Gives `app` the flags of regent-broker, to be parsed into `flags`, which outlives it.

@@ -218,5 +218,41 @@ class Programs(unittest.TestCase):
                 self.assertIn("x.cc:1:1: error: unknown type name 'Count'", output)
 
 
+class Counts(unittest.TestCase):
+    """What tests/run says at its end."""
+
+    def count(self, cases, programs):
+        """`cases`: the status of each test of ctest's; `programs`: its tests, failures and skipped ones."""
+        with tempfile.TemporaryDirectory() as name:
+            root = Path(name)
+            statuses = list(cases.values())
+            skips = statuses.count("notrun")
+            (root / "junit.xml").write_text(
+                f'<testsuite tests="{len(cases)}" failures="{statuses.count("fail")}" skipped="{skips}">'
+                + "".join(f'<testcase name="{case}" status="{status}">'
+                          + "<skipped/>" * (status == "notrun") + "</testcase>"
+                          for case, status in cases.items()) + "</testsuite>")
+            for program, (tests, failures, skipped) in programs.items():
+                (root / f"{program}.xml").write_text(
+                    f'<testsuites tests="{tests}" failures="{failures}" errors="0"><testsuite>'
+                    + "<testcase><skipped/></testcase>" * skipped + "</testsuite></testsuites>")
+            done = subprocess.run([ROOT / "tests/count-results", root / "junit.xml", root],
+                                  check=True, capture_output=True, text=True)
+            return tuple(map(int, done.stdout.split()))
+
+    def test_tests_of_ctest_count_as_they_are(self):
+        self.assertEqual(self.count({"a": "run", "b": "fail", "c": "notrun"}, {}), (1, 1, 1))
+
+    def test_of_a_program_its_tests_count(self):
+        self.assertEqual(self.count({"a": "run", "p": "run"}, {"p": (10, 0, 2)}), (9, 0, 2))
+        self.assertEqual(self.count({"a": "run", "p": "fail"}, {"p": (10, 3, 0)}), (8, 3, 0))
+
+    def test_a_program_that_fails_without_a_failed_test_is_a_failure(self):
+        self.assertEqual(self.count({"p": "fail"}, {"p": (10, 0, 0)}), (10, 1, 0))
+
+    def test_a_program_that_died_is_a_failure(self):
+        self.assertEqual(self.count({"a": "run", "p": "fail"}, {}), (1, 1, 0))
+
+
 if __name__ == "__main__":
     unittest.main()

@@ -418,7 +418,7 @@ TEST_P(DiskReplicaStoreCrashTest, KeepsItsPromisesWhenTheProcessEnds) {
 
 /// The story ends at every so many operations, and the start after it at each of its own.
 void CrashDuringTheNextStart(Story::End end) {
-  constexpr uint64_t kEvery = kSlowBuild ? 83 : 11;
+  constexpr uint64_t kEvery = kSlowBuild ? 43 : 11;
   constexpr uint64_t kDuringMax = 500;
   bool told = false;
   for (uint64_t at = 0; !told; at += kEvery) {

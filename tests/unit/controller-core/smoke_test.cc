@@ -55,6 +55,7 @@ TEST(LargeTerm, LoadsMovesAndElectsTensOfThousandsOfPartitions) {
   ControllerWorld world;
   world.watchful = false;
   world.StartBrokers({0, 1, 2, 3, 4});
+  // A sanitizer looks at what is done, and not at how often.
   constexpr int32_t kTopics = kSlowBuild ? 30 : 300;
   constexpr int32_t kPartitions = 100;
   for (int32_t t = 0; t < kTopics; ++t) {
