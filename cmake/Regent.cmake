@@ -54,7 +54,8 @@ if(REGENT_SANITIZE MATCHES "address" AND CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
   set(REGENT_FUZZES ON)
 endif()
 
-# What the sanitizer presets build and run; the labels of the tests in them stand in regent_test.
+# What tests/run builds of a preset; the labels of the tests in them stand in regent_test.
+add_custom_target(release_tests COMMENT "Programs, and all tests but the unit tests")
 add_custom_target(asan_tests COMMENT "Tests that run under the address and undefined sanitizers")
 add_custom_target(tsan_tests COMMENT "Tests that run under the thread sanitizer")
 
@@ -191,6 +192,7 @@ function(regent_program name)
   add_executable(${name} ${ARG_SOURCES})
   target_link_libraries(${name} PRIVATE regent_options ${ARG_DEPS})
   regent_precompile(${name})
+  add_dependencies(release_tests ${name})
   add_dependencies(asan_tests ${name})  # so that clang compiles all there is
   install(TARGETS ${name} RUNTIME)
 endfunction()
@@ -212,6 +214,9 @@ function(regent_test name)
   regent_precompile(${name} <gmock/gmock.h> <gtest/gtest.h>)
   if(ARG_LABEL MATCHES "^(unit|scenario|simulation)$")
     add_dependencies(asan_tests ${name})
+  endif()
+  if(NOT ARG_LABEL STREQUAL "unit")
+    add_dependencies(release_tests ${name})
   endif()
   if(REGENT_SANITIZE STREQUAL "thread")
     # Debian's gRPC is not instrumented: where it runs it raises false alarms. What does not link the

@@ -270,32 +270,41 @@ struct Stopped {
   std::optional<Error> error;  ///< Why not, or why the process must not go on.
 };
 
-using AgentAction = std::variant<AnswerControl,
-                                 AnswerAppend,
-                                 AnswerFetch,
-                                 AnswerOffset,
-                                 AnswerEpochEnd,
-                                 ChangeLogs,
-                                 ConfigureLogs,
-                                 TrimLogs,
-                                 AppendToLog,
-                                 SyncLog,
-                                 TruncateLog,
-                                 RestartLog,
-                                 ReadFromLog,
-                                 FindInLog,
-                                 RecordMarks,
-                                 WriteCheckpoints,
-                                 RecordEpochs,
-                                 RecordFirstRegistration,
-                                 OpenStream,
-                                 SendToLeader,
-                                 CloseStream,
-                                 SendToFollower,
-                                 DropFollower,
-                                 SendAlterPartition,
-                                 SendControlledShutdown,
-                                 PublishMetadata,
-                                 Stopped>;
+/// Copied, moved and destroyed in one source: for so many alternatives that is work for a compiler.
+class AgentAction : public std::variant<AnswerControl,
+                                        AnswerAppend,
+                                        AnswerFetch,
+                                        AnswerOffset,
+                                        AnswerEpochEnd,
+                                        ChangeLogs,
+                                        ConfigureLogs,
+                                        TrimLogs,
+                                        AppendToLog,
+                                        SyncLog,
+                                        TruncateLog,
+                                        RestartLog,
+                                        ReadFromLog,
+                                        FindInLog,
+                                        RecordMarks,
+                                        WriteCheckpoints,
+                                        RecordEpochs,
+                                        RecordFirstRegistration,
+                                        OpenStream,
+                                        SendToLeader,
+                                        CloseStream,
+                                        SendToFollower,
+                                        DropFollower,
+                                        SendAlterPartition,
+                                        SendControlledShutdown,
+                                        PublishMetadata,
+                                        Stopped> {
+ public:
+  using variant::variant;
+  AgentAction(const AgentAction& other);
+  AgentAction(AgentAction&& other) noexcept;
+  AgentAction& operator=(const AgentAction& other);
+  AgentAction& operator=(AgentAction&& other) noexcept;
+  ~AgentAction();
+};
 
 }  // namespace regent

@@ -247,36 +247,45 @@ struct EpochEndRequested {
   LeaderEpoch epoch = kNoLeaderEpoch;
 };
 
-using AgentEvent = std::variant<Registered,
-                                SessionLost,
-                                ControllerSeen,
-                                TimePassed,
-                                StopRequested,
-                                LeaderAndIsrReceived,
-                                StopReplicaReceived,
-                                UpdateMetadataReceived,
-                                AlterPartitionAnswered,
-                                AlterPartitionLost,
-                                ControlledShutdownAnswered,
-                                ControlledShutdownLost,
-                                LogsChanged,
-                                LogAppended,
-                                LogSynced,
-                                LogTruncated,
-                                LogsTrimmed,
-                                LogRead,
-                                LogSliced,
-                                OffsetFound,
-                                LogFailed,
-                                LeaderMessageReceived,
-                                OutboundLost,
-                                FollowerMessageReceived,
-                                InboundLost,
-                                AppendRequested,
-                                FetchRequested,
-                                FetchHurried,
-                                FetchAbandoned,
-                                OffsetRequested,
-                                EpochEndRequested>;
+/// Copied, moved and destroyed in one source: for so many alternatives that is work for a compiler.
+class AgentEvent : public std::variant<Registered,
+                                       SessionLost,
+                                       ControllerSeen,
+                                       TimePassed,
+                                       StopRequested,
+                                       LeaderAndIsrReceived,
+                                       StopReplicaReceived,
+                                       UpdateMetadataReceived,
+                                       AlterPartitionAnswered,
+                                       AlterPartitionLost,
+                                       ControlledShutdownAnswered,
+                                       ControlledShutdownLost,
+                                       LogsChanged,
+                                       LogAppended,
+                                       LogSynced,
+                                       LogTruncated,
+                                       LogsTrimmed,
+                                       LogRead,
+                                       LogSliced,
+                                       OffsetFound,
+                                       LogFailed,
+                                       LeaderMessageReceived,
+                                       OutboundLost,
+                                       FollowerMessageReceived,
+                                       InboundLost,
+                                       AppendRequested,
+                                       FetchRequested,
+                                       FetchHurried,
+                                       FetchAbandoned,
+                                       OffsetRequested,
+                                       EpochEndRequested> {
+ public:
+  using variant::variant;
+  AgentEvent(const AgentEvent& other);
+  AgentEvent(AgentEvent&& other) noexcept;
+  AgentEvent& operator=(const AgentEvent& other);
+  AgentEvent& operator=(AgentEvent&& other) noexcept;
+  ~AgentEvent();
+};
 
 }  // namespace regent

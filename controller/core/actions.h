@@ -161,35 +161,44 @@ struct AnswerAlterTopicConfig {
   AlterTopicConfigResult result;
 };
 
-using Action = std::variant<ReadRoot,
-                            PrepareRoot,
-                            ReadOffice,
-                            ClaimOffice,
-                            ResignOffice,
-                            BeginTerm,
-                            EndTerm,
-                            PublishOffice,
-                            OfficeLeft,
-                            LoadCluster,
-                            ReadBrokers,
-                            ReadPreferredElection,
-                            ReadTopics,
-                            StatTopics,
-                            ReadTopicTree,
-                            ReadPartitions,
-                            Write,
-                            OpenChannel,
-                            CloseChannel,
-                            SendLeaderAndIsr,
-                            SendStopReplica,
-                            SendUpdateMetadata,
-                            AnswerAlterPartition,
-                            AnswerControlledShutdown,
-                            AnswerCreateTopic,
-                            AnswerElectLeaders,
-                            AnswerDeleteTopic,
-                            AnswerExtendTopic,
-                            AnswerAlterTopicConfig>;
+/// Copied, moved and destroyed in one source: for so many alternatives that is work for a compiler.
+class Action : public std::variant<ReadRoot,
+                                   PrepareRoot,
+                                   ReadOffice,
+                                   ClaimOffice,
+                                   ResignOffice,
+                                   BeginTerm,
+                                   EndTerm,
+                                   PublishOffice,
+                                   OfficeLeft,
+                                   LoadCluster,
+                                   ReadBrokers,
+                                   ReadPreferredElection,
+                                   ReadTopics,
+                                   StatTopics,
+                                   ReadTopicTree,
+                                   ReadPartitions,
+                                   Write,
+                                   OpenChannel,
+                                   CloseChannel,
+                                   SendLeaderAndIsr,
+                                   SendStopReplica,
+                                   SendUpdateMetadata,
+                                   AnswerAlterPartition,
+                                   AnswerControlledShutdown,
+                                   AnswerCreateTopic,
+                                   AnswerElectLeaders,
+                                   AnswerDeleteTopic,
+                                   AnswerExtendTopic,
+                                   AnswerAlterTopicConfig> {
+ public:
+  using variant::variant;
+  Action(const Action& other);
+  Action(Action&& other) noexcept;
+  Action& operator=(const Action& other);
+  Action& operator=(Action&& other) noexcept;
+  ~Action();
+};
 using Actions = std::vector<Action>;
 
 }  // namespace regent::controller

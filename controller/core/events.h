@@ -183,35 +183,44 @@ struct AlterTopicConfigAsked {
 /// Time has passed; comes at least every 100 ms.
 struct Ticked {};
 
-using Event = std::variant<SessionConnected,
-                           LeaseEnded,
-                           SessionExpired,
-                           RootRead,
-                           RootPrepared,
-                           OfficeRead,
-                           ClaimDone,
-                           ResignDone,
-                           StopRequested,
-                           ResignRequested,
-                           ClusterLoaded,
-                           BrokersRead,
-                           TopicsListed,
-                           TopicsRead,
-                           PartitionsRead,
-                           PreferredElectionFound,
-                           TopicsStated,
-                           TopicTreeFound,
-                           DeletionsRequested,
-                           ConfigChangesFound,
-                           WriteDone,
-                           ControlAnswered,
-                           AlterPartitionAsked,
-                           ControlledShutdownAsked,
-                           CreateTopicAsked,
-                           ElectLeadersAsked,
-                           DeleteTopicAsked,
-                           ExtendTopicAsked,
-                           AlterTopicConfigAsked,
-                           Ticked>;
+/// Copied, moved and destroyed in one source: for so many alternatives that is work for a compiler.
+class Event : public std::variant<SessionConnected,
+                                  LeaseEnded,
+                                  SessionExpired,
+                                  RootRead,
+                                  RootPrepared,
+                                  OfficeRead,
+                                  ClaimDone,
+                                  ResignDone,
+                                  StopRequested,
+                                  ResignRequested,
+                                  ClusterLoaded,
+                                  BrokersRead,
+                                  TopicsListed,
+                                  TopicsRead,
+                                  PartitionsRead,
+                                  PreferredElectionFound,
+                                  TopicsStated,
+                                  TopicTreeFound,
+                                  DeletionsRequested,
+                                  ConfigChangesFound,
+                                  WriteDone,
+                                  ControlAnswered,
+                                  AlterPartitionAsked,
+                                  ControlledShutdownAsked,
+                                  CreateTopicAsked,
+                                  ElectLeadersAsked,
+                                  DeleteTopicAsked,
+                                  ExtendTopicAsked,
+                                  AlterTopicConfigAsked,
+                                  Ticked> {
+ public:
+  using variant::variant;
+  Event(const Event& other);
+  Event(Event&& other) noexcept;
+  Event& operator=(const Event& other);
+  Event& operator=(Event&& other) noexcept;
+  ~Event();
+};
 
 }  // namespace regent::controller

@@ -3,6 +3,7 @@
 #include "common/base/overloaded.h"
 
 namespace regent::controller {
+
 namespace {
 
 /// What stands around paths and data in a multi, and in a path around the names.
@@ -32,6 +33,12 @@ size_t BytesOf(const TopicRef& topic, const std::vector<BrokerList>& assignment)
 }
 
 }  // namespace
+
+StoreOp::StoreOp(const StoreOp&) = default;
+StoreOp::StoreOp(StoreOp&&) noexcept = default;
+StoreOp& StoreOp::operator=(const StoreOp&) = default;
+StoreOp& StoreOp::operator=(StoreOp&&) noexcept = default;
+StoreOp::~StoreOp() = default;
 
 int ZooKeeperOps(const StoreOp& op) {
   const auto* create = std::get_if<CreatePartitionState>(&op);

@@ -133,22 +133,31 @@ struct DeletePreferredElection {
   int32_t expected = 0;
 };
 
-using StoreOp = std::variant<SetPartitionState,
-                             CreatePartitionState,
-                             CreatePartitionsDirectory,
-                             CreateTopicNode,
-                             SetTopicNode,
-                             WriteTopicConfig,
-                             DeleteConfigChange,
-                             WriteDeletionMark,
-                             RemoveDeletionMark,
-                             DeleteTopicChild,
-                             DeleteTopicNode,
-                             DeleteTopicConfig,
-                             DeleteDeletionRequest,
-                             CreateStoppingMark,
-                             DeleteStoppingMark,
-                             DeletePreferredElection>;
+/// Copied, moved and destroyed in one source: for so many alternatives that is work for a compiler.
+class StoreOp : public std::variant<SetPartitionState,
+                                    CreatePartitionState,
+                                    CreatePartitionsDirectory,
+                                    CreateTopicNode,
+                                    SetTopicNode,
+                                    WriteTopicConfig,
+                                    DeleteConfigChange,
+                                    WriteDeletionMark,
+                                    RemoveDeletionMark,
+                                    DeleteTopicChild,
+                                    DeleteTopicNode,
+                                    DeleteTopicConfig,
+                                    DeleteDeletionRequest,
+                                    CreateStoppingMark,
+                                    DeleteStoppingMark,
+                                    DeletePreferredElection> {
+ public:
+  using variant::variant;
+  StoreOp(const StoreOp& other);
+  StoreOp(StoreOp&& other) noexcept;
+  StoreOp& operator=(const StoreOp& other);
+  StoreOp& operator=(StoreOp&& other) noexcept;
+  ~StoreOp();
+};
 
 /// How many ZooKeeper operations a StoreOp becomes; a write may have 499 of them (one is the
 /// licence).
