@@ -13,15 +13,19 @@ void CatchUpSteps::Begin(const ClientWrites& writes, Instant now) {
   }
 }
 
-void CatchUpSteps::End(int64_t bytes, int rest, const ClientWrites& writes, Instant now) {
+Duration CatchUpSteps::End(int64_t bytes, int rest, const ClientWrites& writes, Instant now) {
   if (!began_) {
-    return;
+    return {};
   }
-  brought_ += bytes;
-  if (2 * (writes.bytes - written_before_) <= brought_) {
-    rests_until_ = now + std::min(rest * (now - *began_), kRestMax);
-  }
+  const Duration took = now - *began_;
   began_.reset();
+  brought_ += bytes;
+  if (2 * (writes.bytes - written_before_) > brought_) {
+    return {};
+  }
+  const Duration rests = std::min(rest * took, kRestMax);
+  rests_until_ = now + rests;
+  return rests;
 }
 
 }  // namespace regent

@@ -171,7 +171,8 @@ void LeaderSide::EndStep(InboundId stream, int64_t bytes) {
     return;
   }
   if (bytes > 0) {
-    link->steps.End(bytes, context_.options.catch_up_rest, client_writes_, context_.now);
+    context_.counters.catch_up_rests +=
+        link->steps.End(bytes, context_.options.catch_up_rest, client_writes_, context_.now);
   } else {
     link->steps.Abandon();
   }

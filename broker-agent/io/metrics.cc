@@ -61,6 +61,9 @@ constexpr std::array kCounters = {
               &AgentCounters::truncations_below_high_watermark},
     CounterOf{"refused_subscriptions_total", "Followers' subscriptions refused.",
               &AgentCounters::refused_subscriptions},
+    CounterOf{"catch_up_bytes_total",
+              "Bytes read from logs that followers outside the ISR have acknowledged.",
+              &AgentCounters::catch_up_bytes},
     CounterOf{"stepped_down_total", "Leaderships given up without being told.",
               &AgentCounters::stepped_down},
 };
@@ -89,6 +92,12 @@ void ShowMetrics(MetricsRegistry& registry,
           {.labels = {}, .value = static_cast<double>(read().counters.*value)}};
     });
   }
+  registry.SampleCounters(Named("catch_up_rest_seconds_total"),
+                          "How long streams to followers outside the ISR have rested for clients.",
+                          [read]() {
+                            return std::vector<MetricSample>{
+                                {.labels = {}, .value = Seconds(read().counters.catch_up_rests)}};
+                          });
   registry.SampleGauges(Named("registered"), "1 if registered; else what it waits for.", [read]() {
     const AgentMetrics metrics = read();
     MetricLabels labels;

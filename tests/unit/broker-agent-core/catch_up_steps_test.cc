@@ -64,6 +64,16 @@ TEST(CatchUpSteps, HaveNoRestWhileClientsWriteMoreThanHalfAsMuch) {
   EXPECT_TRUE(outrun.MayBegin(kNow + milliseconds(2)));
 }
 
+TEST(CatchUpSteps, SayHowLongTheirRestsAre) {
+  CatchUpSteps steps;
+  steps.Begin(Written(1), kNow);
+  EXPECT_EQ(steps.End(1000, kRest, Written(1), kNow + milliseconds(2)), milliseconds(kRest * 2));
+  steps.Begin(Written(1), kNow);
+  EXPECT_EQ(steps.End(1000, kRest, Written(9000), kNow + milliseconds(2)), milliseconds(0));
+  EXPECT_EQ(steps.End(1000, kRest, Written(1), kNow + milliseconds(2)), milliseconds(0))
+      << "of a step that has not begun";
+}
+
 TEST(CatchUpSteps, AreHeldAgainstWhatTheSameSecondHasSeen) {
   CatchUpSteps steps;
   After(steps, Written(0), Written(1000));

@@ -359,6 +359,24 @@ TEST_F(CatchUpRest, ComesAfterEachStepForSomeTimesItsLength) {
   EXPECT_EQ(KeyOf(next[0].partition), K(1)) << "who has waited longest";
 }
 
+TEST_F(CatchUpRest, IsCountedWithWhatTheStepHasBrought) {
+  Open(kPartitions, kCredit);
+  const std::vector<ReadFromLog> first = Reads();
+  ASSERT_THAT(first, SizeIs(1));
+  Pass(milliseconds(2));
+  Return(first[0], kStepBytes);
+  EXPECT_EQ(broker.agent.counters().catch_up_bytes, 0U) << "before the follower has it";
+  Acknowledge(0);
+  EXPECT_EQ(broker.agent.counters().catch_up_bytes, kStepBytes);
+  EXPECT_EQ(broker.agent.counters().catch_up_rests, milliseconds(6));
+}
+
+TEST_F(CatchUpWindow, CountsNothingForThoseInTheIsr) {
+  Fill();
+  Acknowledge(0);
+  EXPECT_EQ(broker.agent.counters().catch_up_bytes, 0U);
+}
+
 TEST_F(CatchUpRest, IsNotHadWhileNoClientWrites) {
   Pass(CatchUpSteps::kClientsAtWork);
   Open(kPartitions, kCredit);
