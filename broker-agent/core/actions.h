@@ -270,7 +270,8 @@ struct Stopped {
   std::optional<Error> error;  ///< Why not, or why the process must not go on.
 };
 
-/// Copied, moved and destroyed in one source: for so many alternatives that is work for a compiler.
+/// Its copies and moves are compiled in one source, not for so many alternatives in each that has
+/// one.
 class AgentAction : public std::variant<AnswerControl,
                                         AnswerAppend,
                                         AnswerFetch,

@@ -13,19 +13,22 @@ void CatchUpSteps::Begin(const ClientWrites& writes, Instant now) {
   }
 }
 
-Duration CatchUpSteps::End(int64_t bytes, int rest, const ClientWrites& writes, Instant now) {
+void CatchUpSteps::End(int64_t bytes, int rest, const ClientWrites& writes, Instant now) {
   if (!began_) {
-    return {};
+    return;
   }
-  const Duration took = now - *began_;
-  began_.reset();
   brought_ += bytes;
-  if (2 * (writes.bytes - written_before_) > brought_) {
-    return {};
+  if (2 * (writes.bytes - written_before_) <= brought_) {
+    rest_began_ = now;
+    rests_until_ = now + std::min(rest * (now - *began_), kRestMax);
   }
-  const Duration rests = std::min(rest * took, kRestMax);
-  rests_until_ = now + rests;
-  return rests;
+  began_.reset();
+}
+
+Duration CatchUpSteps::EndRest(Instant now) {
+  const Duration rested = rest_began_ ? now - *rest_began_ : Duration{};
+  rest_began_.reset();
+  return rested;
 }
 
 }  // namespace regent

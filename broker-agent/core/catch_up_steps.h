@@ -42,14 +42,16 @@ class CatchUpSteps {
   /// When MayBegin, as far as a rest decides it.
   Instant rests_until() const { return rests_until_; }
   void Begin(const ClientWrites& writes, Instant now);
-  /// The step that has begun has brought `bytes` to the follower. Returns how long the stream rests
-  /// now; 0: not at all.
-  Duration End(int64_t bytes, int rest, const ClientWrites& writes, Instant now);
+  /// The step that has begun has brought `bytes` to the follower.
+  void End(int64_t bytes, int rest, const ClientWrites& writes, Instant now);
   /// It will bring nothing.
   void Abandon() { began_.reset(); }
+  /// Returns how long the stream has rested; 0 if it has not, since it was last asked.
+  Duration EndRest(Instant now);
 
  private:
   std::optional<Instant> began_;
+  std::optional<Instant> rest_began_;
   Instant rests_until_;
   std::optional<Instant> second_began_;
   int64_t brought_ = 0;         ///< In this second.

@@ -247,7 +247,8 @@ struct EpochEndRequested {
   LeaderEpoch epoch = kNoLeaderEpoch;
 };
 
-/// Copied, moved and destroyed in one source: for so many alternatives that is work for a compiler.
+/// Its copies and moves are compiled in one source, not for so many alternatives in each that has
+/// one.
 class AgentEvent : public std::variant<Registered,
                                        SessionLost,
                                        ControllerSeen,

@@ -171,8 +171,7 @@ void LeaderSide::EndStep(InboundId stream, int64_t bytes) {
     return;
   }
   if (bytes > 0) {
-    context_.counters.catch_up_rests +=
-        link->steps.End(bytes, context_.options.catch_up_rest, client_writes_, context_.now);
+    link->steps.End(bytes, context_.options.catch_up_rest, client_writes_, context_.now);
   } else {
     link->steps.Abandon();
   }
@@ -188,7 +187,13 @@ void LeaderSide::EndStep(InboundId stream, int64_t bytes) {
 
 void LeaderSide::EndRest(InboundId stream) {
   Downlink* link = links_.Find(stream);
-  while (link != nullptr && !link->resting.empty()) {
+  if (link == nullptr) {
+    return;
+  }
+  if (const Duration rested = link->steps.EndRest(context_.now); !link->resting.empty()) {
+    context_.counters.catch_up_rests += rested;
+  }
+  while (!link->resting.empty()) {
     link->behind.Add(link->resting.Next());
   }
 }

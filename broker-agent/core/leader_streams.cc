@@ -245,7 +245,7 @@ void LeaderSide::TakeAck(InboundId stream, BrokerId follower, const Ack& ack) {
     brought += catch_up.front().bytes;
   }
   links_.Find(stream)->catching_up -= brought;
-  if (CatchesUp(*replica, follower)) {
+  if (brought > 0 && CatchesUp(*replica, follower)) {
     context_.counters.catch_up_bytes += static_cast<uint64_t>(brought);
   }
   if (subscription.stepping && catch_up.empty() && !subscription.reading) {

@@ -92,12 +92,12 @@ void ShowMetrics(MetricsRegistry& registry,
           {.labels = {}, .value = static_cast<double>(read().counters.*value)}};
     });
   }
-  registry.SampleCounters(Named("catch_up_rest_seconds_total"),
-                          "How long streams to followers outside the ISR have rested for clients.",
-                          [read]() {
-                            return std::vector<MetricSample>{
-                                {.labels = {}, .value = Seconds(read().counters.catch_up_rests)}};
-                          });
+  registry.SampleCounters(
+      Named("catch_up_rest_seconds_total"),
+      "How long streams with more for followers outside the ISR have rested, added up.", [read]() {
+        return std::vector<MetricSample>{
+            {.labels = {}, .value = Seconds(read().counters.catch_up_rests)}};
+      });
   registry.SampleGauges(Named("registered"), "1 if registered; else what it waits for.", [read]() {
     const AgentMetrics metrics = read();
     MetricLabels labels;

@@ -1,6 +1,11 @@
 #include "controller/core/actions.h"
 
+#include <type_traits>
+
 namespace regent::controller {
+
+static_assert(std::is_nothrow_move_constructible_v<Action::variant> &&
+              std::is_nothrow_move_assignable_v<Action::variant>);
 
 Action::Action(const Action&) = default;
 Action::Action(Action&&) noexcept = default;

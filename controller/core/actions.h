@@ -161,7 +161,8 @@ struct AnswerAlterTopicConfig {
   AlterTopicConfigResult result;
 };
 
-/// Copied, moved and destroyed in one source: for so many alternatives that is work for a compiler.
+/// Its copies and moves are compiled in one source, not for so many alternatives in each that has
+/// one.
 class Action : public std::variant<ReadRoot,
                                    PrepareRoot,
                                    ReadOffice,

@@ -183,7 +183,8 @@ struct AlterTopicConfigAsked {
 /// Time has passed; comes at least every 100 ms.
 struct Ticked {};
 
-/// Copied, moved and destroyed in one source: for so many alternatives that is work for a compiler.
+/// Its copies and moves are compiled in one source, not for so many alternatives in each that has
+/// one.
 class Event : public std::variant<SessionConnected,
                                   LeaseEnded,
                                   SessionExpired,

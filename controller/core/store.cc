@@ -1,9 +1,10 @@
 #include "controller/core/store.h"
 
+#include <type_traits>
+
 #include "common/base/overloaded.h"
 
 namespace regent::controller {
-
 namespace {
 
 /// What stands around paths and data in a multi, and in a path around the names.
@@ -33,6 +34,9 @@ size_t BytesOf(const TopicRef& topic, const std::vector<BrokerList>& assignment)
 }
 
 }  // namespace
+
+static_assert(std::is_nothrow_move_constructible_v<StoreOp::variant> &&
+              std::is_nothrow_move_assignable_v<StoreOp::variant>);
 
 StoreOp::StoreOp(const StoreOp&) = default;
 StoreOp::StoreOp(StoreOp&&) noexcept = default;

@@ -133,7 +133,8 @@ struct DeletePreferredElection {
   int32_t expected = 0;
 };
 
-/// Copied, moved and destroyed in one source: for so many alternatives that is work for a compiler.
+/// Its copies and moves are compiled in one source, not for so many alternatives in each that has
+/// one.
 class StoreOp : public std::variant<SetPartitionState,
                                     CreatePartitionState,
                                     CreatePartitionsDirectory,

@@ -64,14 +64,14 @@ TEST(CatchUpSteps, HaveNoRestWhileClientsWriteMoreThanHalfAsMuch) {
   EXPECT_TRUE(outrun.MayBegin(kNow + milliseconds(2)));
 }
 
-TEST(CatchUpSteps, SayHowLongTheirRestsAre) {
+TEST(CatchUpSteps, SayHowLongTheStreamHasRested) {
   CatchUpSteps steps;
-  steps.Begin(Written(1), kNow);
-  EXPECT_EQ(steps.End(1000, kRest, Written(1), kNow + milliseconds(2)), milliseconds(kRest * 2));
-  steps.Begin(Written(1), kNow);
-  EXPECT_EQ(steps.End(1000, kRest, Written(9000), kNow + milliseconds(2)), milliseconds(0));
-  EXPECT_EQ(steps.End(1000, kRest, Written(1), kNow + milliseconds(2)), milliseconds(0))
-      << "of a step that has not begun";
+  After(steps, Written(1), Written(1));
+  EXPECT_EQ(steps.EndRest(kNow + milliseconds(2 + 7)), milliseconds(7));
+  EXPECT_EQ(steps.EndRest(kNow + milliseconds(20)), milliseconds(0)) << "once";
+  CatchUpSteps outrun;
+  After(outrun, Written(7), Written(7 + 501));
+  EXPECT_EQ(outrun.EndRest(kNow + milliseconds(20)), milliseconds(0));
 }
 
 TEST(CatchUpSteps, AreHeldAgainstWhatTheSameSecondHasSeen) {

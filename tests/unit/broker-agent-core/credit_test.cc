@@ -84,12 +84,12 @@ class Credit : public ::testing::Test {
   /// Takes the reads that were asked for since.
   std::vector<ReadFromLog> Reads() { return std::exchange(reads, {}); }
   /// The read brings one record of that size.
-  void Return(const ReadFromLog& read, size_t bytes) {
+  void Return(const ReadFromLog& read, size_t bytes, int64_t records = 1) {
     Handle(
         LogRead{.partition = KeyOf(read.partition),
                 .op = read.op,
                 .batches = std::vector<RecordBatch>{{.base = read.from,
-                                                     .next = Offset(read.from.value() + 1),
+                                                     .next = Offset(read.from.value() + records),
                                                      .epoch = LeaderEpoch(3),
                                                      .payload = Slice(std::string(bytes, 'x'))}}});
   }
@@ -253,11 +253,11 @@ class CatchUpWindow : public Credit {
       Return(read, kStepBytes);
     }
   }
-  void Acknowledge(int32_t index) {
+  void Acknowledge(int32_t index, int64_t end = 1) {
     FollowerMessage message;
     message.acks = {{.partition = K(index),
                      .attempt = Attempt(1),
-                     .log_end = Offset(1),
+                     .log_end = Offset(end),
                      .log_start = Offset(0)}};
     Send(message);
   }
@@ -368,13 +368,29 @@ TEST_F(CatchUpRest, IsCountedWithWhatTheStepHasBrought) {
   EXPECT_EQ(broker.agent.counters().catch_up_bytes, 0U) << "before the follower has it";
   Acknowledge(0);
   EXPECT_EQ(broker.agent.counters().catch_up_bytes, kStepBytes);
+  EXPECT_EQ(broker.agent.counters().catch_up_rests, milliseconds(0)) << "it has just begun";
+  Pass(milliseconds(6));
   EXPECT_EQ(broker.agent.counters().catch_up_rests, milliseconds(6));
+}
+
+TEST_F(CatchUpRest, IsNotCountedWhereNothingIsLeftToSend) {
+  Open(1, kCredit);
+  const std::vector<ReadFromLog> only = Reads();
+  ASSERT_THAT(only, SizeIs(1));
+  Pass(milliseconds(2));
+  Return(only[0], 3 * kReadBytes, 3);
+  Acknowledge(0, 3);
+  Pass(milliseconds(100));
+  EXPECT_EQ(broker.agent.counters().catch_up_bytes, 3U * kReadBytes);
+  EXPECT_EQ(broker.agent.counters().catch_up_rests, milliseconds(0));
 }
 
 TEST_F(CatchUpWindow, CountsNothingForThoseInTheIsr) {
   Fill();
   Acknowledge(0);
+  EXPECT_EQ(broker.agent.counters().stale_answers, 0U);
   EXPECT_EQ(broker.agent.counters().catch_up_bytes, 0U);
+  EXPECT_EQ(broker.agent.counters().catch_up_rests, milliseconds(0));
 }
 
 TEST_F(CatchUpRest, IsNotHadWhileNoClientWrites) {
