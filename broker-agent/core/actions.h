@@ -12,6 +12,7 @@
 #include "broker-agent/core/file_slice.h"
 #include "broker-agent/core/metadata_view.h"
 #include "broker-agent/core/stream.h"
+#include "common/base/out_of_line.h"
 #include "common/base/result.h"
 #include "common/model/control.h"
 #include "common/model/topic.h"
@@ -270,42 +271,36 @@ struct Stopped {
   std::optional<Error> error;  ///< Why not, or why the process must not go on.
 };
 
-/// Its copies and moves are compiled in one source, not for so many alternatives in each that has
-/// one.
-class AgentAction : public std::variant<AnswerControl,
-                                        AnswerAppend,
-                                        AnswerFetch,
-                                        AnswerOffset,
-                                        AnswerEpochEnd,
-                                        ChangeLogs,
-                                        ConfigureLogs,
-                                        TrimLogs,
-                                        AppendToLog,
-                                        SyncLog,
-                                        TruncateLog,
-                                        RestartLog,
-                                        ReadFromLog,
-                                        FindInLog,
-                                        RecordMarks,
-                                        WriteCheckpoints,
-                                        RecordEpochs,
-                                        RecordFirstRegistration,
-                                        OpenStream,
-                                        SendToLeader,
-                                        CloseStream,
-                                        SendToFollower,
-                                        DropFollower,
-                                        SendAlterPartition,
-                                        SendControlledShutdown,
-                                        PublishMetadata,
-                                        Stopped> {
- public:
-  using variant::variant;
-  AgentAction(const AgentAction& other);
-  AgentAction(AgentAction&& other) noexcept;
-  AgentAction& operator=(const AgentAction& other);
-  AgentAction& operator=(AgentAction&& other) noexcept;
-  ~AgentAction();
+struct AgentActionTypes {
+  using Variant = std::variant<AnswerControl,
+                               AnswerAppend,
+                               AnswerFetch,
+                               AnswerOffset,
+                               AnswerEpochEnd,
+                               ChangeLogs,
+                               ConfigureLogs,
+                               TrimLogs,
+                               AppendToLog,
+                               SyncLog,
+                               TruncateLog,
+                               RestartLog,
+                               ReadFromLog,
+                               FindInLog,
+                               RecordMarks,
+                               WriteCheckpoints,
+                               RecordEpochs,
+                               RecordFirstRegistration,
+                               OpenStream,
+                               SendToLeader,
+                               CloseStream,
+                               SendToFollower,
+                               DropFollower,
+                               SendAlterPartition,
+                               SendControlledShutdown,
+                               PublishMetadata,
+                               Stopped>;
 };
+using AgentAction = OutOfLine<AgentActionTypes>;
+extern template class OutOfLine<AgentActionTypes>;
 
 }  // namespace regent

@@ -14,6 +14,7 @@
 #include "broker-agent/core/slice.h"
 #include "broker-agent/core/stream.h"
 #include "common/base/instant.h"
+#include "common/base/out_of_line.h"
 #include "common/base/result.h"
 #include "common/model/broker.h"
 #include "common/model/control.h"
@@ -247,46 +248,40 @@ struct EpochEndRequested {
   LeaderEpoch epoch = kNoLeaderEpoch;
 };
 
-/// Its copies and moves are compiled in one source, not for so many alternatives in each that has
-/// one.
-class AgentEvent : public std::variant<Registered,
-                                       SessionLost,
-                                       ControllerSeen,
-                                       TimePassed,
-                                       StopRequested,
-                                       LeaderAndIsrReceived,
-                                       StopReplicaReceived,
-                                       UpdateMetadataReceived,
-                                       AlterPartitionAnswered,
-                                       AlterPartitionLost,
-                                       ControlledShutdownAnswered,
-                                       ControlledShutdownLost,
-                                       LogsChanged,
-                                       LogAppended,
-                                       LogSynced,
-                                       LogTruncated,
-                                       LogsTrimmed,
-                                       LogRead,
-                                       LogSliced,
-                                       OffsetFound,
-                                       LogFailed,
-                                       LeaderMessageReceived,
-                                       OutboundLost,
-                                       FollowerMessageReceived,
-                                       InboundLost,
-                                       AppendRequested,
-                                       FetchRequested,
-                                       FetchHurried,
-                                       FetchAbandoned,
-                                       OffsetRequested,
-                                       EpochEndRequested> {
- public:
-  using variant::variant;
-  AgentEvent(const AgentEvent& other);
-  AgentEvent(AgentEvent&& other) noexcept;
-  AgentEvent& operator=(const AgentEvent& other);
-  AgentEvent& operator=(AgentEvent&& other) noexcept;
-  ~AgentEvent();
+struct AgentEventTypes {
+  using Variant = std::variant<Registered,
+                               SessionLost,
+                               ControllerSeen,
+                               TimePassed,
+                               StopRequested,
+                               LeaderAndIsrReceived,
+                               StopReplicaReceived,
+                               UpdateMetadataReceived,
+                               AlterPartitionAnswered,
+                               AlterPartitionLost,
+                               ControlledShutdownAnswered,
+                               ControlledShutdownLost,
+                               LogsChanged,
+                               LogAppended,
+                               LogSynced,
+                               LogTruncated,
+                               LogsTrimmed,
+                               LogRead,
+                               LogSliced,
+                               OffsetFound,
+                               LogFailed,
+                               LeaderMessageReceived,
+                               OutboundLost,
+                               FollowerMessageReceived,
+                               InboundLost,
+                               AppendRequested,
+                               FetchRequested,
+                               FetchHurried,
+                               FetchAbandoned,
+                               OffsetRequested,
+                               EpochEndRequested>;
 };
+using AgentEvent = OutOfLine<AgentEventTypes>;
+extern template class OutOfLine<AgentEventTypes>;
 
 }  // namespace regent

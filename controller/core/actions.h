@@ -6,6 +6,7 @@
 #include <variant>
 #include <vector>
 
+#include "common/base/out_of_line.h"
 #include "common/model/control.h"
 #include "controller/core/admin.h"
 #include "controller/core/events.h"
@@ -161,45 +162,42 @@ struct AnswerAlterTopicConfig {
   AlterTopicConfigResult result;
 };
 
-/// Its copies and moves are compiled in one source, not for so many alternatives in each that has
-/// one.
-class Action : public std::variant<ReadRoot,
-                                   PrepareRoot,
-                                   ReadOffice,
-                                   ClaimOffice,
-                                   ResignOffice,
-                                   BeginTerm,
-                                   EndTerm,
-                                   PublishOffice,
-                                   OfficeLeft,
-                                   LoadCluster,
-                                   ReadBrokers,
-                                   ReadPreferredElection,
-                                   ReadTopics,
-                                   StatTopics,
-                                   ReadTopicTree,
-                                   ReadPartitions,
-                                   Write,
-                                   OpenChannel,
-                                   CloseChannel,
-                                   SendLeaderAndIsr,
-                                   SendStopReplica,
-                                   SendUpdateMetadata,
-                                   AnswerAlterPartition,
-                                   AnswerControlledShutdown,
-                                   AnswerCreateTopic,
-                                   AnswerElectLeaders,
-                                   AnswerDeleteTopic,
-                                   AnswerExtendTopic,
-                                   AnswerAlterTopicConfig> {
- public:
-  using variant::variant;
-  Action(const Action& other);
-  Action(Action&& other) noexcept;
-  Action& operator=(const Action& other);
-  Action& operator=(Action&& other) noexcept;
-  ~Action();
+struct ActionTypes {
+  using Variant = std::variant<ReadRoot,
+                               PrepareRoot,
+                               ReadOffice,
+                               ClaimOffice,
+                               ResignOffice,
+                               BeginTerm,
+                               EndTerm,
+                               PublishOffice,
+                               OfficeLeft,
+                               LoadCluster,
+                               ReadBrokers,
+                               ReadPreferredElection,
+                               ReadTopics,
+                               StatTopics,
+                               ReadTopicTree,
+                               ReadPartitions,
+                               Write,
+                               OpenChannel,
+                               CloseChannel,
+                               SendLeaderAndIsr,
+                               SendStopReplica,
+                               SendUpdateMetadata,
+                               AnswerAlterPartition,
+                               AnswerControlledShutdown,
+                               AnswerCreateTopic,
+                               AnswerElectLeaders,
+                               AnswerDeleteTopic,
+                               AnswerExtendTopic,
+                               AnswerAlterTopicConfig>;
 };
+using Action = OutOfLine<ActionTypes>;
 using Actions = std::vector<Action>;
 
 }  // namespace regent::controller
+
+namespace regent {
+extern template class OutOfLine<controller::ActionTypes>;
+}  // namespace regent

@@ -6,6 +6,7 @@
 #include <variant>
 #include <vector>
 
+#include "common/base/out_of_line.h"
 #include "common/base/result.h"
 #include "common/model/control.h"
 #include "controller/core/admin.h"
@@ -183,45 +184,42 @@ struct AlterTopicConfigAsked {
 /// Time has passed; comes at least every 100 ms.
 struct Ticked {};
 
-/// Its copies and moves are compiled in one source, not for so many alternatives in each that has
-/// one.
-class Event : public std::variant<SessionConnected,
-                                  LeaseEnded,
-                                  SessionExpired,
-                                  RootRead,
-                                  RootPrepared,
-                                  OfficeRead,
-                                  ClaimDone,
-                                  ResignDone,
-                                  StopRequested,
-                                  ResignRequested,
-                                  ClusterLoaded,
-                                  BrokersRead,
-                                  TopicsListed,
-                                  TopicsRead,
-                                  PartitionsRead,
-                                  PreferredElectionFound,
-                                  TopicsStated,
-                                  TopicTreeFound,
-                                  DeletionsRequested,
-                                  ConfigChangesFound,
-                                  WriteDone,
-                                  ControlAnswered,
-                                  AlterPartitionAsked,
-                                  ControlledShutdownAsked,
-                                  CreateTopicAsked,
-                                  ElectLeadersAsked,
-                                  DeleteTopicAsked,
-                                  ExtendTopicAsked,
-                                  AlterTopicConfigAsked,
-                                  Ticked> {
- public:
-  using variant::variant;
-  Event(const Event& other);
-  Event(Event&& other) noexcept;
-  Event& operator=(const Event& other);
-  Event& operator=(Event&& other) noexcept;
-  ~Event();
+struct EventTypes {
+  using Variant = std::variant<SessionConnected,
+                               LeaseEnded,
+                               SessionExpired,
+                               RootRead,
+                               RootPrepared,
+                               OfficeRead,
+                               ClaimDone,
+                               ResignDone,
+                               StopRequested,
+                               ResignRequested,
+                               ClusterLoaded,
+                               BrokersRead,
+                               TopicsListed,
+                               TopicsRead,
+                               PartitionsRead,
+                               PreferredElectionFound,
+                               TopicsStated,
+                               TopicTreeFound,
+                               DeletionsRequested,
+                               ConfigChangesFound,
+                               WriteDone,
+                               ControlAnswered,
+                               AlterPartitionAsked,
+                               ControlledShutdownAsked,
+                               CreateTopicAsked,
+                               ElectLeadersAsked,
+                               DeleteTopicAsked,
+                               ExtendTopicAsked,
+                               AlterTopicConfigAsked,
+                               Ticked>;
 };
+using Event = OutOfLine<EventTypes>;
 
 }  // namespace regent::controller
+
+namespace regent {
+extern template class OutOfLine<controller::EventTypes>;
+}  // namespace regent

@@ -1,7 +1,5 @@
 #include "controller/core/store.h"
 
-#include <type_traits>
-
 #include "common/base/overloaded.h"
 
 namespace regent::controller {
@@ -34,15 +32,6 @@ size_t BytesOf(const TopicRef& topic, const std::vector<BrokerList>& assignment)
 }
 
 }  // namespace
-
-static_assert(std::is_nothrow_move_constructible_v<StoreOp::variant> &&
-              std::is_nothrow_move_assignable_v<StoreOp::variant>);
-
-StoreOp::StoreOp(const StoreOp&) = default;
-StoreOp::StoreOp(StoreOp&&) noexcept = default;
-StoreOp& StoreOp::operator=(const StoreOp&) = default;
-StoreOp& StoreOp::operator=(StoreOp&&) noexcept = default;
-StoreOp::~StoreOp() = default;
 
 int ZooKeeperOps(const StoreOp& op) {
   const auto* create = std::get_if<CreatePartitionState>(&op);
@@ -85,3 +74,7 @@ size_t StoreBytes(const StoreOp& op) {
 }
 
 }  // namespace regent::controller
+
+namespace regent {
+template class OutOfLine<controller::StoreOpTypes>;
+}  // namespace regent

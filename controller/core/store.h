@@ -7,6 +7,7 @@
 #include <variant>
 #include <vector>
 
+#include "common/base/out_of_line.h"
 #include "common/base/strong_id.h"
 #include "common/model/broker.h"
 #include "common/model/ids.h"
@@ -133,32 +134,25 @@ struct DeletePreferredElection {
   int32_t expected = 0;
 };
 
-/// Its copies and moves are compiled in one source, not for so many alternatives in each that has
-/// one.
-class StoreOp : public std::variant<SetPartitionState,
-                                    CreatePartitionState,
-                                    CreatePartitionsDirectory,
-                                    CreateTopicNode,
-                                    SetTopicNode,
-                                    WriteTopicConfig,
-                                    DeleteConfigChange,
-                                    WriteDeletionMark,
-                                    RemoveDeletionMark,
-                                    DeleteTopicChild,
-                                    DeleteTopicNode,
-                                    DeleteTopicConfig,
-                                    DeleteDeletionRequest,
-                                    CreateStoppingMark,
-                                    DeleteStoppingMark,
-                                    DeletePreferredElection> {
- public:
-  using variant::variant;
-  StoreOp(const StoreOp& other);
-  StoreOp(StoreOp&& other) noexcept;
-  StoreOp& operator=(const StoreOp& other);
-  StoreOp& operator=(StoreOp&& other) noexcept;
-  ~StoreOp();
+struct StoreOpTypes {
+  using Variant = std::variant<SetPartitionState,
+                               CreatePartitionState,
+                               CreatePartitionsDirectory,
+                               CreateTopicNode,
+                               SetTopicNode,
+                               WriteTopicConfig,
+                               DeleteConfigChange,
+                               WriteDeletionMark,
+                               RemoveDeletionMark,
+                               DeleteTopicChild,
+                               DeleteTopicNode,
+                               DeleteTopicConfig,
+                               DeleteDeletionRequest,
+                               CreateStoppingMark,
+                               DeleteStoppingMark,
+                               DeletePreferredElection>;
 };
+using StoreOp = OutOfLine<StoreOpTypes>;
 
 /// How many ZooKeeper operations a StoreOp becomes; a write may have 499 of them (one is the
 /// licence).
@@ -290,3 +284,7 @@ struct ClusterSnapshot {
 };
 
 }  // namespace regent::controller
+
+namespace regent {
+extern template class OutOfLine<controller::StoreOpTypes>;
+}  // namespace regent
