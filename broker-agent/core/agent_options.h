@@ -59,7 +59,7 @@ struct AgentOptions {
   int64_t catch_up_bytes_per_second = 0;
   /// While clients write, a follower outside the ISR rests after each step for so many times as
   /// long as the step took; 0: it never does (CatchUpSteps).
-  int catch_up_rest = 3;
+  int catch_up_rest = 1;
   /// Of what leaders have appended last and keep in memory for those who read at a log's end.
   RecentBatches::Limits recent_batches = {};
   size_t subscribes_per_message_max = 1000;

@@ -88,7 +88,7 @@ void DefineFlags(CLI::App& app, BrokerFlags& flags) {
   app.add_option(
          "--replication-catch-up-rest", flags.replication_catch_up_rest,
          "While clients write, a follower outside the ISR rests after each step of catching "
-         "up for so many times as long as the step took (3; 0: it never rests)")
+         "up for so many times as long as the step took (1; 0: it never rests)")
       ->check(CLI::Range(0, 1000));
   app.add_option("--shards", flags.shards,
                  "Among how many agents, with threads of their own, the partitions are spread (0: "

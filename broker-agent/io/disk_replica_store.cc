@@ -260,6 +260,9 @@ Status DiskReplicaStore::Disk::Append(const AppendToLog& append, LogAppended& re
   if (!appended.ok()) {
     return appended.error();
   }
+  if (auto writeback = (*log)->TakeWriteback()) {
+    sync.Post([work = *std::move(writeback)]() { work.Run(); });
+  }
   if (append.source == AppendToLog::Source::kProducer) {
     result.stored = *std::move(stored);
   }

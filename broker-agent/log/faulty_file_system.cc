@@ -47,6 +47,10 @@ class FaultyFileSystem::FaultyAppendFile final : public AppendFile {
     return system_.Do(DiskOperation::kSync, path_, [&] { return inner_->Sync(); });
   }
 
+  void BeginWriteback(uint64_t offset, uint64_t bytes) override {
+    inner_->BeginWriteback(offset, bytes);
+  }
+
   uint64_t size() const override { return inner_->size(); }
 
  private:

@@ -22,6 +22,10 @@ class AppendFile {
   Status Append(std::string_view bytes) { return AppendAll({&bytes, 1}); }
   /// What was appended survives a crash of the machine once this has returned success.
   virtual Status Sync() = 0;
+  /// Asks the system to begin with writing `bytes` of what was appended, from `offset` on, to the
+  /// device, so that Sync finds less to do. A hint: whether it worked, Sync tells. May block while
+  /// the device has enough to do. Like Sync it may run on another thread than the appends.
+  virtual void BeginWriteback(uint64_t offset, uint64_t bytes) = 0;
   virtual uint64_t size() const = 0;
 };
 

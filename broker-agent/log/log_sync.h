@@ -19,6 +19,17 @@ struct SegmentSync {
   std::vector<std::shared_ptr<AppendFile>> files;
 };
 
+/// What of a segment the device is given ahead of any sync: it runs on any thread, while the log
+/// goes on. Whether it has succeeded, the sync tells.
+struct Writeback {
+  std::shared_ptr<AppendFile> file;
+  uint64_t offset = 0;
+  uint64_t bytes = 0;
+
+  /// May block.
+  void Run() const { file->BeginWriteback(offset, bytes); }
+};
+
 /// The part of a log's sync that takes its time: it runs on any thread, while the log goes on.
 /// PartitionLog::BeginSync makes it of what is written by then, FinishSync takes its outcome.
 struct LogSync {

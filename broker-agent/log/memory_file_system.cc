@@ -49,6 +49,11 @@ class MemoryFileSystem::OpenFile final : public AppendFile {
     return Success{};
   }
 
+  void BeginWriteback(uint64_t /*offset*/, uint64_t bytes) override {
+    const MutexLock lock(system_.mutex_);
+    file_->given += bytes;
+  }
+
   uint64_t size() const override { return size_; }
 
  private:
@@ -343,6 +348,12 @@ void MemoryFileSystem::Crash(const Survives& survives) {
     }
   }
   durable_names_ = names_;
+}
+
+uint64_t MemoryFileSystem::WrittenBack(const std::string& file) {
+  const MutexLock lock(mutex_);
+  const std::shared_ptr<File> found = FindFile(file);
+  return found == nullptr ? 0 : found->given;
 }
 
 void MemoryFileSystem::Overwrite(const std::string& file, std::string content) {

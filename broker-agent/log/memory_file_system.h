@@ -54,6 +54,8 @@ class MemoryFileSystem final : public FileSystem {
   /// The machine crashes: what was not synced is gone, or what `survives` says is left; locks are
   /// free, open files are dead.
   void Crash(const Survives& survives = nullptr) EXCLUDES(mutex_);
+  /// Returns how many bytes of a file the device was given ahead of any sync.
+  uint64_t WrittenBack(const std::string& file) EXCLUDES(mutex_);
   /// Changes a file behind everybody's back, durably.
   void Overwrite(const std::string& file, std::string content) EXCLUDES(mutex_);
 
@@ -61,6 +63,7 @@ class MemoryFileSystem final : public FileSystem {
   struct File {
     std::string content;
     std::string synced;
+    uint64_t given = 0;  ///< To the device, ahead of a sync: of no use to a crash.
   };
   /// A file, or null for a directory.
   using Names = std::map<std::string, std::shared_ptr<File>, std::less<>>;

@@ -73,6 +73,9 @@ struct Retention {
 /// Blocks; one thread at a time. A FileSlice that it gave out is read on any.
 class PartitionLog {
  public:
+  /// So many appended bytes go to the device at a time, long before the system would write them.
+  static constexpr uint64_t kWritebackBytes = uint64_t{4} << 20U;
+
   /// Makes an empty log, durably. `files` outlives it.
   static Result<std::unique_ptr<PartitionLog>> Create(FileSystem& files,
                                                       const std::string& directory,
@@ -106,6 +109,12 @@ class PartitionLog {
   /// failed is the end of the log, as it is with SyncUpTo.
   bool Began(const LogSync& sync) const { return segments_->Began(sync); }
   Result<Offset> FinishSync(const LogSync& sync, const Status& outcome);
+  /// What the device is to be given now, on another thread while the log goes on: so the roll's
+  /// sync has little left, where a GiB at once would keep everybody waiting. Nothing for most
+  /// appends.
+  std::optional<Writeback> TakeWriteback() {
+    return segments_->active().TakeWriteback(kWritebackBytes);
+  }
   /// Drops what does not lie wholly below `offset`, durably, and yields where the log ends now: a
   /// batch boundary, or `offset` itself if all of it went. The recovery point falls with the end:
   /// it must be noted before the next append.

@@ -87,18 +87,36 @@ void Advance(std::vector<iovec>& pieces, size_t& first, size_t bytes) {
   }
 }
 
+/// As much as one call writes. The page cache of ext4 takes what one call writes into one large
+/// folio; a kernel that is not preemptible keeps its processor from all other threads while it
+/// copies that. Measured with 2 GiB on Linux 6.18: in calls of 1 MiB it takes 1.6 to 5 times as
+/// long as in calls of 64 KiB, and threads that share the processor wait 1.9 ms instead of 0.08.
+constexpr size_t kBytesPerWrite = 128 << 10;
+
+/// How many of the pieces, from `first` on, one call writes.
+int CountOfWrite(const std::vector<iovec>& pieces, size_t first) {
+  size_t end = first;
+  size_t bytes = 0;
+  while (end < pieces.size() && end - first < IOV_MAX && bytes < kBytesPerWrite) {
+    bytes += pieces[end++].iov_len;
+  }
+  return static_cast<int>(end - first);
+}
+
 Status WriteAll(int fd, std::span<const std::string_view> bytes, const std::string& path) {
   std::vector<iovec> pieces;
   pieces.reserve(bytes.size());
-  for (const std::string_view piece : bytes) {
-    // writev does not write to what it is given; the type is older than const.
-    pieces.push_back({.iov_base = const_cast<char*>(piece.data()), .iov_len = piece.size()});
+  for (std::string_view piece : bytes) {
+    while (!piece.empty()) {
+      const std::string_view part = piece.substr(0, kBytesPerWrite);
+      // writev does not write to what it is given; the type is older than const.
+      pieces.push_back({.iov_base = const_cast<char*>(part.data()), .iov_len = part.size()});
+      piece.remove_prefix(part.size());
+    }
   }
   size_t first = 0;
-  Advance(pieces, first, 0);
   while (first < pieces.size()) {
-    const int count = static_cast<int>(std::min<size_t>(pieces.size() - first, IOV_MAX));
-    const ssize_t written = ::writev(fd, &pieces[first], count);
+    const ssize_t written = ::writev(fd, &pieces[first], CountOfWrite(pieces, first));
     if (written < 0) {
       if (errno == EINTR) {
         continue;
@@ -134,6 +152,12 @@ class PosixAppendFile final : public AppendFile {
       return ErrorOf(errno, "sync", path_);
     }
     return Success{};
+  }
+
+  void BeginWriteback(uint64_t offset, uint64_t bytes) override {
+    // Without waiting for what it begins; of an error fdatasync will know.
+    ::sync_file_range(file_.get(), static_cast<off64_t>(offset), static_cast<off64_t>(bytes),
+                      SYNC_FILE_RANGE_WRITE);
   }
 
   uint64_t size() const override { return size_; }

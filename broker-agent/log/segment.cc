@@ -212,6 +212,7 @@ Status Segment::OpenWriter() {
       return opened.error();
     }
     writer_ = std::move(opened).value();
+    given_ = bytes_;
   }
   return Success{};
 }
@@ -317,6 +318,15 @@ void Segment::FinishSync(const SegmentSync& sync) {
     offsets_.file().NoteSynced();
     times_.file().NoteSynced();
   }
+}
+
+std::optional<Writeback> Segment::TakeWriteback(uint64_t bytes_min) {
+  given_ = std::min(given_, bytes_);
+  if (writer_ == nullptr || bytes_ - given_ < bytes_min) {
+    return std::nullopt;
+  }
+  const uint64_t from = std::exchange(given_, bytes_);
+  return Writeback{.file = writer_, .offset = from, .bytes = bytes_ - from};
 }
 
 Result<Offset> Segment::CutTo(Offset end) {

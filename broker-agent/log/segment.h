@@ -90,6 +90,9 @@ class Segment {
   Result<std::optional<SegmentSync>> BeginSync(SyncDepth depth);
   /// The sync has succeeded, and nothing was cut since it began.
   void FinishSync(const SegmentSync& sync);
+  /// What the device may be given ahead of a sync, once at least `bytes_min` were appended since it
+  /// was given some.
+  std::optional<Writeback> TakeWriteback(uint64_t bytes_min);
   /// Cuts at the batch boundary at or below `end`, durably; yields the boundary. After a failure
   /// the segment must not be used any more.
   Result<Offset> CutTo(Offset end);
@@ -148,6 +151,7 @@ class Segment {
   TimeIndex times_;
 
   uint64_t bytes_ = 0;
+  uint64_t given_ = 0;  ///< Up to it the device has been given, or is not to be.
   Offset next_;
   Offset synced_to_;
   TimedOffset greatest_;

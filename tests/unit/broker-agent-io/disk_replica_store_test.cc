@@ -79,6 +79,23 @@ TEST_F(StoredRecords, ThatAreNotWhatWasSaidOfThemAreRefused) {
   EXPECT_FALSE(Append({Produced(0, 1, 3)})) << "the log is as it was";
 }
 
+TEST_F(StoredRecords, AreGivenToTheDeviceWhereSyncsRunLongBeforeOne) {
+  const auto large = [](int64_t base) {
+    storage::TestBatch batch{.records = {{.value = std::string(1U << 20U, 'v')}}};
+    return RecordBatch{.base = Offset(base),
+                       .next = Offset(base + 1),
+                       .epoch = LeaderEpoch(3),
+                       .payload = Slice(storage::EncodeBatch(batch))};
+  };
+  const std::string segment = "/data/test1-0/00000000000000000000.log";
+  for (int64_t base = 0; base < 5; ++base) {
+    ASSERT_EQ(Append({large(base)}), std::nullopt);
+  }
+  EXPECT_EQ(files_.WrittenBack(segment), 0U) << "no append waits for it";
+  sync_.Run();
+  EXPECT_GE(files_.WrittenBack(segment), storage::PartitionLog::kWritebackBytes);
+}
+
 TEST_F(StoredRecords, AreReadFromTheMiddleOfABatchOnlyByThoseWhoSkip) {
   ASSERT_FALSE(Append({Produced(0, 5, 3)}));
   EXPECT_FALSE(Read(2, 5).ok());

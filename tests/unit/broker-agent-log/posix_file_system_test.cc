@@ -87,6 +87,37 @@ TEST_F(PosixFileSystemTest, GathersPiecesHoweverManyThereAre) {
   EXPECT_EQ((*append)->size(), expected.size());
 }
 
+TEST_F(PosixFileSystemTest, GathersPiecesHoweverLargeTheyAre) {
+  const std::string file = JoinPath(path_, "f");
+  ASSERT_TRUE(files_->Create(file, "").ok());
+  auto append = files_->OpenAppend(file, 0);
+  ASSERT_TRUE(append.ok());
+  std::string bytes(400'000, '\0');  // several times as much as one call writes
+  for (size_t i = 0; i < bytes.size(); ++i) {
+    bytes[i] = static_cast<char>(i % 251);
+  }
+  const std::string_view all = bytes;
+  const std::vector<std::string_view> pieces = {all.substr(0, 61), all.substr(61, 65'475),
+                                                all.substr(65'536, 131'072), all.substr(196'608, 1),
+                                                all.substr(196'609)};
+  ASSERT_TRUE((*append)->AppendAll(pieces).ok());
+  EXPECT_EQ((*append)->size(), bytes.size());
+  EXPECT_EQ(*files_->Read(file, bytes.size()), bytes);
+}
+
+TEST_F(PosixFileSystemTest, BeginsToWriteBackWithoutAChangeToTheFile) {
+  const std::string file = JoinPath(path_, "f");
+  ASSERT_TRUE(files_->Create(file, "").ok());
+  auto append = files_->OpenAppend(file, 0);
+  ASSERT_TRUE(append.ok());
+  ASSERT_TRUE((*append)->Append("12345").ok());
+  (*append)->BeginWriteback(0, 5);
+  (*append)->BeginWriteback(3, 100'000);  // also behind the end
+  ASSERT_TRUE((*append)->Append("678").ok());
+  ASSERT_TRUE((*append)->Sync().ok());
+  EXPECT_EQ(*files_->Read(file, 10), "12345678");
+}
+
 TEST_F(PosixFileSystemTest, ReadsAnywhereAlsoWhenTheNameIsGone) {
   const std::string file = JoinPath(path_, "f");
   EXPECT_EQ(files_->OpenRead(file).error().code, ErrorCode::kNotFound);

@@ -101,6 +101,28 @@ TEST_F(SegmentTest, EntersTheLastOffsetOfALargeBatchWithItsOwnPosition) {
   EXPECT_EQ(Content(0, kTimeIndexSuffix), TimeEntry(2000, 56));
 }
 
+TEST_F(SegmentTest, GivesTheDeviceOnceWhatWasAppendedAndEnoughOfIt) {
+  auto segment = Make(0);
+  ASSERT_TRUE(segment->Create().ok());
+  Append(*segment, {Hundred(0, 1), Hundred(1, 1)});
+  EXPECT_FALSE(segment->TakeWriteback(300)) << "too little";
+  Append(*segment, {Hundred(2, 1), Hundred(3, 1)});
+  const auto first = segment->TakeWriteback(300);
+  ASSERT_TRUE(first);
+  EXPECT_EQ(first->offset, 0U);
+  EXPECT_EQ(first->bytes, 400U);
+  EXPECT_FALSE(segment->TakeWriteback(1)) << "it has all";
+  first->Run();
+  EXPECT_EQ(files_.WrittenBack("/" + SegmentFileName(Offset(0), kLogSuffix)), 400U);
+  EXPECT_EQ(segment->synced_to(), Offset(0)) << "nobody knows whether it got there";
+  ASSERT_EQ(*segment->CutTo(Offset(1)), Offset(1));
+  Append(*segment, {Hundred(1, 1), Hundred(2, 1), Hundred(3, 1)});
+  const auto after_a_cut = segment->TakeWriteback(300);
+  ASSERT_TRUE(after_a_cut);
+  EXPECT_EQ(after_a_cut->offset, 100U);
+  EXPECT_EQ(after_a_cut->bytes, 300U);
+}
+
 TEST_F(SegmentTest, RebuildsTheIndexesThatItHad) {
   auto segment = Make(5);
   ASSERT_TRUE(segment->Create().ok());
