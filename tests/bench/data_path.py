@@ -7,6 +7,7 @@ import concurrent.futures
 import shutil
 import signal
 import statistics
+import subprocess
 import time
 
 import fetch
@@ -74,7 +75,8 @@ class DataPath:
 
     def catch_up(self):
         """A follower that has nothing gets 2 GiB of a partition, while two others of the same leader are
-        written to, one of which it follows, too, and is soon in sync with."""
+        written to, one of which it follows, too, and is soon in sync with; then once more, with nobody
+        else at work."""
         system, follower = self.system, 2
         what = f"a follower lacks {BACKLOG >> 30} GiB"
         others = {"another partition": [0, 1], "another partition that it is in sync with": [0, 1, 2]}
@@ -86,7 +88,8 @@ class DataPath:
         self.load("backlog", f"--records={BACKLOG // RECORD}", "--linger-ms=5")
         pace = ("--per-second=500", "--linger-ms=0")
         with concurrent.futures.ThreadPoolExecutor() as pool:
-            before = pool.map(lambda number: self.load(f"meanwhile-{number}", *pace, "--records=1500"),
+            before = pool.map(lambda number: self.load(f"meanwhile-{number}", *pace,
+                                                       f"--records={500 * STEADY_SECONDS}"),
                               range(len(others)))
         self.emit_latencies(f"{what}: %s of %s, 500 records/s, linger 0 ms, just before", others,
                             [load["latencyMs"] for load in before])
@@ -95,10 +98,7 @@ class DataPath:
             for number in range(len(others)):
                 steady.append(regent_load.Running(
                     f"meanwhile-{number}", f"--sizes={RECORD}", "--acks=all", *pace))
-            system.start_broker(follower)
-            began = self.first_bytes(follower)
-            system.await_partitions("backlog", 1, lambda leader, isr: isr == [0, 1, 2])
-            seconds = time.monotonic() - began
+            seconds = self.seconds_to_catch_up(follower)
             latencies = [load.stop()[0]["latencyMs"] for load in steady]
         finally:
             for load in steady:
@@ -107,6 +107,29 @@ class DataPath:
         self.emit(f"{what}: the same", BACKLOG / 1e6 / seconds, "MB/s")
         self.emit_latencies(f"{what}: %s of %s, 500 records/s, linger 0 ms, meanwhile", others,
                             latencies)
+        system.processes[follower].end()
+        shutil.rmtree(self.backlog_of(follower))
+        self.emit(f"{what}: its first bytes -> in sync, with nobody else at work",
+                  self.seconds_to_catch_up(follower), "s")
+        self.emit(f"{what}: dd copies its leader's segments and syncs each",
+                  self.seconds_to_copy(self.backlog_of(0)), "s")
+
+    def seconds_to_catch_up(self, follower):
+        """Starts the broker; counts from the first bytes that it gets."""
+        self.system.start_broker(follower)
+        began = self.first_bytes(follower)
+        self.system.await_partitions("backlog", 1, lambda leader, isr: isr == [0, 1, 2])
+        return time.monotonic() - began
+
+    def seconds_to_copy(self, log):
+        began = time.monotonic()
+        for segment in sorted(log.glob("*.log")):
+            subprocess.run(["dd", f"if={segment}", f"of={self.system.directory / segment.name}",
+                            "bs=128K", "conv=fdatasync"], check=True, capture_output=True)
+        return time.monotonic() - began
+
+    def backlog_of(self, broker):
+        return self.system.directory / f"broker-{broker}" / "backlog-0"
 
     def emit_latencies(self, what, names, latencies):
         for name, latency in zip(names, latencies):
@@ -130,7 +153,7 @@ class DataPath:
 
     def first_bytes(self, follower):
         """When the first bytes of the backlog were seen on the follower's disk."""
-        home = self.system.directory / f"broker-{follower}" / "backlog-0"
+        home = self.backlog_of(follower)
         eventually(lambda: sum(p.stat().st_size for p in home.glob("*.log")) > 0,
                            "the follower follows")
         return time.monotonic()
