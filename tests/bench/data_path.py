@@ -87,12 +87,9 @@ class DataPath:
         system.await_partitions("backlog", 1, lambda leader, isr: isr == [0, 1], by=(0, 1))
         self.load("backlog", f"--records={BACKLOG // RECORD}", "--linger-ms=5")
         pace = ("--per-second=500", "--linger-ms=0")
-        with concurrent.futures.ThreadPoolExecutor() as pool:
-            before = pool.map(lambda number: self.load(f"meanwhile-{number}", *pace,
-                                                       f"--records={500 * STEADY_SECONDS}"),
-                              range(len(others)))
-        self.emit_latencies(f"{what}: %s of %s, 500 records/s, linger 0 ms, just before", others,
-                            [load["latencyMs"] for load in before])
+        at_that_pace = "%s of %s, 500 records/s, linger 0 ms"
+        self.emit_latencies(f"{what}: {at_that_pace}, just before", others,
+                            self.latencies(len(others), pace))
         steady = []
         try:
             for number in range(len(others)):
@@ -105,14 +102,23 @@ class DataPath:
                 load.destroy()
         self.emit(f"{what}: its first bytes -> in sync", seconds, "s")
         self.emit(f"{what}: the same", BACKLOG / 1e6 / seconds, "MB/s")
-        self.emit_latencies(f"{what}: %s of %s, 500 records/s, linger 0 ms, meanwhile", others,
-                            latencies)
+        self.emit_latencies(f"{what}: {at_that_pace}, meanwhile", others, latencies)
+        self.emit_latencies(f"{what}: {at_that_pace}, once all three are in sync", others,
+                            self.latencies(len(others), pace))
         system.processes[follower].end()
         shutil.rmtree(self.backlog_of(follower))
         self.emit(f"{what}: its first bytes -> in sync, with nobody else at work",
                   self.seconds_to_catch_up(follower), "s")
         self.emit(f"{what}: dd copies its leader's segments and syncs each",
                   self.seconds_to_copy(self.backlog_of(0)), "s")
+
+    def latencies(self, topics, pace):
+        """Of as many topics as are written to at a time."""
+        with concurrent.futures.ThreadPoolExecutor() as pool:
+            loads = pool.map(lambda number: self.load(f"meanwhile-{number}", *pace,
+                                                      f"--records={500 * STEADY_SECONDS}"),
+                             range(topics))
+        return [load["latencyMs"] for load in loads]
 
     def seconds_to_catch_up(self, follower):
         """Starts the broker; counts from the first bytes that it gets."""
