@@ -63,7 +63,7 @@ struct BrokerSettings {
   TopicSettings default_topic_settings;  ///< Of topics that do not say.
   Duration retention_check_interval = std::chrono::minutes(5);
   int64_t catch_up_bytes_per_second = 0;  ///< 0: no limit.
-  int catch_up_rest = 0;                  ///< 0: none.
+  int catch_up_rest = 1;                  ///< 0: none.
   int32_t shards = 1;                     ///< 1 to kShardsMax.
 };
 

@@ -150,6 +150,8 @@ struct DiskReplicaStore::Disk : std::enable_shared_from_this<DiskReplicaStore::D
             storage::SegmentList::Reach reach,
             std::function<void(const Result<Offset>& synced_to)> done);
   void SyncSealed(const ReplicaKey& key);
+  /// Gives the device what the log has appended, on the thread for syncs, if that is enough.
+  void WriteBack(const ReplicaKey& key, storage::PartitionLog& log);
   /// Makes durable, on the journal's thread, what the journal has by now. `done` comes on this one,
   /// unless everything is closed by then.
   void SyncJournal(std::function<void(const Status&)> done);
@@ -161,6 +163,7 @@ struct DiskReplicaStore::Disk : std::enable_shared_from_this<DiskReplicaStore::D
   Executor& sync;
   Executor& journal;
   std::set<ReplicaKey> sealed_syncs;  ///< The disk's thread only: of these one is on its way.
+  std::set<ReplicaKey> writebacks;    ///< Likewise.
   const Options options;
   AgentEventSink sink;
   mutable Mutex mutex;
@@ -260,9 +263,7 @@ Status DiskReplicaStore::Disk::Append(const AppendToLog& append, LogAppended& re
   if (!appended.ok()) {
     return appended.error();
   }
-  if (auto writeback = (*log)->TakeWriteback()) {
-    sync.Post([work = *std::move(writeback)]() { work.Run(); });
-  }
+  WriteBack(KeyOf(append.partition), **log);
   if (append.source == AppendToLog::Source::kProducer) {
     result.stored = *std::move(stored);
   }
@@ -301,6 +302,28 @@ void DiskReplicaStore::Disk::Sync(const ReplicaKey& key,
     case storage::SegmentList::Reach::kSealed: sync.Post(std::move(task)); break;
     case storage::SegmentList::Reach::kAll: sync.PostUrgent(std::move(task)); break;
   }
+}
+
+void DiskReplicaStore::Disk::WriteBack(const ReplicaKey& key, storage::PartitionLog& log) {
+  if (writebacks.contains(key)) {
+    return;  // What has come since goes with the next append.
+  }
+  std::optional<storage::Writeback> writeback = log.TakeWriteback();
+  if (!writeback) {
+    return;
+  }
+  writebacks.insert(key);
+  sync.Post([self = shared_from_this(), key, work = *std::move(writeback)]() {
+    self->disk.Post([self, key, work, outcome = work.Run()]() {
+      self->writebacks.erase(key);
+      storage::PartitionLog* const still =
+          self->logs == nullptr ? nullptr : self->logs->Loaded(key);
+      if (!outcome.ok() && still != nullptr && still->Began(work)) {
+        still->FailedWriteback(outcome.error());
+        self->sink(LogFailed{.partition = key, .error = outcome.error()});
+      }
+    });
+  });
 }
 
 void DiskReplicaStore::Disk::Do(const SyncLog& order) {

@@ -24,6 +24,7 @@ AgentState RecoverState(const storage::DataDirectory& directory,
 /// waits for go first (DiskQueue). The journal is written in groups, one sync per ChangeLogs; what
 /// changes no directory is synced on a thread for that, while appends go on. What a segment holds
 /// is synced when it has been rolled away, on another one; then its log's recovery point moves.
+/// There the device is given what logs append, too, one stretch of each log at a time.
 class DiskReplicaStore final : public ReplicaStore {
  public:
   struct Options {

@@ -47,8 +47,8 @@ class FaultyFileSystem::FaultyAppendFile final : public AppendFile {
     return system_.Do(DiskOperation::kSync, path_, [&] { return inner_->Sync(); });
   }
 
-  void BeginWriteback(uint64_t offset, uint64_t bytes) override {
-    inner_->BeginWriteback(offset, bytes);
+  Status BeginWriteback(uint64_t offset, uint64_t bytes) override {
+    return inner_->BeginWriteback(offset, bytes);
   }
 
   uint64_t size() const override { return inner_->size(); }

@@ -16,16 +16,17 @@ class AppendFile {
  public:
   virtual ~AppendFile() = default;
 
-  /// Writes all of `pieces` at the end, in one call of the system as far as it takes that. After an
-  /// error some of it may be there.
+  /// Writes all of `pieces` at the end. After an error, or if the process dies meanwhile, some of
+  /// it may be there.
   virtual Status AppendAll(std::span<const std::string_view> pieces) = 0;
   Status Append(std::string_view bytes) { return AppendAll({&bytes, 1}); }
   /// What was appended survives a crash of the machine once this has returned success.
   virtual Status Sync() = 0;
   /// Asks the system to begin with writing `bytes` of what was appended, from `offset` on, to the
-  /// device, so that Sync finds less to do. A hint: whether it worked, Sync tells. May block while
-  /// the device has enough to do. Like Sync it may run on another thread than the appends.
-  virtual void BeginWriteback(uint64_t offset, uint64_t bytes) = 0;
+  /// device, so that Sync finds less to do. An error is as bad as Sync's: the system may have
+  /// dropped what it could not write, and need not say so again. Success says nothing. May block
+  /// while the device has enough to do. Like Sync it may run on another thread than the appends.
+  virtual Status BeginWriteback(uint64_t offset, uint64_t bytes) = 0;
   virtual uint64_t size() const = 0;
 };
 

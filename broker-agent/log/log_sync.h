@@ -20,14 +20,15 @@ struct SegmentSync {
 };
 
 /// What of a segment the device is given ahead of any sync: it runs on any thread, while the log
-/// goes on. Whether it has succeeded, the sync tells.
+/// goes on. PartitionLog::TakeWriteback makes it, FailedWriteback takes an error.
 struct Writeback {
   std::shared_ptr<AppendFile> file;
   uint64_t offset = 0;
   uint64_t bytes = 0;
+  std::shared_ptr<const int> log;  ///< Nobody else's.
 
   /// May block.
-  void Run() const { file->BeginWriteback(offset, bytes); }
+  Status Run() const { return file->BeginWriteback(offset, bytes); }
 };
 
 /// The part of a log's sync that takes its time: it runs on any thread, while the log goes on.

@@ -49,9 +49,13 @@ class MemoryFileSystem::OpenFile final : public AppendFile {
     return Success{};
   }
 
-  void BeginWriteback(uint64_t /*offset*/, uint64_t bytes) override {
+  Status BeginWriteback(uint64_t /*offset*/, uint64_t bytes) override {
     const MutexLock lock(system_.mutex_);
+    if (auto error = Check(DiskOperation::kSync)) {
+      return *error;
+    }
     file_->given += bytes;
+    return Success{};
   }
 
   uint64_t size() const override { return size_; }

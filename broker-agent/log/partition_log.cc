@@ -201,6 +201,12 @@ Result<std::optional<LogSync>> PartitionLog::BeginSync(SegmentList::Reach reach)
   return segments_->BeginSync(reach);
 }
 
+void PartitionLog::FailedWriteback(const Error& error) {
+  if (Usable().ok()) {
+    Fail(error);
+  }
+}
+
 Result<Offset> PartitionLog::FinishSync(const LogSync& sync, const Status& outcome) {
   CHECK(Began(sync)) << segments_->directory() << " takes another log's sync";
   if (Status usable = Usable(); !usable.ok()) {

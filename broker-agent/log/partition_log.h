@@ -93,11 +93,12 @@ class PartitionLog {
 
   // --- Writing -----------------------------------------------------------------------------------
 
-  /// Appends batches, stamped with offset and epoch, in one write call; `pieces` are whole batches
-  /// each. They follow the end without a gap, and no epoch falls. Rolls before, by Kafka's rules;
-  /// more bytes than segment.bytes get a segment of their own. Neither the batches are durable when
-  /// it returns, nor in the epoch file an epoch that begins: an opening after a crash learns the
-  /// epochs of the active segment from its batches, and the file is written before a roll.
+  /// Appends batches, stamped with offset and epoch, one after the other; `pieces` are whole
+  /// batches each. They follow the end without a gap, and no epoch falls. Rolls before, by Kafka's
+  /// rules; more bytes than segment.bytes get a segment of their own. Neither the batches are
+  /// durable when it returns, nor in the epoch file an epoch that begins: an opening after a crash
+  /// learns the epochs of the active segment from its batches, and the file is written before a
+  /// roll.
   Result<Appended> Append(std::span<const std::string_view> pieces, Timestamp now);
   /// Makes everything below `offset` durable, and yields the recovery point.
   Result<Offset> SyncUpTo(Offset offset);
@@ -110,11 +111,12 @@ class PartitionLog {
   bool Began(const LogSync& sync) const { return segments_->Began(sync); }
   Result<Offset> FinishSync(const LogSync& sync, const Status& outcome);
   /// What the device is to be given now, on another thread while the log goes on: so the roll's
-  /// sync has little left, where a GiB at once would keep everybody waiting. Nothing for most
+  /// sync has less left, where a GiB at once would keep everybody waiting. Nothing for most
   /// appends.
-  std::optional<Writeback> TakeWriteback() {
-    return segments_->active().TakeWriteback(kWritebackBytes);
-  }
+  std::optional<Writeback> TakeWriteback() { return segments_->TakeWriteback(kWritebackBytes); }
+  bool Began(const Writeback& writeback) const { return segments_->Began(writeback); }
+  /// A Writeback::Run that this log began has failed: the end of the log, as with a sync.
+  void FailedWriteback(const Error& error);
   /// Drops what does not lie wholly below `offset`, durably, and yields where the log ends now: a
   /// batch boundary, or `offset` itself if all of it went. The recovery point falls with the end:
   /// it must be noted before the next append.

@@ -96,9 +96,10 @@ constexpr size_t kBytesPerWrite = 128 << 10;
 
 /// How many of the pieces, from `first` on, one call writes.
 int CountOfWrite(const std::vector<iovec>& pieces, size_t first) {
-  size_t end = first;
-  size_t bytes = 0;
-  while (end < pieces.size() && end - first < IOV_MAX && bytes < kBytesPerWrite) {
+  size_t end = first + 1;  // None is larger than one call writes.
+  size_t bytes = pieces[first].iov_len;
+  while (end < pieces.size() && end - first < IOV_MAX &&
+         bytes + pieces[end].iov_len <= kBytesPerWrite) {
     bytes += pieces[end++].iov_len;
   }
   return static_cast<int>(end - first);
@@ -107,9 +108,11 @@ int CountOfWrite(const std::vector<iovec>& pieces, size_t first) {
 Status WriteAll(int fd, std::span<const std::string_view> bytes, const std::string& path) {
   std::vector<iovec> pieces;
   pieces.reserve(bytes.size());
+  size_t room = kBytesPerWrite;  // Of a call.
   for (std::string_view piece : bytes) {
     while (!piece.empty()) {
-      const std::string_view part = piece.substr(0, kBytesPerWrite);
+      const std::string_view part = piece.substr(0, room);
+      room = part.size() < room ? room - part.size() : kBytesPerWrite;
       // writev does not write to what it is given; the type is older than const.
       pieces.push_back({.iov_base = const_cast<char*>(part.data()), .iov_len = part.size()});
       piece.remove_prefix(part.size());
@@ -155,10 +158,14 @@ class PosixAppendFile final : public AppendFile {
     return Success{};
   }
 
-  void BeginWriteback(uint64_t offset, uint64_t bytes) override {
-    // Without waiting for what it begins; of an error fdatasync will know.
-    ::sync_file_range(file_.get(), static_cast<off64_t>(offset), static_cast<off64_t>(bytes),
-                      SYNC_FILE_RANGE_WRITE);
+  Status BeginWriteback(uint64_t offset, uint64_t bytes) override {
+    // Without waiting for what it begins.
+    if (::sync_file_range(file_.get(), static_cast<off64_t>(offset), static_cast<off64_t>(bytes),
+                          SYNC_FILE_RANGE_WRITE) != 0 &&
+        errno != ENOSYS && errno != EINVAL && errno != ESPIPE) {
+      return ErrorOf(errno, "write back", path_);
+    }
+    return Success{};  // Or the system cannot do that with such a file: the sync will.
   }
 
   uint64_t size() const override { return size_; }

@@ -75,6 +75,7 @@ Status Segment::Open() {
     return loaded;
   }
   synced_to_ = next_;
+  given_ = bytes_;
   const bool batch_fits = batch.position == 0 || (batch.last >= base_ && batch.last < next_);
   const bool time_fits =
       time.timestamp == kNoTimestamp || (time.offset >= base_ && time.offset < next_);
@@ -178,6 +179,7 @@ Result<std::optional<BadBatch>> Segment::Rebuild(const Rebuilding& how) {
 
 Status Segment::CutBadTail() {
   writer_.reset();
+  given_ = std::min(given_, bytes_);
   if (Status ready = OpenWriter(); !ready.ok()) {
     return ready;
   }
@@ -212,7 +214,6 @@ Status Segment::OpenWriter() {
       return opened.error();
     }
     writer_ = std::move(opened).value();
-    given_ = bytes_;
   }
   return Success{};
 }
@@ -297,6 +298,7 @@ Result<std::optional<SegmentSync>> Segment::BeginSync(SyncDepth depth) {
       return ready.error();
     }
     sync.files.push_back(writer_);
+    given_ = bytes_;
   }
   if (sync.whole) {
     for (IndexFile* const index : {&offsets_.file(), &times_.file()}) {
@@ -321,12 +323,11 @@ void Segment::FinishSync(const SegmentSync& sync) {
 }
 
 std::optional<Writeback> Segment::TakeWriteback(uint64_t bytes_min) {
-  given_ = std::min(given_, bytes_);
   if (writer_ == nullptr || bytes_ - given_ < bytes_min) {
     return std::nullopt;
   }
   const uint64_t from = std::exchange(given_, bytes_);
-  return Writeback{.file = writer_, .offset = from, .bytes = bytes_ - from};
+  return Writeback{.file = writer_, .offset = from, .bytes = bytes_ - from, .log = nullptr};
 }
 
 Result<Offset> Segment::CutTo(Offset end) {

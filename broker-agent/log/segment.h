@@ -74,7 +74,7 @@ class Segment {
 
   /// Whether Kafka would begin a new segment before that append.
   bool MustRollBefore(const ComingAppend& coming) const;
-  /// Writes `pieces`, whose batches are `headers`, in one call. If that fails the file is cut back;
+  /// Writes `pieces`, whose batches are `headers`, at the end. If that fails the file is cut back;
   /// if that fails too, broken() is true.
   Status Append(std::span<const std::string_view> pieces,
                 std::span<const BatchHeader> headers,

@@ -125,6 +125,14 @@ Result<std::optional<LogSync>> SegmentList::BeginSync(Reach reach) {
   return sync.segments.empty() ? std::nullopt : std::optional(std::move(sync));
 }
 
+std::optional<Writeback> SegmentList::TakeWriteback(uint64_t bytes_min) {
+  std::optional<Writeback> writeback = active().TakeWriteback(bytes_min);
+  if (writeback) {
+    writeback->log = identity_;
+  }
+  return writeback;
+}
+
 void SegmentList::FinishSync(const LogSync& sync) {
   if (sync.cuts != cuts_) {
     return;

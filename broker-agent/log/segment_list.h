@@ -59,6 +59,9 @@ class SegmentList {
   /// The sync has succeeded.
   void FinishSync(const LogSync& sync);
   bool Began(const LogSync& sync) const { return sync.log == identity_; }
+  /// What of the active segment the device may be given ahead of a sync (Segment::TakeWriteback).
+  std::optional<Writeback> TakeWriteback(uint64_t bytes_min);
+  bool Began(const Writeback& writeback) const { return writeback.log == identity_; }
   /// Below it all records are durable.
   Offset synced_to() const;
   /// Below it everything is, indexes included: a log need not be checked from its start.

@@ -106,6 +106,7 @@ class DataPath:
         self.emit_latencies(f"{what}: {at_that_pace}, once all three are in sync", others,
                             self.latencies(len(others), pace))
         system.processes[follower].end()
+        system.await_partitions("backlog", 1, lambda leader, isr: isr == [0, 1], by=(0, 1))
         shutil.rmtree(self.backlog_of(follower))
         self.emit(f"{what}: its first bytes -> in sync, with nobody else at work",
                   self.seconds_to_catch_up(follower), "s")
@@ -128,11 +129,15 @@ class DataPath:
         return time.monotonic() - began
 
     def seconds_to_copy(self, log):
+        copies = {segment: self.system.directory / segment.name for segment in log.glob("*.log")}
         began = time.monotonic()
-        for segment in sorted(log.glob("*.log")):
-            subprocess.run(["dd", f"if={segment}", f"of={self.system.directory / segment.name}",
-                            "bs=128K", "conv=fdatasync"], check=True, capture_output=True)
-        return time.monotonic() - began
+        for segment, copy in copies.items():
+            subprocess.run(["dd", f"if={segment}", f"of={copy}", "bs=128K", "conv=fdatasync"],
+                           check=True, capture_output=True)
+        seconds = time.monotonic() - began
+        for copy in copies.values():
+            copy.unlink()
+        return seconds
 
     def backlog_of(self, broker):
         return self.system.directory / f"broker-{broker}" / "backlog-0"

@@ -79,21 +79,41 @@ TEST_F(StoredRecords, ThatAreNotWhatWasSaidOfThemAreRefused) {
   EXPECT_FALSE(Append({Produced(0, 1, 3)})) << "the log is as it was";
 }
 
-TEST_F(StoredRecords, AreGivenToTheDeviceWhereSyncsRunLongBeforeOne) {
-  const auto large = [](int64_t base) {
-    storage::TestBatch batch{.records = {{.value = std::string(1U << 20U, 'v')}}};
-    return RecordBatch{.base = Offset(base),
-                       .next = Offset(base + 1),
-                       .epoch = LeaderEpoch(3),
-                       .payload = Slice(storage::EncodeBatch(batch))};
-  };
-  const std::string segment = "/data/test1-0/00000000000000000000.log";
-  for (int64_t base = 0; base < 5; ++base) {
-    ASSERT_EQ(Append({large(base)}), std::nullopt);
+/// Likewise, and more of them than a log keeps from the device.
+class LargeRecords : public StoredRecords {
+ protected:
+  void AppendFiveMiB() {
+    for (int64_t base = 0; base < 5; ++base) {
+      storage::TestBatch batch{.records = {{.value = std::string(1U << 20U, 'v')}}};
+      ASSERT_EQ(Append({{.base = Offset(base),
+                         .next = Offset(base + 1),
+                         .epoch = LeaderEpoch(3),
+                         .payload = Slice(storage::EncodeBatch(batch))}}),
+                std::nullopt);
+    }
   }
-  EXPECT_EQ(files_.WrittenBack(segment), 0U) << "no append waits for it";
-  sync_.Run();
-  EXPECT_GE(files_.WrittenBack(segment), storage::PartitionLog::kWritebackBytes);
+  static constexpr const char* kSegment = "/data/test1-0/00000000000000000000.log";
+};
+
+TEST_F(LargeRecords, AreGivenToTheDeviceWhereSyncsRunLongBeforeOne) {
+  AppendFiveMiB();
+  EXPECT_EQ(files_.WrittenBack(kSegment), 0U) << "no append waits for it";
+  RunAll();
+  EXPECT_GE(files_.WrittenBack(kSegment), storage::PartitionLog::kWritebackBytes);
+  EXPECT_THAT(events_, IsEmpty());
+}
+
+TEST_F(LargeRecords, ThatTheDeviceDoesNotTakeAreTheEndOfTheirLog) {
+  files_.SetFault([](storage::DiskOperation operation, const std::string&) {
+    return operation == storage::DiskOperation::kSync
+               ? std::optional(Error{ErrorCode::kDiskFailed, "planned"})
+               : std::nullopt;
+  });
+  AppendFiveMiB();
+  RunAll();
+  EXPECT_EQ(Next<LogFailed>().error.code, ErrorCode::kDiskFailed);
+  files_.SetFault(nullptr);
+  EXPECT_TRUE(Append({Produced(5, 1, 3)})) << "what is in the file is not known any more";
 }
 
 TEST_F(StoredRecords, AreReadFromTheMiddleOfABatchOnlyByThoseWhoSkip) {

@@ -112,7 +112,7 @@ TEST_F(SegmentTest, GivesTheDeviceOnceWhatWasAppendedAndEnoughOfIt) {
   EXPECT_EQ(first->offset, 0U);
   EXPECT_EQ(first->bytes, 400U);
   EXPECT_FALSE(segment->TakeWriteback(1)) << "it has all";
-  first->Run();
+  EXPECT_TRUE(first->Run().ok());
   EXPECT_EQ(files_.WrittenBack("/" + SegmentFileName(Offset(0), kLogSuffix)), 400U);
   EXPECT_EQ(segment->synced_to(), Offset(0)) << "nobody knows whether it got there";
   ASSERT_EQ(*segment->CutTo(Offset(1)), Offset(1));
@@ -121,6 +121,26 @@ TEST_F(SegmentTest, GivesTheDeviceOnceWhatWasAppendedAndEnoughOfIt) {
   ASSERT_TRUE(after_a_cut);
   EXPECT_EQ(after_a_cut->offset, 100U);
   EXPECT_EQ(after_a_cut->bytes, 300U);
+}
+
+TEST_F(SegmentTest, GivesTheDeviceAlsoWhatWasAppendedBeforeItsFilesWereClosed) {
+  auto segment = Make(0);
+  ASSERT_TRUE(segment->Create().ok());
+  Append(*segment, {Hundred(0, 1), Hundred(1, 1)});
+  ASSERT_TRUE(segment->Release().ok());
+  Append(*segment, {Hundred(2, 1), Hundred(3, 1)});
+  const auto writeback = segment->TakeWriteback(300);
+  ASSERT_TRUE(writeback);
+  EXPECT_EQ(writeback->offset, 0U);
+  EXPECT_EQ(writeback->bytes, 400U);
+}
+
+TEST_F(SegmentTest, GivesTheDeviceNothingThatASyncIsAbout) {
+  auto segment = Make(0);
+  ASSERT_TRUE(segment->Create().ok());
+  Append(*segment, {Hundred(0, 1), Hundred(1, 1)});
+  ASSERT_TRUE(segment->BeginSync(SyncDepth::kRecords).ok());
+  EXPECT_FALSE(segment->TakeWriteback(1));
 }
 
 TEST_F(SegmentTest, RebuildsTheIndexesThatItHad) {
