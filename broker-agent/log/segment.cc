@@ -131,6 +131,7 @@ Result<std::optional<BadBatch>> Segment::Rebuild(const Rebuilding& how) {
     }
   }
   bytes_ = 0;
+  given_ = 0;
   next_ = base_;
   synced_to_ = base_;
   greatest_ = times_.last();

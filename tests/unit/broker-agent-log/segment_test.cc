@@ -45,6 +45,13 @@ TEST(SegmentFileName, IsKafkas) {
   }
 }
 
+// Sizes: a batch of one record with a value of 32 bytes takes 100 bytes.
+std::string Hundred(int64_t base, int64_t timestamp) {
+  std::string batch = Encode({.base = base, .count = 1, .timestamp = timestamp, .value_bytes = 32});
+  CHECK_EQ(batch.size(), 100U);
+  return batch;
+}
+
 class SegmentTest : public ::testing::Test {
  protected:
   std::unique_ptr<Segment> Make(int64_t base) {
@@ -59,6 +66,13 @@ class SegmentTest : public ::testing::Test {
     }
     ASSERT_TRUE(segment.Append(pieces, headers, Timestamp(0)).ok());
   }
+  /// A segment of two batches, 100 bytes each.
+  std::unique_ptr<Segment> MakeWithTwo() {
+    auto segment = Make(0);
+    EXPECT_TRUE(segment->Create().ok());
+    Append(*segment, {Hundred(0, 1), Hundred(1, 1)});
+    return segment;
+  }
   std::string Content(int64_t base, std::string_view suffix) {
     return *files_.Read("/" + SegmentFileName(Offset(base), suffix), kBytesMax);
   }
@@ -66,13 +80,6 @@ class SegmentTest : public ::testing::Test {
   MemoryFileSystem files_;
   LogConfig config_{.index_interval_bytes = 200};
 };
-
-// Sizes: a batch of one record with a value of 32 bytes takes 100 bytes.
-std::string Hundred(int64_t base, int64_t timestamp) {
-  std::string batch = Encode({.base = base, .count = 1, .timestamp = timestamp, .value_bytes = 32});
-  CHECK_EQ(batch.size(), 100U);
-  return batch;
-}
 
 TEST_F(SegmentTest, EntersABatchThatBeginsMoreThanTheIntervalAfterTheLastOneEntered) {
   auto segment = Make(1000);
@@ -102,9 +109,7 @@ TEST_F(SegmentTest, EntersTheLastOffsetOfALargeBatchWithItsOwnPosition) {
 }
 
 TEST_F(SegmentTest, GivesTheDeviceOnceWhatWasAppendedAndEnoughOfIt) {
-  auto segment = Make(0);
-  ASSERT_TRUE(segment->Create().ok());
-  Append(*segment, {Hundred(0, 1), Hundred(1, 1)});
+  const auto segment = MakeWithTwo();
   EXPECT_FALSE(segment->TakeWriteback(300)) << "too little";
   Append(*segment, {Hundred(2, 1), Hundred(3, 1)});
   const auto first = segment->TakeWriteback(300);
@@ -124,9 +129,7 @@ TEST_F(SegmentTest, GivesTheDeviceOnceWhatWasAppendedAndEnoughOfIt) {
 }
 
 TEST_F(SegmentTest, GivesTheDeviceAlsoWhatWasAppendedBeforeItsFilesWereClosed) {
-  auto segment = Make(0);
-  ASSERT_TRUE(segment->Create().ok());
-  Append(*segment, {Hundred(0, 1), Hundred(1, 1)});
+  const auto segment = MakeWithTwo();
   ASSERT_TRUE(segment->Release().ok());
   Append(*segment, {Hundred(2, 1), Hundred(3, 1)});
   const auto writeback = segment->TakeWriteback(300);
@@ -136,9 +139,7 @@ TEST_F(SegmentTest, GivesTheDeviceAlsoWhatWasAppendedBeforeItsFilesWereClosed) {
 }
 
 TEST_F(SegmentTest, GivesTheDeviceNothingThatASyncIsAbout) {
-  auto segment = Make(0);
-  ASSERT_TRUE(segment->Create().ok());
-  Append(*segment, {Hundred(0, 1), Hundred(1, 1)});
+  const auto segment = MakeWithTwo();
   ASSERT_TRUE(segment->BeginSync(SyncDepth::kRecords).ok());
   EXPECT_FALSE(segment->TakeWriteback(1));
 }
