@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <condition_variable>
 #include <mutex>
 
@@ -23,10 +24,12 @@ class REGENT_TSA(capability("mutex")) Mutex {
   void unlock() REGENT_TSA(release_capability()) { mutex_.unlock(); }
 
  private:
+  friend class CondVar;
+
   std::mutex mutex_;
 };
 
-/// Holds a Mutex for a scope. Works with std::condition_variable_any.
+/// Holds a Mutex for a scope.
 class REGENT_TSA(scoped_lockable) MutexLock {
  public:
   explicit MutexLock(Mutex& mutex) REGENT_TSA(acquire_capability(mutex)) : mutex_(mutex) {
@@ -38,6 +41,33 @@ class REGENT_TSA(scoped_lockable) MutexLock {
 
  private:
   Mutex& mutex_;
+};
+
+/// std::condition_variable for a Mutex. (std::condition_variable_any takes any lock, and has one of
+/// its own beside it, at which the thread that is woken stops once more.)
+///
+/// Notify without the mutex where threads matter: on one processor the thread that is woken often
+/// runs at once, finds the mutex taken, and has to be woken again.
+class CondVar {
+ public:
+  void NotifyOne() { changed_.notify_one(); }
+  void NotifyAll() { changed_.notify_all(); }
+
+  /// May return though nobody has notified.
+  void Wait(Mutex& mutex) REQUIRES(mutex) {
+    std::unique_lock lock(mutex.mutex_, std::adopt_lock);
+    changed_.wait(lock);
+    lock.release();  // The caller's, as before.
+  }
+  template <class Rep, class Period>
+  void WaitFor(Mutex& mutex, const std::chrono::duration<Rep, Period>& longest) REQUIRES(mutex) {
+    std::unique_lock lock(mutex.mutex_, std::adopt_lock);
+    changed_.wait_for(lock, longest);
+    lock.release();
+  }
+
+ private:
+  std::condition_variable changed_;
 };
 
 }  // namespace regent

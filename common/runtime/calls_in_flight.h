@@ -1,6 +1,5 @@
 #pragma once
 
-#include <condition_variable>
 #include <map>
 #include <memory>
 #include <utility>
@@ -34,7 +33,7 @@ class CallsInFlight {
     const auto found = under_way_.find(call);
     ended_.push_back(std::move(found->second));
     under_way_.erase(found);
-    changed_.notify_all();
+    changed_.NotifyAll();
   }
 
   std::vector<std::shared_ptr<Call>> UnderWay() const EXCLUDES(mutex_) {
@@ -59,7 +58,7 @@ class CallsInFlight {
     {
       const MutexLock lock(mutex_);
       while (!under_way_.empty()) {
-        changed_.wait(mutex_);
+        changed_.Wait(mutex_);
       }
     }
     Sweep();
@@ -67,7 +66,7 @@ class CallsInFlight {
 
  private:
   mutable Mutex mutex_;
-  std::condition_variable_any changed_;
+  CondVar changed_;
   std::map<const Call*, std::shared_ptr<Call>> under_way_ GUARDED_BY(mutex_);
   std::vector<std::shared_ptr<Call>> ended_ GUARDED_BY(mutex_);
 };

@@ -18,12 +18,12 @@ Instant MonotonicNow() {
       std::chrono::duration_cast<Duration>(std::chrono::steady_clock::now().time_since_epoch()));
 }
 
-Loop::Loop(std::string name) {
+Loop::Loop(std::string name) : inbox_(std::make_shared<Inbox>()) {
   CHECK_LE(name.size(), 15U) << "a thread's name has 15 characters at most: " << name;
   thread_ = std::thread([this, name = std::move(name)] {
     pthread_setname_np(pthread_self(), name.c_str());
     current_loop = this;
-    Run();
+    Run(*inbox_);
   });
 }
 
@@ -32,34 +32,39 @@ Loop::~Loop() {
 }
 
 bool Loop::Post(std::function<void()> task) {
-  const MutexLock lock(mutex_);
-  if (closed_) {
-    return false;
-  }
-  normal_.push_back(Entry{Now(), std::move(task)});
-  wake_.notify_one();
-  return true;
+  return Push(&Inbox::normal, std::move(task));
 }
 
 bool Loop::PostUrgent(std::function<void()> task) {
-  const MutexLock lock(mutex_);
-  if (closed_) {
-    return false;
+  return Push(&Inbox::urgent, std::move(task));
+}
+
+bool Loop::Push(Lane Inbox::*lane, std::function<void()> task) {
+  const std::shared_ptr<Inbox> inbox = inbox_;
+  {
+    const MutexLock lock(inbox->mutex);
+    if (inbox->closed) {
+      return false;
+    }
+    (inbox.get()->*lane).push_back(Entry{Now(), std::move(task)});
   }
-  urgent_.push_back(Entry{Now(), std::move(task)});
-  wake_.notify_one();
+  inbox->changed.NotifyOne();
   return true;
 }
 
 bool Loop::PostAt(Instant at, std::function<void()> task) {
-  const MutexLock lock(mutex_);
-  if (closed_) {
-    return false;
+  const std::shared_ptr<Inbox> inbox = inbox_;
+  bool first = false;
+  {
+    const MutexLock lock(inbox->mutex);
+    if (inbox->closed) {
+      return false;
+    }
+    first = inbox->timers.empty() || at < inbox->timers.begin()->first;
+    inbox->timers.emplace(at, std::move(task));  // Equal instants keep the order of the calls.
   }
-  const bool first = timers_.empty() || at < timers_.begin()->first;
-  timers_.emplace(at, std::move(task));  // Equal instants keep the order of the calls.
   if (first) {
-    wake_.notify_one();
+    inbox->changed.NotifyOne();
   }
   return true;
 }
@@ -71,11 +76,11 @@ Instant Loop::Now() const {
 void Loop::Close() {
   CHECK(!OnLoopThread()) << "a loop cannot wait for itself to end";
   {
-    const MutexLock lock(mutex_);
-    closed_ = true;
-    timers_.clear();
-    wake_.notify_one();
+    const MutexLock lock(inbox_->mutex);
+    inbox_->closed = true;
+    inbox_->timers.clear();
   }
+  inbox_->changed.NotifyOne();
   if (thread_.joinable()) {
     thread_.join();
   }
@@ -86,11 +91,12 @@ bool Loop::OnLoopThread() const {
 }
 
 Duration Loop::TakeLongestWait() {
-  const MutexLock lock(mutex_);
-  Duration longest = std::exchange(longest_wait_, Duration{0});
+  Inbox& inbox = *inbox_;
+  const MutexLock lock(inbox.mutex);
+  Duration longest = std::exchange(inbox.longest_wait, Duration{0});
   // A task that waits behind a stuck one has not been counted yet.
   const Instant now = Now();
-  for (const auto* lane : {&urgent_, &normal_}) {
+  for (const Lane* lane : {&inbox.urgent, &inbox.normal}) {
     if (!lane->empty()) {
       longest = std::max(longest, now - lane->front().posted);
     }
@@ -98,37 +104,38 @@ Duration Loop::TakeLongestWait() {
   return longest;
 }
 
-void Loop::Run() {
-  mutex_.lock();
+void Loop::Run(Inbox& inbox) {
+  inbox.mutex.lock();
   while (true) {
-    const Instant now = Now();
+    const Instant now = MonotonicNow();
     // Timers that are due join the ordinary lane once, so neither they nor a flood of posts starve
     // the other.
-    while (!timers_.empty() && timers_.begin()->first <= now) {
-      normal_.push_back(Entry{timers_.begin()->first, std::move(timers_.begin()->second)});
-      timers_.erase(timers_.begin());
+    while (!inbox.timers.empty() && inbox.timers.begin()->first <= now) {
+      inbox.normal.push_back(
+          Entry{inbox.timers.begin()->first, std::move(inbox.timers.begin()->second)});
+      inbox.timers.erase(inbox.timers.begin());
     }
-    if (!urgent_.empty() || !normal_.empty()) {
-      std::deque<Entry>& lane = urgent_.empty() ? normal_ : urgent_;
+    if (!inbox.urgent.empty() || !inbox.normal.empty()) {
+      Lane& lane = inbox.urgent.empty() ? inbox.normal : inbox.urgent;
       Entry entry = std::move(lane.front());
       lane.pop_front();
-      longest_wait_ = std::max(longest_wait_, now - entry.posted);
-      mutex_.unlock();
+      inbox.longest_wait = std::max(inbox.longest_wait, now - entry.posted);
+      inbox.mutex.unlock();
       entry.task();
       entry.task = nullptr;  // What the task holds dies without the lock, too.
-      mutex_.lock();
+      inbox.mutex.lock();
       continue;
     }
-    if (closed_) {
+    if (inbox.closed) {
       break;
     }
-    if (timers_.empty()) {
-      wake_.wait(mutex_);
+    if (inbox.timers.empty()) {
+      inbox.changed.Wait(inbox.mutex);
     } else {
-      wake_.wait_for(mutex_, timers_.begin()->first - now);
+      inbox.changed.WaitFor(inbox.mutex, inbox.timers.begin()->first - now);
     }
   }
-  mutex_.unlock();
+  inbox.mutex.unlock();
 }
 
 }  // namespace regent

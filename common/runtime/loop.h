@@ -1,9 +1,9 @@
 #pragma once
 
-#include <condition_variable>
 #include <deque>
 #include <functional>
 #include <map>
+#include <memory>
 #include <string>
 #include <thread>
 #include <utility>
@@ -43,33 +43,40 @@ class Loop final : public Executor {
   Loop(const Loop&) = delete;
   Loop& operator=(const Loop&) = delete;
 
-  bool Post(std::function<void()> task) override EXCLUDES(mutex_);
-  bool PostUrgent(std::function<void()> task) override EXCLUDES(mutex_);
-  bool PostAt(Instant at, std::function<void()> task) override EXCLUDES(mutex_);
+  bool Post(std::function<void()> task) override;
+  bool PostUrgent(std::function<void()> task) override;
+  bool PostAt(Instant at, std::function<void()> task) override;
   Instant Now() const override;
 
   /// Refuses new tasks, runs those that are queued (timers are dropped), joins the thread. Not to
   /// be called from the loop's own thread. Idempotent.
-  void Close() EXCLUDES(mutex_);
+  void Close();
   bool OnLoopThread() const;
   /// Longest wait of a task in the inbox since the last call, for metrics.
-  Duration TakeLongestWait() EXCLUDES(mutex_);
+  Duration TakeLongestWait();
 
  private:
   struct Entry {
     Instant posted;
     std::function<void()> task;
   };
+  using Lane = std::deque<Entry>;
+  struct Inbox {
+    Mutex mutex;
+    CondVar changed;
+    Lane urgent GUARDED_BY(mutex);
+    Lane normal GUARDED_BY(mutex);
+    std::multimap<Instant, std::function<void()>> timers GUARDED_BY(mutex);
+    Duration longest_wait GUARDED_BY(mutex){0};
+    bool closed GUARDED_BY(mutex) = false;
+  };
 
-  void Run() EXCLUDES(mutex_);
+  bool Push(Lane Inbox::*lane, std::function<void()> task);
+  static void Run(Inbox& inbox);
 
-  mutable Mutex mutex_;
-  std::condition_variable_any wake_;
-  std::deque<Entry> urgent_ GUARDED_BY(mutex_);
-  std::deque<Entry> normal_ GUARDED_BY(mutex_);
-  std::multimap<Instant, std::function<void()>> timers_ GUARDED_BY(mutex_);
-  Duration longest_wait_ GUARDED_BY(mutex_){0};
-  bool closed_ GUARDED_BY(mutex_) = false;
+  /// Shared with every call of Post for as long as it lasts: a task may lead to the loop's end
+  /// before the call that posted it has come to waking the thread.
+  const std::shared_ptr<Inbox> inbox_;
   std::thread thread_;
 };
 

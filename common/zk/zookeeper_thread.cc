@@ -58,7 +58,7 @@ void ZooKeeperThread::Remove(const std::shared_ptr<Driven>& driven) {
   to_remove_.push_back(driven);
   Wake();
   while (std::ranges::find(to_remove_, driven) != to_remove_.end()) {
-    removed_.wait(mutex_);
+    removed_.Wait(mutex_);
   }
   mutex_.unlock();
 }
@@ -92,7 +92,7 @@ bool ZooKeeperThread::Obey() {
   std::erase_if(to_remove_, [&](const auto& driven) {
     return std::ranges::find(ending, driven) != ending.end();
   });
-  removed_.notify_all();
+  removed_.NotifyAll();
   return !stopping_;
 }
 

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <atomic>
-#include <condition_variable>
 #include <memory>
 #include <thread>
 #include <vector>
@@ -58,7 +57,7 @@ class ZooKeeperThread {
   void WaitAndProcess(Instant until, const std::vector<Driven::Wants>& wants);
 
   Mutex mutex_;
-  std::condition_variable_any removed_;
+  CondVar removed_;
   std::vector<std::shared_ptr<Driven>> to_add_ GUARDED_BY(mutex_);
   std::vector<std::shared_ptr<Driven>> to_remove_ GUARDED_BY(mutex_);
   bool stopping_ GUARDED_BY(mutex_) = false;
