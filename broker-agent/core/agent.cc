@@ -148,6 +148,9 @@ void Agent::Parts::On(const TimePassed&) {
 void Agent::Parts::Due(const AgentDeadline& deadline) {
   switch (deadline.kind) {
     case Kind::kLagCheck: leaders.CheckLag(deadline.partition); break;
+    case Kind::kSendMarks:
+      leaders.SendMarks(InboundId(static_cast<uint64_t>(deadline.number)));
+      break;
     case Kind::kCatchUp: leaders.ResumeCatchUp(); break;
     case Kind::kCatchUpRest:
       leaders.EndRest(InboundId(static_cast<uint64_t>(deadline.number)));

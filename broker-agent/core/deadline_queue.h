@@ -18,6 +18,7 @@ struct AgentDeadline {
     kLagCheck,        ///< Of a partition led here with a follower behind.
     kExpansionRetry,  ///< Of a partition led here.
     kAppendTimeout,   ///< Of a partition led here with producers waiting.
+    kSendMarks,       ///< To the follower of the stream `number`.
     kCatchUp,         ///< Followers outside the ISR may be sent something again.
     kCatchUpRest,     ///< Of the stream `number`: it may take the next step.
     kFlush,           ///< Of a partition with records that are not durable (flush.ms).

@@ -6,8 +6,17 @@
 // The part of LeaderSide that sends records to followers.
 
 namespace regent {
+namespace {
 
-void LeaderSide::Serve(Replica& replica, BrokerId follower, Subscription& subscription) {
+AgentDeadline MarksOf(InboundId stream) {
+  return {.kind = AgentDeadline::Kind::kSendMarks,
+          .partition = {},
+          .number = static_cast<int64_t>(stream.value())};
+}
+
+}  // namespace
+
+void LeaderSide::Serve(Replica& replica, Subscription& subscription) {
   Downlink* link = links_.Find(subscription.stream);
   if (subscription.reading || link == nullptr) {
     return;
@@ -19,19 +28,51 @@ void LeaderSide::Serve(Replica& replica, BrokerId follower, Subscription& subscr
     FeedHungry(subscription.stream);
     return;
   }
-  if (subscription.sent_high_watermark == log.high_watermark &&
-      subscription.sent_start == log.start) {
-    return;
+  if (!subscription.KnowsMarksOf(log)) {
+    link->uninformed.Add(key);
+    context_.deadlines.SetIfAbsent(MarksOf(subscription.stream),
+                                   context_.now + context_.options.marks_delay);
+  }
+}
+
+/// Tells a follower the marks of those partitions whose records have not brought them along.
+void LeaderSide::SendMarks(InboundId stream) {
+  Downlink* link = links_.Find(stream);
+  while (link != nullptr && !link->uninformed.empty()) {
+    Replica* replica = replicas_.Find(link->uninformed.Next());
+    if (replica == nullptr || !replica->leads()) {
+      continue;
+    }
+    const auto found = replica->leading->subscriptions.find(link->follower);
+    if (found == replica->leading->subscriptions.end() || found->second.stream != stream) {
+      continue;
+    }
+    const LogView& log = *replica->log;
+    if (found->second.next >= log.end && !found->second.KnowsMarksOf(log)) {
+      Tell(*replica, found->first, found->second, {});
+    }
+  }
+}
+
+/// Sends batches, or none, with the marks of the log.
+void LeaderSide::Tell(Replica& replica,
+                      BrokerId follower,
+                      Subscription& subscription,
+                      std::vector<RecordBatch> batches) {
+  const LogView& log = *replica.log;
+  const Offset base = subscription.next;
+  if (!batches.empty()) {
+    subscription.next = batches.back().next;
   }
   subscription.sent_high_watermark = log.high_watermark;
   subscription.sent_start = log.start;
   replica.leading->in_sync.NoteSend(follower, log.end, context_.now);
-  links_.Send(subscription.stream, Batches{.partition = key,
+  links_.Send(subscription.stream, Batches{.partition = replica.key(),
                                            .attempt = subscription.attempt,
                                            .leader_epoch = replica.leader_epoch,
-                                           .base_offset = subscription.next,
+                                           .base_offset = base,
                                            .next_offset = subscription.next,
-                                           .batches = {},
+                                           .batches = std::move(batches),
                                            .high_watermark = log.high_watermark,
                                            .log_start = log.start,
                                            .leader_end = log.end});
@@ -39,7 +80,7 @@ void LeaderSide::Serve(Replica& replica, BrokerId follower, Subscription& subscr
 
 void LeaderSide::ServeAll(Replica& replica) {
   for (auto& [follower, subscription] : replica.leading->subscriptions) {
-    Serve(replica, follower, subscription);
+    Serve(replica, subscription);
   }
 }
 
@@ -281,28 +322,14 @@ int64_t LeaderSide::SendBatches(Replica& replica,
                                 Downlink& link,
                                 std::vector<RecordBatch> batches) {
   Subscription& subscription = replica.leading->subscriptions.at(follower);
-  const LogView& log = *replica.log;
-  const Offset base = subscription.next;
-  subscription.next = batches.back().next;
-  subscription.sent_high_watermark = log.high_watermark;
-  subscription.sent_start = log.start;
-  replica.leading->in_sync.NoteSend(follower, log.end, context_.now);
   const int64_t bytes = BytesOf(batches);
   link.credit -= bytes;
   if (const int64_t charged = std::exchange(subscription.charged, 0);
       charged > 0 || CatchesUp(replica, follower)) {
     catch_up_.Spend(bytes - charged, context_.now);
   }
-  links_.Send(subscription.stream, Batches{.partition = replica.key(),
-                                           .attempt = subscription.attempt,
-                                           .leader_epoch = replica.leader_epoch,
-                                           .base_offset = base,
-                                           .next_offset = subscription.next,
-                                           .batches = std::move(batches),
-                                           .high_watermark = log.high_watermark,
-                                           .log_start = log.start,
-                                           .leader_end = log.end});
-  if (subscription.next < log.end) {
+  Tell(replica, follower, subscription, std::move(batches));
+  if (subscription.next < replica.log->end) {
     link.hungry.Add(replica.key());
   }
   return bytes;

@@ -78,6 +78,8 @@ class LeaderSide {
   void TimeOutAppends(const PartitionKey& partition);
   /// Sends to followers outside the ISR, in turn, as much as their rate allows by now.
   void ResumeCatchUp();
+  /// Sends the marks that no records have brought along in time.
+  void SendMarks(InboundId stream);
   /// Reads on for those of a stream that have rested.
   void EndRest(InboundId stream);
 
@@ -98,7 +100,11 @@ class LeaderSide {
   /// What was read for it and not acknowledged makes room for others.
   void Release(const Subscription& subscription);
   void Refuse(InboundId stream, const Subscribe& ask, RefusedReason reason, LeaderEpoch own);
-  void Serve(Replica& replica, BrokerId follower, Subscription& subscription);
+  void Serve(Replica& replica, Subscription& subscription);
+  void Tell(Replica& replica,
+            BrokerId follower,
+            Subscription& subscription,
+            std::vector<RecordBatch> batches);
   void ServeAll(Replica& replica);
   void FeedHungry(InboundId stream);
   void Feed(Replica& replica, BrokerId follower, Downlink& link);

@@ -171,7 +171,7 @@ void LeaderSide::Accept(Replica& replica,
   subscription.broker_epoch = ask.broker_epoch;
   subscription.next = ask.log_end;
   leading.in_sync.Report(follower, ask.broker_epoch, ask.log_end, log.end, context_.now);
-  Serve(replica, follower, subscription);
+  Serve(replica, subscription);
   Progressed(replica);
 }
 

@@ -39,6 +39,10 @@ struct Subscription {
   std::deque<CatchUp> catch_up;
   Offset sent_high_watermark = kNoOffset;
   Offset sent_start = kNoOffset;
+
+  bool KnowsMarksOf(const LogView& log) const {
+    return sent_high_watermark == log.high_watermark && sent_start == log.start;
+  }
 };
 
 /// A change of the ISR that was proposed and not settled when its leadership ended. The controller

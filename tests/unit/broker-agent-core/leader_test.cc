@@ -130,6 +130,7 @@ TEST_F(Leader, ParksWhatItDoesNotKnowYetWithinABound) {
   EXPECT_THAT(small.Take<SendToFollower>(), SizeIs(1)) << "there is no room for another";
   small.Tell(Two(0, 3, 3));
   EXPECT_EQ(small.agent.counters().parked_subscriptions, 0);
+  small.Advance(options.marks_delay);
   EXPECT_THAT(small.Take<SendToFollower>(), SizeIs(1)) << "accepted: the marks";
 }
 
@@ -250,9 +251,47 @@ TEST_F(Leader, SendsNothingForAnIdlePartition) {
   Send(Ask(1));
   broker.Produce(K(0), 1);
   Acknowledge(1, 1);
+  broker.Advance(AgentOptions().marks_delay);
   Heard();
   broker.Advance(seconds(3600));
   EXPECT_THAT(Heard(), IsEmpty());
+}
+
+TEST_F(Leader, SendsANewHighWatermarkWithTheNextRecords) {
+  Send(Ask(1));
+  broker.Produce(K(0), 1);
+  Heard();
+  Acknowledge(1, 1);
+  ASSERT_EQ(HighWatermark(), Offset(1));
+  EXPECT_THAT(Heard(), IsEmpty()) << "no message for it alone";
+  broker.Produce(K(0), 1);
+  const std::vector<LeaderItem> items = Heard();
+  ASSERT_THAT(items, SizeIs(1));
+  EXPECT_EQ(std::get<Batches>(items[0]).high_watermark, Offset(1));
+  broker.Advance(AgentOptions().marks_delay);
+  EXPECT_THAT(Heard(), IsEmpty()) << "it is known";
+}
+
+TEST_F(Leader, SendsANewHighWatermarkAloneWhenNoRecordsCome) {
+  Send(Ask(1));
+  broker.Produce(K(0), 1);
+  Acknowledge(1, 1);
+  Heard();
+  broker.Advance(AgentOptions().marks_delay);
+  const std::vector<LeaderItem> items = Heard();
+  ASSERT_THAT(items, SizeIs(1));
+  EXPECT_EQ(std::get<Batches>(items[0]).high_watermark, Offset(1));
+  EXPECT_THAT(std::get<Batches>(items[0]).batches, IsEmpty());
+}
+
+TEST_F(Leader, SendsNoHighWatermarkOfAnotherAttempt) {
+  Send(Ask(1));
+  broker.Produce(K(0), 1);
+  Acknowledge(1, 1);
+  broker.Tell(Two(1, 4, 4));
+  Heard();
+  broker.Advance(AgentOptions().marks_delay);
+  EXPECT_THAT(Heard(), IsEmpty()) << "it leads no more";
 }
 
 }  // namespace

@@ -91,6 +91,7 @@ TEST(Truncation, BelowTheHighWatermarkIsCounted) {
   TestNetwork net = NetOf(Holding(0, {1, 2}), Holding(1, {1, 1, 1}, /*high_watermark=*/3));
   TellBoth(net, Two(0, 3, 3));
   EXPECT_EQ(net[1].agent.counters().truncations_below_high_watermark, 1U);
+  net.Advance(AgentOptions().marks_delay);
   EXPECT_EQ(net[1].Status().log.high_watermark, Offset(2));
 }
 
@@ -271,6 +272,7 @@ TEST(Replication, ManyPartitionsShareOneStreamAndTheCredit) {
     net[0].Produce(K(index), 4);
   }
   net.Run();
+  net.Advance(options.marks_delay);
   for (int32_t index = 0; index < 50; ++index) {
     EXPECT_EQ(net[1].Status(index).log.end, Offset(4)) << index;
     EXPECT_EQ(net[1].Status(index).log.high_watermark, Offset(4)) << index;

@@ -199,7 +199,7 @@ TEST(Retention, OfALeaderTakesItsFollowersAlong) {
   net[0].too_old[K(0)] = Offset(6);
   net[0].Advance(kInterval);
   net[1].now = net[0].now;
-  net.Run();
+  net.Advance(AgentOptions().marks_delay);
   EXPECT_EQ(net[1].Status().log.start, Offset(6)) << "without a record after the trim";
   net[1].Advance(kInterval);
   ASSERT_FALSE(net[1].trims.empty());
