@@ -9,6 +9,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <thread>
 #include <unistd.h>
 #include <utility>
 #include <vector>
@@ -20,6 +21,7 @@
 
 #include "broker-agent/io/broker_flags.h"
 #include "broker-agent/io/broker_process.h"
+#include "common/rpc/callback_threads.h"
 #include "common/runtime/metrics.h"
 #include "common/runtime/shutdown.h"
 #include "common/zk/real_client.h"
@@ -189,6 +191,7 @@ void KeepMemory() {
 
 /// From the first thread to the last.
 int Run(const BrokerFlags& flags, const BrokerSettings& settings, ShutdownSignals& signals) {
+  const CallbackThreads callbacks(CallbackThreads::AwakeOn(std::thread::hardware_concurrency()));
   zk::ZooKeeperThread zookeeper;
   auto broker = BrokerProcess::Open(settings);
   if (!broker.ok()) {
