@@ -69,11 +69,13 @@ void DiskQueue::Push(LogAction action) {
           waiting != appends_.end() && waiting->second.back > 0) {
         Promote(key);
       }
+      taken_first_ = taken_first_ || taken_ == key;
       PushToFront(std::move(action));
       break;
     }
     case Lane::kAfterAllLogs:
       Promote({});
+      taken_first_ = true;
       PushToFront(std::move(action));
       break;
   }
@@ -107,17 +109,28 @@ void DiskQueue::Promote(const std::optional<PartitionKey>& only) {
   }
 }
 
-LogAction DiskQueue::Pop() {
+DiskQueue::Next DiskQueue::Pop() {
   CHECK(!empty()) << "the disk has nothing to do";
   const bool from_front = !front_.empty() && (back_.empty() || in_a_row_ < kFrontBytesInARow);
   std::deque<LogAction>& lane = from_front ? front_ : back_;
   LogAction action = std::move(lane.front());
   lane.pop_front();
   in_a_row_ = from_front && !back_.empty() ? in_a_row_ + CostOf(action) : 0;
+  taken_.reset();
+  taken_first_ = false;
   if (const auto* append = std::get_if<AppendToLog>(&action)) {
-    Popped(KeyOf(append->partition), from_front ? &Appends::front : &Appends::back);
+    const PartitionKey key = KeyOf(append->partition);
+    Popped(key, from_front ? &Appends::front : &Appends::back);
+    taken_ = from_front ? std::nullopt : std::optional(key);
   }
-  return action;
+  return {.action = std::move(action), .from_back = !from_front};
+}
+
+void DiskQueue::PutBack(LogAction append) {
+  CHECK(taken_) << "nothing to put back";
+  ++(appends_[*taken_].*(taken_first_ ? &Appends::front : &Appends::back));
+  (taken_first_ ? front_ : back_).push_front(std::move(append));
+  taken_.reset();
 }
 
 void DiskQueue::Popped(const PartitionKey& key, size_t Appends::*lane) {

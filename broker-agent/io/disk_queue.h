@@ -29,8 +29,17 @@ class DiskQueue {
 
   void Push(LogAction action);
   bool empty() const { return front_.empty() && back_.empty(); }
+  struct Next {
+    LogAction action;
+    bool from_back = false;
+  };
   /// Not while it is empty.
-  LogAction Pop();
+  Next Pop();
+  /// Returns what was popped last, an append from the back that is not finished: it comes before
+  /// everything else at the back, and before what has come meanwhile and must not overtake it.
+  void PutBack(LogAction append);
+  /// Whether anybody is kept waiting.
+  bool urgent() const { return !front_.empty(); }
 
  private:
   /// The appends of a log that wait in each lane: those at the front came earlier.
@@ -49,6 +58,8 @@ class DiskQueue {
   std::deque<LogAction> front_;
   std::deque<LogAction> back_;
   std::map<PartitionKey, Appends> appends_;  ///< None of them without any.
+  std::optional<PartitionKey> taken_;        ///< Whose append from the back was popped last.
+  bool taken_first_ = false;                 ///< Something at the front must wait for that.
   int64_t in_a_row_ = 0;                     ///< Bytes from the front since one came from the back.
 };
 

@@ -1,6 +1,7 @@
 #include "broker-agent/io/disk_replica_store.h"
 
 #include <algorithm>
+#include <limits>
 #include <set>
 #include <string_view>
 #include <utility>
@@ -103,6 +104,8 @@ AgentState RecoverState(const DataDirectory& directory,
 struct DiskReplicaStore::Disk : std::enable_shared_from_this<DiskReplicaStore::Disk> {
   /// A log's old segments go so many at a time: other logs wait meanwhile.
   static constexpr size_t kSegmentsPerTrim = 4;
+  /// So much of an append that nobody waits for is written before others have their turn.
+  static constexpr uint64_t kBytesPerTurn = uint64_t{128} << 10U;
 
   Disk(std::unique_ptr<storage::ReplicaLogs> opened, Executor& executor, Options given)
       : logs(std::move(opened)),
@@ -114,6 +117,7 @@ struct DiskReplicaStore::Disk : std::enable_shared_from_this<DiskReplicaStore::D
 
   /// Does what the queue has next: there is a task for each action.
   void DoNext() EXCLUDES(mutex);
+  void DoInTurns(LogAction action) EXCLUDES(mutex);
   void Do(const ChangeLogs& change);
   void Do(const ConfigureLogs& configure) const;
   void Do(const TrimLogs& trim) const;
@@ -143,7 +147,8 @@ struct DiskReplicaStore::Disk : std::enable_shared_from_this<DiskReplicaStore::D
                    << removed.error() << '"';
     }
   }
-  Status Append(const AppendToLog& append, LogAppended& result);
+  /// False: only that much of it has been written so far, and the log has none of it.
+  Result<bool> Append(const AppendToLog& append, uint64_t bytes_max, LogAppended& result);
   /// Syncs a log on the other thread. `done` comes on this one, unless everything is closed by
   /// then: below that offset all records are durable.
   void Sync(const ReplicaKey& key,
@@ -172,13 +177,40 @@ struct DiskReplicaStore::Disk : std::enable_shared_from_this<DiskReplicaStore::D
 };
 
 void DiskReplicaStore::Disk::DoNext() {
-  std::optional<LogAction> action;
+  std::optional<DiskQueue::Next> next;
   {
     const MutexLock lock(mutex);
-    action = queue.Pop();
+    next = queue.Pop();
   }
-  if (logs != nullptr) {
-    std::visit([&](const auto& one) { Do(one); }, *action);
+  if (logs == nullptr) {
+    return;
+  }
+  const auto* append = std::get_if<AppendToLog>(&next->action);
+  if (next->from_back && append != nullptr) {
+    DoInTurns(std::move(next->action));
+  } else {
+    std::visit([&](const auto& one) { Do(one); }, next->action);
+  }
+}
+
+/// Appends what nobody waits for, until somebody waits for something else: a large batch takes as
+/// long as many small ones.
+void DiskReplicaStore::Disk::DoInTurns(LogAction action) {
+  const auto& append = std::get<AppendToLog>(action);
+  LogAppended result{.partition = KeyOf(append.partition), .op = append.op, .error = {}};
+  while (true) {
+    const Result<bool> whole = Append(append, kBytesPerTurn, result);
+    if (!whole.ok() || *whole) {
+      result.error = ErrorOf(whole);
+      sink(std::move(result));
+      return;
+    }
+    const MutexLock lock(mutex);
+    if (queue.urgent()) {
+      queue.PutBack(std::move(action));
+      disk.Post([self = shared_from_this()]() { self->DoNext(); });
+      return;
+    }
   }
 }
 
@@ -237,7 +269,9 @@ void DiskReplicaStore::Disk::Do(const ConfigureLogs& configure) const {
   }
 }
 
-Status DiskReplicaStore::Disk::Append(const AppendToLog& append, LogAppended& result) {
+Result<bool> DiskReplicaStore::Disk::Append(const AppendToLog& append,
+                                            uint64_t bytes_max,
+                                            LogAppended& result) {
   Result<storage::PartitionLog*> log = logs->Find(KeyOf(append.partition));
   if (!log.ok()) {
     return log.error();
@@ -256,18 +290,21 @@ Status DiskReplicaStore::Disk::Append(const AppendToLog& append, LogAppended& re
   std::vector<std::string_view> pieces(stored->size());
   std::ranges::transform(*stored, pieces.begin(), &Slice::bytes);
   const size_t segments = (*log)->segment_count();
-  const auto appended = (*log)->Append(pieces, now);
+  const auto appended = (*log)->AppendSome(pieces, now, bytes_max);
   if ((*log)->segment_count() > segments) {
     SyncSealed(KeyOf(append.partition));
   }
   if (!appended.ok()) {
     return appended.error();
   }
+  if (!*appended) {
+    return false;
+  }
   WriteBack(KeyOf(append.partition), **log);
   if (append.source == AppendToLog::Source::kProducer) {
     result.stored = *std::move(stored);
   }
-  return Success{};
+  return true;
 }
 
 void DiskReplicaStore::Disk::Sync(const ReplicaKey& key,
@@ -411,7 +448,7 @@ void DiskReplicaStore::Disk::Do(const TrimLogs& trim) const {
 
 void DiskReplicaStore::Disk::Do(const AppendToLog& append) {
   LogAppended result{.partition = KeyOf(append.partition), .op = append.op, .error = {}};
-  result.error = ErrorOf(Append(append, result));
+  result.error = ErrorOf(Append(append, std::numeric_limits<uint64_t>::max(), result));
   sink(std::move(result));
 }
 

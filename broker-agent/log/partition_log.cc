@@ -127,12 +127,17 @@ Status PartitionLog::CheckFollows(std::span<const BatchHeader> headers) const {
   return Success{};
 }
 
-Status PartitionLog::AppendToActive(std::span<const std::string_view> pieces,
-                                    std::span<const BatchHeader> headers,
-                                    Timestamp now) {
+Result<bool> PartitionLog::AppendToActive(std::span<const std::string_view> pieces,
+                                          std::span<const BatchHeader> headers,
+                                          Timestamp now,
+                                          uint64_t bytes_max) {
   Segment& active = segments_->active();
-  if (Status appended = active.Append(pieces, headers, now); !appended.ok()) {
-    return active.broken() ? Fail(appended.error()) : appended;
+  const Result<bool> whole = active.Append(pieces, headers, now, bytes_max);
+  if (!whole.ok()) {
+    return active.broken() ? Fail(whole.error()) : whole.error();
+  }
+  if (!*whole) {
+    return false;
   }
   for (const BatchHeader& header : headers) {
     if (header.epoch > epochs_.latest()) {
@@ -140,10 +145,21 @@ Status PartitionLog::AppendToActive(std::span<const std::string_view> pieces,
       epochs_unsaved_ = true;
     }
   }
-  return Success{};
+  return true;
 }
 
 Result<Appended> PartitionLog::Append(std::span<const std::string_view> pieces, Timestamp now) {
+  const Result<std::optional<Appended>> appended =
+      AppendSome(pieces, now, std::numeric_limits<uint64_t>::max());
+  if (!appended.ok()) {
+    return appended.error();
+  }
+  return **appended;
+}
+
+Result<std::optional<Appended>> PartitionLog::AppendSome(std::span<const std::string_view> pieces,
+                                                         Timestamp now,
+                                                         uint64_t bytes_max) {
   if (Status usable = Usable(); !usable.ok()) {
     return usable.error();
   }
@@ -156,7 +172,7 @@ Result<Appended> PartitionLog::Append(std::span<const std::string_view> pieces, 
   }
   Appended appended{.first = end(), .end = end(), .bytes = 0, .max_timestamp = kNoTimestamp};
   if (headers->empty()) {
-    return appended;
+    return std::optional(appended);
   }
   for (const BatchHeader& header : *headers) {
     appended.bytes += header.bytes();
@@ -178,10 +194,11 @@ Result<Appended> PartitionLog::Append(std::span<const std::string_view> pieces, 
       return rolled.error();
     }
   }
-  if (Status done = AppendToActive(pieces, *headers, now); !done.ok()) {
-    return done.error();
+  const Result<bool> whole = AppendToActive(pieces, *headers, now, bytes_max);
+  if (!whole.ok()) {
+    return whole.error();
   }
-  return appended;
+  return *whole ? std::optional(appended) : std::nullopt;
 }
 
 Result<Offset> PartitionLog::SyncUpTo(Offset offset) {

@@ -100,6 +100,12 @@ class PartitionLog {
   /// learns the epochs of the active segment from its batches, and the file is written before a
   /// roll.
   Result<Appended> Append(std::span<const std::string_view> pieces, Timestamp now);
+  /// Like Append, but writes no more than `bytes_max` of it. Nothing: the log has none of it yet;
+  /// the next call with the same goes on, and other logs may have their turn meanwhile. Another
+  /// append in between, a release of the files, a close or a crash: nothing is left of it.
+  Result<std::optional<Appended>> AppendSome(std::span<const std::string_view> pieces,
+                                             Timestamp now,
+                                             uint64_t bytes_max);
   /// Makes everything below `offset` durable, and yields the recovery point.
   Result<Offset> SyncUpTo(Offset offset);
   Result<Offset> Sync() { return SyncUpTo(end()); }
@@ -190,9 +196,10 @@ class PartitionLog {
   Status SetEpochs(EpochHistory epochs);
   Status Roll();
   Status CheckFollows(std::span<const BatchHeader> headers) const;
-  Status AppendToActive(std::span<const std::string_view> pieces,
-                        std::span<const BatchHeader> headers,
-                        Timestamp now);
+  Result<bool> AppendToActive(std::span<const std::string_view> pieces,
+                              std::span<const BatchHeader> headers,
+                              Timestamp now,
+                              uint64_t bytes_max);
   /// Returns the first batch that the read takes; nothing if there is none.
   Result<std::optional<PlacedBatch>> FirstOf(const ReadRequest& request);
   size_t CountExpired(const Retention& retention) const;

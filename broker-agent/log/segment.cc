@@ -1,7 +1,9 @@
 #include "broker-agent/log/segment.h"
 
+#include <algorithm>
 #include <limits>
 #include <utility>
+#include <vector>
 
 #include <glog/logging.h>
 
@@ -16,6 +18,31 @@ constexpr int64_t kRelativeMax = std::numeric_limits<int32_t>::max();
 
 std::string FilePath(const std::string& directory, Offset base, std::string_view suffix) {
   return JoinPath(directory, SegmentFileName(base, suffix));
+}
+
+uint64_t BytesOf(std::span<const std::string_view> pieces) {
+  uint64_t bytes = 0;
+  for (const std::string_view piece : pieces) {
+    bytes += piece.size();
+  }
+  return bytes;
+}
+
+/// Of all bytes of `pieces` those from `from` on, `bytes_max` at most.
+std::vector<std::string_view> Part(std::span<const std::string_view> pieces,
+                                   uint64_t from,
+                                   uint64_t bytes_max) {
+  std::vector<std::string_view> part;
+  for (std::string_view piece : pieces) {
+    const uint64_t before = std::min<uint64_t>(from, piece.size());
+    from -= before;
+    piece = piece.substr(before, bytes_max);
+    bytes_max -= piece.size();
+    if (!piece.empty()) {
+      part.push_back(piece);
+    }
+  }
+  return part;
 }
 
 }  // namespace
@@ -179,9 +206,8 @@ Result<std::optional<BadBatch>> Segment::Rebuild(const Rebuilding& how) {
 }
 
 Status Segment::CutBadTail() {
-  writer_.reset();
   given_ = std::min(given_, bytes_);
-  if (Status ready = OpenWriter(); !ready.ok()) {
+  if (Status ready = Reopen(); !ready.ok()) {
     return ready;
   }
   return writer_->Sync();
@@ -219,6 +245,12 @@ Status Segment::OpenWriter() {
   return Success{};
 }
 
+Status Segment::Reopen() {
+  writer_.reset();
+  unfinished_ = {};
+  return OpenWriter();
+}
+
 bool Segment::MustRollBefore(const ComingAppend& coming) const {
   if (bytes_ == 0) {
     return false;
@@ -246,27 +278,34 @@ void Segment::Enter(const BatchHeader& header, uint64_t position) {
   next_ = header.next();
 }
 
-Status Segment::Append(std::span<const std::string_view> pieces,
-                       std::span<const BatchHeader> headers,
-                       Timestamp now) {
+Result<bool> Segment::Append(std::span<const std::string_view> pieces,
+                             std::span<const BatchHeader> headers,
+                             Timestamp now,
+                             uint64_t bytes_max) {
   for (IndexFile* const index : {&offsets_.file(), &times_.file()}) {
     if (Status flushed = index->FlushBlock(); !flushed.ok()) {
-      return flushed;
+      return flushed.error();
     }
   }
-  if (Status ready = OpenWriter(); !ready.ok()) {
-    return ready;
+  const bool another = unfinished_.bytes > 0 && !std::ranges::equal(unfinished_.headers, headers);
+  if (Status ready = another ? Reopen() : OpenWriter(); !ready.ok()) {
+    return ready.error();
   }
-  if (Status written = writer_->AppendAll(pieces); !written.ok()) {
-    writer_.reset();
-    broken_ = !OpenWriter().ok();  // Cuts off what got there.
-    return written;
+  const std::vector<std::string_view> rest = Part(pieces, unfinished_.bytes, bytes_max);
+  if (Status written = writer_->AppendAll(rest); !written.ok()) {
+    broken_ = !Reopen().ok();
+    return written.error();
   }
+  if (const uint64_t by_now = unfinished_.bytes + BytesOf(rest); by_now < BytesOf(pieces)) {
+    unfinished_ = {.bytes = by_now, .headers = {headers.begin(), headers.end()}};
+    return false;
+  }
+  unfinished_ = {};
   first_append_ = first_append_.value_or(now);
   for (const BatchHeader& header : headers) {
     Enter(header, bytes_);
   }
-  return Success{};
+  return true;
 }
 
 Status Segment::Seal() {
@@ -388,6 +427,11 @@ Status Segment::Remove() {
 }
 
 Status Segment::Release() {
+  if (unfinished_.bytes > 0) {
+    if (Status cut = Reopen(); !cut.ok()) {
+      return cut;
+    }
+  }
   writer_.reset();
   reader_.reset();
   Status released = offsets_.file().Release();

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <span>
@@ -74,11 +75,14 @@ class Segment {
 
   /// Whether Kafka would begin a new segment before that append.
   bool MustRollBefore(const ComingAppend& coming) const;
-  /// Writes `pieces`, whose batches are `headers`, at the end. If that fails the file is cut back;
-  /// if that fails too, broken() is true.
-  Status Append(std::span<const std::string_view> pieces,
-                std::span<const BatchHeader> headers,
-                Timestamp now);
+  /// Writes `pieces`, whose batches are `headers`, at the end, or no more than `bytes_max` of them.
+  /// False: it is to be called again, with the same, for the rest; until then the segment has none
+  /// of it, and nothing is left of it if another append comes. If it fails the file is cut back; if
+  /// that fails too, broken() is true.
+  Result<bool> Append(std::span<const std::string_view> pieces,
+                      std::span<const BatchHeader> headers,
+                      Timestamp now,
+                      uint64_t bytes_max = std::numeric_limits<uint64_t>::max());
   /// Completes the time index: no append follows.
   Status Seal();
   /// Makes it a segment that may be appended to again.
@@ -138,6 +142,8 @@ class Segment {
  private:
   void Enter(const BatchHeader& header, uint64_t position);
   Status OpenWriter();
+  /// Closes the writer, and cuts off what stands in the file after the last batch.
+  Status Reopen();
   Status LoadTail();
   Result<std::optional<TimedOffset>> FindInBatch(const PlacedBatch& batch,
                                                  Timestamp target,
@@ -159,6 +165,12 @@ class Segment {
   std::optional<Timestamp> first_append_;     ///< When this life appended first.
   bool broken_ = false;
 
+  /// An append that is not whole yet: the file has so much of it behind bytes_.
+  struct Unfinished {
+    uint64_t bytes = 0;
+    std::vector<BatchHeader> headers;
+  };
+  Unfinished unfinished_;
   std::shared_ptr<AppendFile> writer_;
   std::shared_ptr<const ReadFile> reader_;
 };

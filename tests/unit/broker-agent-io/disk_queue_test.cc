@@ -35,7 +35,7 @@ class DiskQueueTest : public ::testing::Test {
   std::vector<uint64_t> PopAll() {
     std::vector<uint64_t> numbers;
     while (!queue.empty()) {
-      numbers.push_back(NumberOf(queue.Pop()));
+      numbers.push_back(NumberOf(queue.Pop().action));
     }
     return numbers;
   }
@@ -128,6 +128,45 @@ TEST_F(DiskQueueTest, WhatIsBehindComesAfterSoManySmallAppends) {
   EXPECT_LE(read - popped.begin(), static_cast<ptrdiff_t>(in_a_row));
   popped.erase(read);
   EXPECT_THAT(popped, ElementsAreArray(expected));
+}
+
+TEST_F(DiskQueueTest, WhatIsPutBackComesAfterWhoIsKeptWaitingAndBeforeTheRestOfTheBack) {
+  Append(1, 0, Turn::kBehindOthers);
+  Append(2, 0, Turn::kBehindOthers);
+  Read(3, 1);
+  DiskQueue::Next next = queue.Pop();
+  EXPECT_TRUE(next.from_back);
+  EXPECT_FALSE(queue.urgent());
+  Append(4, 1);
+  EXPECT_TRUE(queue.urgent());
+  queue.PutBack(std::move(next.action));
+  EXPECT_THAT(PopAll(), ElementsAre(4, 1, 2, 3));
+}
+
+TEST_F(DiskQueueTest, WhatIsPutBackIsNotOvertakenByALaterAppendOfItsLog) {
+  Append(1, 0, Turn::kBehindOthers);
+  Append(2, 0, Turn::kBehindOthers);
+  DiskQueue::Next next = queue.Pop();
+  Append(3, 0);
+  Append(4, 0, Turn::kBehindOthers);
+  queue.PutBack(std::move(next.action));
+  EXPECT_THAT(PopAll(), ElementsAre(1, 2, 3, 4));
+}
+
+TEST_F(DiskQueueTest, WhatIsPutBackIsNotOvertakenByAChangeOfLogs) {
+  Append(1, 0, Turn::kBehindOthers);
+  DiskQueue::Next next = queue.Pop();
+  queue.Push(TruncateLog{.partition = P(0), .op = OpId(2)});
+  queue.PutBack(std::move(next.action));
+  EXPECT_THAT(PopAll(), ElementsAre(1, 2));
+}
+
+TEST_F(DiskQueueTest, WhatIsPutBackKeepsItsPlaceBeforeWhatComesAfterwards) {
+  Append(1, 0, Turn::kBehindOthers);
+  DiskQueue::Next next = queue.Pop();
+  queue.PutBack(std::move(next.action));
+  Append(2, 0);
+  EXPECT_THAT(PopAll(), ElementsAre(1, 2));
 }
 
 }  // namespace

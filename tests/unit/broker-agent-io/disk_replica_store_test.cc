@@ -116,6 +116,45 @@ TEST_F(LargeRecords, ThatTheDeviceDoesNotTakeAreTheEndOfTheirLog) {
   EXPECT_TRUE(Append({Produced(5, 1, 3)})) << "what is in the file is not known any more";
 }
 
+TEST_F(LargeRecords, OfAFollowerThatCatchesUpLetAnotherLogHaveItsTurn) {
+  store_->Do(ChangeLogs{.op = OpId(1), .changes = {Create(1, 3)}});
+  Next<LogsChanged>();
+  bool asked = false;
+  files_.SetFault(
+      [&](storage::DiskOperation operation, const std::string& path) -> std::optional<Error> {
+        if (operation == storage::DiskOperation::kWrite && path == kSegment &&
+            !std::exchange(asked, true)) {
+          store_->Do(AppendToLog{.source = AppendToLog::Source::kProducer,
+                                 .partition = Partition(1),
+                                 .op = OpId(8),
+                                 .batches = {Produced(0, 1, 3)}});
+        }
+        return std::nullopt;
+      });
+  const std::string large =
+      storage::EncodeBatch({.epoch = 3, .records = {{.value = std::string(1U << 20U, 'v')}}});
+  store_->Do(AppendToLog{.source = AppendToLog::Source::kLeader,
+                         .partition = Partition(0),
+                         .op = OpId(7),
+                         .batches = {{.base = Offset(0),
+                                      .next = Offset(1),
+                                      .epoch = LeaderEpoch(3),
+                                      .payload = Slice(large)}},
+                         .turn = AppendToLog::Turn::kBehindOthers});
+  const auto first = Next<LogAppended>();
+  EXPECT_EQ(first.op, OpId(8)) << "it came while the other was being written";
+  EXPECT_EQ(first.error, std::nullopt);
+  const auto second = Next<LogAppended>();
+  EXPECT_EQ(second.op, OpId(7));
+  EXPECT_EQ(second.error, std::nullopt);
+  store_->Do(ReadFromLog{.partition = Partition(0),
+                         .op = OpId(3),
+                         .from = Offset(0),
+                         .below = Offset(1),
+                         .max_bytes = 1});
+  EXPECT_EQ(Next<LogRead>().batches->front().payload.bytes(), large);
+}
+
 TEST_F(StoredRecords, AreReadFromTheMiddleOfABatchOnlyByThoseWhoSkip) {
   ASSERT_FALSE(Append({Produced(0, 5, 3)}));
   EXPECT_FALSE(Read(2, 5).ok());

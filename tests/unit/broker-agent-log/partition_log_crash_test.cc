@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <functional>
+#include <limits>
 #include <memory>
 #include <string>
 #include <vector>
@@ -70,7 +71,8 @@ class LogStory {
         [&] { Append(5, 2); }, [&] { Release(); },    [&] { Append(5, 2); }, [&] { Append(6, 2); },
         [&] { Sync(); },       [&] { Retain(); },     [&] { Append(6, 3); }, [&] { Restart(7); },
         [&] { Append(7, 2); }, [&] { Append(7, 2); }, [&] { Restart(0); },   [&] { Append(8, 4); },
-        [&] { Close(); },
+        [&] { Part(9, 2); },   [&] { Sync(); },       [&] { Parts(9, 2); },  [&] { Part(10, 1); },
+        [&] { Release(); },    [&] { Parts(10, 1); }, [&] { Part(11, 1); },  [&] { Close(); },
     };
     for (const auto& step : steps) {
       if (log_->failure() || stopped_) {
@@ -123,22 +125,42 @@ class LogStory {
   }
   void Settle() { During({batches_}, promise_.synced); }
 
-  void Append(int32_t epoch, int count) {
-    Batches more = batches_;
+  Batches Fresh(int32_t epoch, int count) const {
     Batches fresh;
     int64_t base = end().value();
     for (int i = 0; i < count; ++i, base += 2) {
       fresh.push_back(
           Encode({.base = base, .count = 2, .epoch = epoch, .timestamp = base + epoch}));
     }
+    return fresh;
+  }
+  void Append(int32_t epoch, int count) {
+    Append(Fresh(epoch, count), std::numeric_limits<uint64_t>::max());
+  }
+  /// Appends them in several writes.
+  void Parts(int32_t epoch, int count) { Append(Fresh(epoch, count), kPartBytes); }
+  void Append(const Batches& fresh, uint64_t bytes_max) {
+    Batches more = batches_;
     more.insert(more.end(), fresh.begin(), fresh.end());
     During({more}, promise_.synced);
     const std::vector<std::string_view> pieces(fresh.begin(), fresh.end());
-    if (Done(log_->Append(pieces, Timestamp(0)))) {
+    auto appended = log_->AppendSome(pieces, Timestamp(0), bytes_max);
+    while (appended.ok() && !*appended) {
+      appended = log_->AppendSome(pieces, Timestamp(0), bytes_max);
+    }
+    if (Done(appended)) {
       batches_ = more;
     } else if (!stopped_) {
       Settle();
     }
+  }
+  /// Writes the first part of an append, and no more.
+  void Part(int32_t epoch, int count) {
+    const Batches fresh = Fresh(epoch, count);
+    const std::vector<std::string_view> pieces(fresh.begin(), fresh.end());
+    const auto appended = log_->AppendSome(pieces, Timestamp(0), kPartBytes);
+    EXPECT_FALSE(appended.ok() && *appended) << "it has more";
+    Done(appended);
   }
   void Sync() {
     const Result<Offset> synced = log_->Sync();
@@ -215,6 +237,8 @@ class LogStory {
     EXPECT_EQ(ReadAll(*again->log), expected);
     EXPECT_EQ(again->log->epochs(), EpochsOf(expected));
   }
+
+  static constexpr uint64_t kPartBytes = 30;
 
   const LogConfig config_{.segment_bytes = 300, .index_interval_bytes = 50, .retention_bytes = 400};
   MemoryFileSystem memory_;

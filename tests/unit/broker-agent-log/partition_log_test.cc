@@ -454,6 +454,79 @@ TEST_F(PartitionLogTest, AnswersForABatchThatItCannotLookIntoWithItsFirstOffset)
   EXPECT_EQ(*log_->FindOffsetByTime(Timestamp(2001)), std::nullopt);
 }
 
+// --- Appends in parts ----------------------------------------------------------------------------
+
+/// Likewise, with an append of two batches of which a part has been written.
+class PartOfAnAppend : public PartitionLogTest {
+ protected:
+  void SetUp() override {
+    config_ = {};
+    Make(0);
+    AppendTens(1);
+    EXPECT_FALSE(Some(ten_bytes_ + 5)->has_value()) << "not whole";
+    ASSERT_EQ(FileBytes(), 2 * ten_bytes_ + 5);
+  }
+  Result<std::optional<Appended>> Some(uint64_t bytes_max) {
+    const std::vector<std::string_view> pieces = {first_, second_};
+    return log_->AppendSome(pieces, Timestamp(0), bytes_max);
+  }
+  uint64_t FileBytes() { return *memory_.SizeOf("/p/00000000000000000000.log"); }
+
+  const std::string first_ = Ten(10, 1);
+  const std::string second_ = Ten(20, 2);
+};
+
+TEST_F(PartOfAnAppend, IsNotInTheLog) {
+  EXPECT_EQ(log_->end(), Offset(10));
+  EXPECT_EQ(log_->epochs().latest(), LeaderEpoch(0));
+  EXPECT_EQ(log_->size_bytes(), ten_bytes_);
+  EXPECT_THAT(ReadAll(*log_), ElementsAre(Ten(0)));
+  EXPECT_EQ(*log_->Sync(), Offset(10));
+}
+
+TEST_F(PartOfAnAppend, IsWholeWithTheLastPart) {
+  EXPECT_FALSE(Some(1)->has_value());
+  EXPECT_EQ(log_->end(), Offset(10));
+  const auto appended = Some(ten_bytes_);
+  ASSERT_TRUE(appended.ok() && *appended) << appended.error();
+  EXPECT_EQ(**appended, (Appended{.first = Offset(10),
+                                  .end = Offset(30),
+                                  .bytes = 2 * ten_bytes_,
+                                  .max_timestamp = Timestamp(1000)}));
+  EXPECT_THAT(ReadAll(*log_), ElementsAre(Ten(0), first_, second_));
+  EXPECT_EQ(log_->epochs().latest(), LeaderEpoch(2));
+  EXPECT_EQ(FileBytes(), 3 * ten_bytes_);
+}
+
+TEST_F(PartOfAnAppend, GoesWhenTheLogReleasesItsFilesAndIsWrittenAgain) {
+  ASSERT_TRUE(log_->ReleaseFiles().ok());
+  EXPECT_EQ(FileBytes(), ten_bytes_);
+  EXPECT_FALSE(Some(2 * ten_bytes_ - 1)->has_value()) << "all of it is to be written";
+  EXPECT_TRUE(Some(1)->has_value());
+  EXPECT_THAT(ReadAll(*log_), ElementsAre(Ten(0), first_, second_));
+}
+
+TEST_F(PartOfAnAppend, GoesWithACleanStop) {
+  ASSERT_TRUE(log_->Close().ok());
+  EXPECT_EQ(FileBytes(), ten_bytes_);
+}
+
+TEST_F(PartOfAnAppend, GoesWithACut) {
+  ASSERT_TRUE(log_->TruncateTo(Offset(10)).ok());
+  ASSERT_TRUE(AppendOne(*log_, Ten(10, 7)).ok());
+  EXPECT_THAT(ReadAll(*log_), ElementsAre(Ten(0), Ten(10, 7)));
+}
+
+TEST_F(PartOfAnAppend, GoesWhenTheNextPartCannotBeWritten) {
+  files_.Set(FaultyFileSystem::Plan{
+      .fault = DiskFault::kShortWrite, .at = 0, .only = DiskOperation::kWrite});
+  EXPECT_EQ(Some(ten_bytes_).error().code, ErrorCode::kUnavailable);
+  files_.Set(std::nullopt);
+  EXPECT_EQ(FileBytes(), ten_bytes_);
+  ASSERT_TRUE(AppendOne(*log_, Ten(10, 7)).ok()) << "another one may come now";
+  EXPECT_THAT(ReadAll(*log_), ElementsAre(Ten(0), Ten(10, 7)));
+}
+
 // --- Failures ------------------------------------------------------------------------------------
 
 TEST_F(PartitionLogTest, IsAsItWasAfterAWriteThatFailed) {
