@@ -25,6 +25,7 @@
 #include "broker-agent/log/replica_logs.h"
 #include "common/base/rng.h"
 #include "common/runtime/loop.h"
+#include "common/runtime/time_slice.h"
 
 namespace regent {
 namespace {
@@ -85,7 +86,11 @@ struct ShardParts {
       : suffix(index == 0 ? "" : "-" + std::to_string(index)),
         store(std::move(logs),
               disk,
-              {.wall_clock_ms = WallClockMs, .sync = &sync, .journal = &journal}) {}
+              {.wall_clock_ms = WallClockMs, .sync = &sync, .journal = &journal}) {
+    for (Loop* const busy : {&sync, &disk}) {
+      busy->Post([] { AskForTimeSlice(kLongSlice); });
+    }
+  }
 
   const std::string suffix;
   Loop sync{"sync" + suffix};

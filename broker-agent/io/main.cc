@@ -24,6 +24,7 @@
 #include "common/rpc/callback_threads.h"
 #include "common/runtime/metrics.h"
 #include "common/runtime/shutdown.h"
+#include "common/runtime/time_slice.h"
 #include "common/zk/real_client.h"
 #include "common/zk/zookeeper_thread.h"
 #include "controller/io/admin_service.h"
@@ -258,6 +259,7 @@ int main(int argc, char** argv) {
   google::InitGoogleLogging(argv[0]);
   FLAGS_logtostderr = true;
   regent::KeepMemory();
+  regent::AskForTimeSlice(regent::kShortSlice);  // And so all threads, but for those of disks.
   regent::ShutdownSignals signals;
 
   regent::BrokerFlags flags;
