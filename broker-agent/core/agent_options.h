@@ -63,7 +63,7 @@ struct AgentOptions {
   /// Of what leaders have appended last and keep in memory for those who read at a log's end.
   RecentBatches::Limits recent_batches = {};
   /// For so long a follower may hear nothing of a high watermark or log start that has moved: what
-  /// is appended next brings it along, and a message for each would be half of all messages.
+  /// is appended next brings it along, and a message for each would be half of what it is sent.
   Duration marks_delay = std::chrono::milliseconds(5);
   size_t subscribes_per_message_max = 1000;
   size_t parked_subscriptions_max =

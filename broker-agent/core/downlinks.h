@@ -46,7 +46,7 @@ struct Downlink {
   Turns throttled;                    ///< Likewise, that catch up and wait for their rate.
   Turns behind;                       ///< Likewise, that lack what has to be read.
   Turns resting;                      ///< Likewise, that catch up and leave clients their time.
-  Turns uninformed;                   ///< Partitions whose marks the follower does not know.
+  Turns uninformed;                   ///< Partitions whose marks may have to be sent alone.
   CatchUpSteps steps;                 ///< Of those that catch up.
   int64_t catching_up = 0;            ///< Bytes read from logs, or being read, without an Ack yet.
   std::set<PartitionKey> subscribed;  ///< Those with a subscription, parked or not.

@@ -8,7 +8,7 @@
 namespace regent {
 namespace {
 
-AgentDeadline MarksOf(InboundId stream) {
+AgentDeadline SendMarksOn(InboundId stream) {
   return {.kind = AgentDeadline::Kind::kSendMarks,
           .partition = {},
           .number = static_cast<int64_t>(stream.value())};
@@ -30,7 +30,7 @@ void LeaderSide::Serve(Replica& replica, Subscription& subscription) {
   }
   if (!subscription.KnowsMarksOf(log)) {
     link->uninformed.Add(key);
-    context_.deadlines.SetIfAbsent(MarksOf(subscription.stream),
+    context_.deadlines.SetIfAbsent(SendMarksOn(subscription.stream),
                                    context_.now + context_.options.marks_delay);
   }
 }
@@ -39,17 +39,10 @@ void LeaderSide::Serve(Replica& replica, Subscription& subscription) {
 void LeaderSide::SendMarks(InboundId stream) {
   Downlink* link = links_.Find(stream);
   while (link != nullptr && !link->uninformed.empty()) {
-    Replica* replica = replicas_.Find(link->uninformed.Next());
-    if (replica == nullptr || !replica->leads()) {
-      continue;
-    }
-    const auto found = replica->leading->subscriptions.find(link->follower);
-    if (found == replica->leading->subscriptions.end() || found->second.stream != stream) {
-      continue;
-    }
-    const LogView& log = *replica->log;
-    if (found->second.next >= log.end && !found->second.KnowsMarksOf(log)) {
-      Tell(*replica, found->first, found->second, {});
+    const auto [replica, subscription] = Served(*link, stream, link->uninformed.Next());
+    if (subscription != nullptr && subscription->next >= replica->log->end &&
+        !subscription->KnowsMarksOf(*replica->log)) {
+      Tell(*replica, link->follower, *subscription, {});
     }
   }
 }
@@ -78,6 +71,21 @@ void LeaderSide::Tell(Replica& replica,
                                            .leader_end = log.end});
 }
 
+/// What the stream's follower is sent of a partition by that stream; nulls if it is nothing.
+LeaderSide::ServedReplica LeaderSide::Served(const Downlink& link,
+                                             InboundId stream,
+                                             const PartitionKey& key) {
+  Replica* replica = replicas_.Find(key);
+  if (replica == nullptr || !replica->leads()) {
+    return {};
+  }
+  const auto found = replica->leading->subscriptions.find(link.follower);
+  if (found == replica->leading->subscriptions.end() || found->second.stream != stream) {
+    return {};
+  }
+  return {.replica = replica, .subscription = &found->second};
+}
+
 void LeaderSide::ServeAll(Replica& replica) {
   for (auto& [follower, subscription] : replica.leading->subscriptions) {
     Serve(replica, subscription);
@@ -92,12 +100,8 @@ void LeaderSide::FeedHungry(InboundId stream) {
     return;
   }
   while (link->credit > 0 && !link->hungry.empty()) {
-    Replica* replica = replicas_.Find(link->hungry.Next());
-    if (replica == nullptr || !replica->leads()) {
-      continue;
-    }
-    const auto found = replica->leading->subscriptions.find(link->follower);
-    if (found != replica->leading->subscriptions.end() && found->second.stream == stream) {
+    if (const auto [replica, subscription] = Served(*link, stream, link->hungry.Next());
+        subscription != nullptr) {
       Feed(*replica, link->follower, *link);
     }
   }
@@ -127,28 +131,21 @@ void LeaderSide::ReadOn(InboundId stream) {
   const AgentOptions& options = context_.options;
   Downlink& link = *links_.Find(stream);
   while (link.MayCatchUp(options.catch_up_window_bytes)) {
-    Replica* replica = replicas_.Find(link.behind.Next());
-    if (replica == nullptr || !replica->leads()) {
-      continue;
-    }
-    const auto found = replica->leading->subscriptions.find(link.follower);
-    if (found == replica->leading->subscriptions.end() || found->second.stream != stream) {
-      continue;
-    }
-    Subscription& subscription = found->second;
-    if (subscription.reading || subscription.next >= replica->log->end ||
-        HeldBack(*replica, link.follower, link) || !BeginStep(*replica, link, subscription)) {
+    const auto [replica, subscription] = Served(link, stream, link.behind.Next());
+    if (subscription == nullptr || subscription->reading ||
+        subscription->next >= replica->log->end || HeldBack(*replica, link.follower, link) ||
+        !BeginStep(*replica, link, *subscription)) {
       continue;
     }
     const ReadFromLog read{.partition = replica->partition,
                            .op = context_.NextOp(),
-                           .from = subscription.next,
+                           .from = subscription->next,
                            .below = replica->log->end,
                            .max_bytes = std::min({options.read_bytes_max,
                                                   options.catch_up_read_bytes_max, link.credit})};
-    subscription.reading = read.op;
+    subscription->reading = read.op;
     if (CatchesUp(*replica, link.follower)) {
-      subscription.charged = read.max_bytes;
+      subscription->charged = read.max_bytes;
       catch_up_.Spend(read.max_bytes, context_.now);
     }
     links_.Reserve(stream, read.op, read.max_bytes);

@@ -100,6 +100,11 @@ class LeaderSide {
   /// What was read for it and not acknowledged makes room for others.
   void Release(const Subscription& subscription);
   void Refuse(InboundId stream, const Subscribe& ask, RefusedReason reason, LeaderEpoch own);
+  struct ServedReplica {
+    Replica* replica = nullptr;
+    Subscription* subscription = nullptr;
+  };
+  ServedReplica Served(const Downlink& link, InboundId stream, const PartitionKey& key);
   void Serve(Replica& replica, Subscription& subscription);
   void Tell(Replica& replica,
             BrokerId follower,

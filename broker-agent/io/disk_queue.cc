@@ -111,6 +111,7 @@ void DiskQueue::Promote(const std::optional<PartitionKey>& only) {
 
 DiskQueue::Next DiskQueue::Pop() {
   CHECK(!empty()) << "the disk has nothing to do";
+  const bool idle = front_.empty();
   const bool from_front = !front_.empty() && (back_.empty() || in_a_row_ < kFrontBytesInARow);
   std::deque<LogAction>& lane = from_front ? front_ : back_;
   LogAction action = std::move(lane.front());
@@ -123,7 +124,7 @@ DiskQueue::Next DiskQueue::Pop() {
     Popped(key, from_front ? &Appends::front : &Appends::back);
     taken_ = from_front ? std::nullopt : std::optional(key);
   }
-  return {.action = std::move(action), .from_back = !from_front};
+  return {.action = std::move(action), .idle = idle};
 }
 
 void DiskQueue::PutBack(LogAction append) {

@@ -31,11 +31,12 @@ class DiskQueue {
   bool empty() const { return front_.empty() && back_.empty(); }
   struct Next {
     LogAction action;
-    bool from_back = false;
+    /// Nobody waits for it, and nobody waited for anything else: it need not be done at once.
+    bool idle = false;
   };
   /// Not while it is empty.
   Next Pop();
-  /// Returns what was popped last, an append from the back that is not finished: it comes before
+  /// Takes back what was popped last, an idle append that is not finished: it comes before
   /// everything else at the back, and before what has come meanwhile and must not overtake it.
   void PutBack(LogAction append);
   /// Whether anybody is kept waiting.

@@ -173,6 +173,7 @@ struct DiskReplicaStore::Disk : std::enable_shared_from_this<DiskReplicaStore::D
   AgentEventSink sink;
   mutable Mutex mutex;
   DiskQueue queue GUARDED_BY(mutex);
+  bool closing GUARDED_BY(mutex) = false;  ///< Nothing is put back any more.
   std::optional<std::string> cluster_id GUARDED_BY(mutex);
 };
 
@@ -185,8 +186,9 @@ void DiskReplicaStore::Disk::DoNext() {
   if (logs == nullptr) {
     return;
   }
+  // A leader's bytes are the same in each turn; a producer's may be stamped with the time.
   const auto* append = std::get_if<AppendToLog>(&next->action);
-  if (next->from_back && append != nullptr) {
+  if (next->idle && append != nullptr && append->source == AppendToLog::Source::kLeader) {
     DoInTurns(std::move(next->action));
   } else {
     std::visit([&](const auto& one) { Do(one); }, next->action);
@@ -194,7 +196,8 @@ void DiskReplicaStore::Disk::DoNext() {
 }
 
 /// Appends what nobody waits for, until somebody waits for something else: a large batch takes as
-/// long as many small ones.
+/// long as many small ones. It goes on when the front is empty, or is done at once when it is the
+/// back's turn, so whoever writes much cannot keep it from ending.
 void DiskReplicaStore::Disk::DoInTurns(LogAction action) {
   const auto& append = std::get<AppendToLog>(action);
   LogAppended result{.partition = KeyOf(append.partition), .op = append.op, .error = {}};
@@ -206,8 +209,9 @@ void DiskReplicaStore::Disk::DoInTurns(LogAction action) {
       return;
     }
     const MutexLock lock(mutex);
-    if (queue.urgent()) {
+    if (queue.urgent() && !closing) {
       queue.PutBack(std::move(action));
+      // With the lock: so Close, which waits for what was posted before, waits for this too.
       disk.Post([self = shared_from_this()]() { self->DoNext(); });
       return;
     }
@@ -688,6 +692,10 @@ void DiskReplicaStore::Close(std::function<void(Status)> done) {
     }
     done(closed);
   };
+  {
+    const MutexLock lock(state_->mutex);
+    state_->closing = true;
+  }
   // Behind whatever was asked for, and behind the syncs and files that this has led to.
   const bool posted = state_->disk.Post([state = state_, close]() {
     const bool synced = state->sync.Post([state, close]() {

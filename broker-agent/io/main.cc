@@ -259,7 +259,7 @@ int main(int argc, char** argv) {
   google::InitGoogleLogging(argv[0]);
   FLAGS_logtostderr = true;
   regent::KeepMemory();
-  regent::AskForTimeSlice(regent::kShortSlice);  // And so all threads, but for those of disks.
+  regent::AskForTimeSlice(regent::kShortSlice);  // So do all threads but a disk's.
   regent::ShutdownSignals signals;
 
   regent::BrokerFlags flags;

@@ -351,7 +351,8 @@ Result<Offset> PartitionLog::Drop(Offset start, size_t segments) {
 }
 
 Status PartitionLog::ReleaseFiles() {
-  return segments_->Release();
+  Status released = segments_->Release();
+  return segments_->active().broken() ? Fail(released.error()) : released;
 }
 
 Status PartitionLog::Close() {

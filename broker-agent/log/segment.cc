@@ -427,16 +427,17 @@ Status Segment::Remove() {
 }
 
 Status Segment::Release() {
-  if (unfinished_.bytes > 0) {
-    if (Status cut = Reopen(); !cut.ok()) {
-      return cut;
-    }
-  }
+  // Durably: a clean stop that follows is believed.
+  Status released = unfinished_.bytes > 0 ? CutBadTail() : Status(Success{});
+  broken_ = broken_ || !released.ok();
   writer_.reset();
   reader_.reset();
-  Status released = offsets_.file().Release();
-  Status times_released = times_.file().Release();
-  return released.ok() ? times_released : released;
+  for (IndexFile* const index : {&offsets_.file(), &times_.file()}) {
+    if (Status one = index->Release(); released.ok()) {
+      released = std::move(one);
+    }
+  }
+  return released;
 }
 
 // --- Reading -------------------------------------------------------------------------------------

@@ -105,7 +105,8 @@ class Segment {
   /// Takes the segment out of the log by renaming its file, then removes the files. The removals
   /// may fail: what is left goes when the log is opened the next time.
   Status Remove();
-  /// Closes the descriptors.
+  /// Closes the descriptors. Of an append that is not whole nothing stays in the file; if it cannot
+  /// be cut off, broken() is true.
   Status Release();
 
   /// Returns the batch that holds `offset`, which lies in [base(), next()).

@@ -1,14 +1,16 @@
 #include "common/rpc/callback_threads.h"
 
 #include <algorithm>
-#include <chrono>
 #include <filesystem>
 #include <fstream>
 #include <memory>
+#include <set>
 #include <string>
 #include <string_view>
 #include <system_error>
+#include <utility>
 
+#include <glog/logging.h>
 #include <grpcpp/generic/generic_stub.h>
 #include <grpcpp/grpcpp.h>
 
@@ -18,22 +20,24 @@
 namespace regent {
 namespace {
 
-/// Half of the second after which a thread without work goes to sleep.
-constexpr Duration kTick = std::chrono::milliseconds(500);
 /// gRPC's name for its callback threads.
 constexpr std::string_view kCallbackThread = "nexting_thread";
+/// So many ticks in a row without a callback, and all threads are let go.
+constexpr size_t kTicksWithoutCallback = 20;
 
 /// The threads of this process that have gRPC's name for those of callbacks. A later version that
 /// calls them otherwise, or has none, has none held.
-size_t CountCallbackThreads() {
-  size_t count = 0;
-  std::error_code ignored;
-  for (const auto& task : std::filesystem::directory_iterator("/proc/self/task", ignored)) {
-    std::ifstream file(task.path() / "comm");
-    std::string name;
-    count += std::getline(file, name) && name == kCallbackThread ? 1 : 0;
+std::set<std::string> FindCallbackThreads() {
+  std::set<std::string> found;
+  std::error_code ended;  // Threads may end while they are listed.
+  for (std::filesystem::directory_iterator task("/proc/self/task", ended), end;
+       !ended && task != end; task.increment(ended)) {
+    std::ifstream file(task->path() / "comm");
+    if (std::string name; std::getline(file, name) && name == kCallbackThread) {
+      found.insert(task->path().filename());
+    }
   }
-  return count;
+  return found;
 }
 
 }  // namespace
@@ -65,15 +69,16 @@ class CallbackThreads::Calls {
       }
     });
   }
-  /// Lets go of all of them, and waits until they have gone. Nothing is started any more.
-  void End() {
+  /// Lets go of all of them; none is held any more.
+  void LetGo() {
     {
       const MutexLock lock(mutex_);
       ended_ = true;
     }
     changed_.NotifyAll();
-    in_flight_->AwaitAll();
   }
+  /// Waits until all callbacks have returned. Nothing is started any more.
+  void AwaitAll() { in_flight_->AwaitAll(); }
   /// How many are held, or soon will be.
   size_t wanted() const {
     const MutexLock lock(mutex_);
@@ -122,24 +127,39 @@ size_t CallbackThreads::AwakeOn(size_t processors) {
   return std::max<size_t>(processors / 4, 1);
 }
 
-CallbackThreads::CallbackThreads(size_t awake)
-    : awake_(std::max<size_t>(awake, 1)), calls_(std::make_unique<Calls>()), loop_("grpc-threads") {
+CallbackThreads::CallbackThreads(size_t awake, Duration tick)
+    : awake_(std::max<size_t>(awake, 1)),
+      tick_(tick),
+      calls_(std::make_unique<Calls>()),
+      loop_("grpc-threads") {
   loop_.Post([this] { Tick(); });
 }
 
 CallbackThreads::~CallbackThreads() {
   loop_.Close();
-  calls_->End();
+  calls_->LetGo();
+  calls_->AwaitAll();
 }
 
 void CallbackThreads::Tick() {
+  const size_t woken = calls_->woken();
+  ticks_without_callback_ = woken == woken_before_ ? ticks_without_callback_ + 1 : 0;
+  woken_before_ = woken;
+  if (ticks_without_callback_ == kTicksWithoutCallback) {
+    LOG(ERROR) << "no callback of gRPC's has run for a while: letting all its threads go held="
+               << calls_->held();
+    calls_->LetGo();
+  }
   calls_->Wake();
-  // gRPC starts its threads with the first call; they say their names a little later.
-  const size_t running = CountCallbackThreads();
-  for (size_t held = calls_->wanted(); held + awake_ < running; ++held) {
+  // A thread has its maker's name until it gives itself its own: once does not count.
+  std::set<std::string> threads = FindCallbackThreads();
+  const auto lasting = static_cast<size_t>(std::ranges::count_if(
+      threads, [&](const std::string& thread) { return threads_before_.contains(thread); }));
+  threads_before_ = std::move(threads);
+  for (size_t held = calls_->wanted(); held + awake_ < lasting; ++held) {
     calls_->Hold();
   }
-  loop_.PostAt(loop_.Now() + kTick, [this] { Tick(); });
+  loop_.PostAt(loop_.Now() + tick_, [this] { Tick(); });
 }
 
 size_t CallbackThreads::held() const {

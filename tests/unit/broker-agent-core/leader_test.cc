@@ -284,14 +284,38 @@ TEST_F(Leader, SendsANewHighWatermarkAloneWhenNoRecordsCome) {
   EXPECT_THAT(std::get<Batches>(items[0]).batches, IsEmpty());
 }
 
-TEST_F(Leader, SendsNoHighWatermarkOfAnotherAttempt) {
+TEST_F(Leader, SendsAHighWatermarkToTheAttemptThatIsInForce) {
+  Send(Ask(1));
+  broker.Produce(K(0), 1);
+  Acknowledge(1, 1);
+  Send(Ask(2, 1, 3, 3));
+  Heard();
+  broker.Advance(AgentOptions().marks_delay);
+  const std::vector<LeaderItem> items = Heard();
+  ASSERT_THAT(items, SizeIs(1));
+  EXPECT_EQ(std::get<Batches>(items[0]).attempt, Attempt(2));
+}
+
+TEST_F(Leader, SendsAHighWatermarkWithTheRecordsThatWaitForCredit) {
+  Send(Ask(1));
+  broker.Produce(K(0), 1);
+  broker.Produce(K(0), 10'000);  // More than there is credit for.
+  broker.Produce(K(0), 1);
+  Heard();
+  Acknowledge(1, 1);
+  ASSERT_EQ(HighWatermark(), Offset(1));
+  broker.Advance(AgentOptions().marks_delay);
+  EXPECT_THAT(Heard(), IsEmpty()) << "records will bring it";
+}
+
+TEST_F(Leader, SendsNoHighWatermarkOnceItLeadsNoMore) {
   Send(Ask(1));
   broker.Produce(K(0), 1);
   Acknowledge(1, 1);
   broker.Tell(Two(1, 4, 4));
   Heard();
   broker.Advance(AgentOptions().marks_delay);
-  EXPECT_THAT(Heard(), IsEmpty()) << "it leads no more";
+  EXPECT_THAT(Heard(), IsEmpty());
 }
 
 }  // namespace

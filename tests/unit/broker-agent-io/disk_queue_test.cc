@@ -135,12 +135,22 @@ TEST_F(DiskQueueTest, WhatIsPutBackComesAfterWhoIsKeptWaitingAndBeforeTheRestOfT
   Append(2, 0, Turn::kBehindOthers);
   Read(3, 1);
   DiskQueue::Next next = queue.Pop();
-  EXPECT_TRUE(next.from_back);
+  EXPECT_TRUE(next.idle);
   EXPECT_FALSE(queue.urgent());
   Append(4, 1);
   EXPECT_TRUE(queue.urgent());
   queue.PutBack(std::move(next.action));
   EXPECT_THAT(PopAll(), ElementsAre(4, 1, 2, 3));
+}
+
+TEST_F(DiskQueueTest, WhatIsTheBacksTurnIsNotIdleWhileSomebodyWaits) {
+  Read(1, 0);
+  Append(2, 0, Turn::kInOrder, DiskQueue::kFrontBytesInARow);
+  Append(3, 0);
+  EXPECT_FALSE(queue.Pop().idle);
+  const DiskQueue::Next next = queue.Pop();
+  EXPECT_EQ(NumberOf(next.action), 1U);
+  EXPECT_FALSE(next.idle) << "or it would give its turn away, and get it back as much later";
 }
 
 TEST_F(DiskQueueTest, WhatIsPutBackIsNotOvertakenByALaterAppendOfItsLog) {

@@ -511,6 +511,17 @@ TEST_F(PartOfAnAppend, GoesWithACleanStop) {
   EXPECT_EQ(FileBytes(), ten_bytes_);
 }
 
+TEST_F(PartOfAnAppend, GoesDurablyWithACleanStop) {
+  ASSERT_TRUE(log_->Sync().ok());
+  ASSERT_TRUE(log_->Close().ok());
+  log_.reset();
+  memory_.Crash([](std::string_view synced, std::string_view) { return std::string(synced); });
+  const auto opened = PartitionLog::Open(
+      memory_, "/p", config_, {.stop = LogOpening::Stop::kClean, .log_start = Offset(0)});
+  ASSERT_TRUE(opened.ok()) << opened.error();
+  EXPECT_THAT(ReadAll(*opened->log), ElementsAre(Ten(0)));
+}
+
 TEST_F(PartOfAnAppend, GoesWithACut) {
   ASSERT_TRUE(log_->TruncateTo(Offset(10)).ok());
   ASSERT_TRUE(AppendOne(*log_, Ten(10, 7)).ok());
