@@ -177,6 +177,8 @@ struct DiskReplicaStore::Disk : std::enable_shared_from_this<DiskReplicaStore::D
   std::optional<std::string> cluster_id GUARDED_BY(mutex);
 };
 
+// --- Turns ---------------------------------------------------------------------------------------
+
 void DiskReplicaStore::Disk::DoNext() {
   std::optional<DiskQueue::Next> next;
   {
@@ -217,6 +219,8 @@ void DiskReplicaStore::Disk::DoInTurns(LogAction action) {
     }
   }
 }
+
+// --- Replicas and their journal ------------------------------------------------------------------
 
 void DiskReplicaStore::Disk::Do(const ChangeLogs& change) {
   std::vector<ReplicaChange> changes;
@@ -273,6 +277,8 @@ void DiskReplicaStore::Disk::Do(const ConfigureLogs& configure) const {
   }
 }
 
+// --- Appends and syncs ---------------------------------------------------------------------------
+
 Result<bool> DiskReplicaStore::Disk::Append(const AppendToLog& append,
                                             uint64_t bytes_max,
                                             LogAppended& result) {
@@ -309,6 +315,12 @@ Result<bool> DiskReplicaStore::Disk::Append(const AppendToLog& append,
     result.stored = *std::move(stored);
   }
   return true;
+}
+
+void DiskReplicaStore::Disk::Do(const AppendToLog& append) {
+  LogAppended result{.partition = KeyOf(append.partition), .op = append.op, .error = {}};
+  result.error = ErrorOf(Append(append, std::numeric_limits<uint64_t>::max(), result));
+  sink(std::move(result));
 }
 
 void DiskReplicaStore::Disk::Sync(const ReplicaKey& key,
@@ -399,22 +411,7 @@ void DiskReplicaStore::Disk::SyncSealed(const ReplicaKey& key) {
   });
 }
 
-void DiskReplicaStore::Disk::Do(const WriteCheckpoints&) {
-  // The files are written behind the journal, never ahead of it.
-  SyncJournal([this, write = logs->TakeCheckpoints(),
-               directory = logs->directory().path()](const Status& journalled) {
-    if (!journalled.ok()) {
-      LOG(WARNING) << "journal not synced directory=" << directory << " error=\""
-                   << journalled.error() << '"';
-      return;
-    }
-    sync.Post([write, directory]() {
-      const Status written = write();
-      LOG_IF(WARNING, !written.ok()) << "checkpoints not written directory=" << directory
-                                     << " error=\"" << written.error() << '"';
-    });
-  });
-}
+// --- Trims and cuts ------------------------------------------------------------------------------
 
 void DiskReplicaStore::Disk::Do(const TrimLogs& trim) const {
   LogsTrimmed result;
@@ -447,12 +444,6 @@ void DiskReplicaStore::Disk::Do(const TrimLogs& trim) const {
                             .more = start.ok() && log->HasOldSegments(retention)});
   }
   Note(starts, storage::Durability::kSynced);
-  sink(std::move(result));
-}
-
-void DiskReplicaStore::Disk::Do(const AppendToLog& append) {
-  LogAppended result{.partition = KeyOf(append.partition), .op = append.op, .error = {}};
-  result.error = ErrorOf(Append(append, std::numeric_limits<uint64_t>::max(), result));
   sink(std::move(result));
 }
 
@@ -532,6 +523,8 @@ void DiskReplicaStore::Disk::Do(const RestartLog& restart) const {
   sink(std::move(result));
 }
 
+// --- Reads ---------------------------------------------------------------------------------------
+
 void DiskReplicaStore::Disk::Do(const ReadFromLog& read) const {
   LogRead result{.partition = KeyOf(read.partition), .op = read.op};
   const Result<storage::PartitionLog*> log = logs->Find(KeyOf(read.partition));
@@ -591,6 +584,8 @@ void DiskReplicaStore::Disk::Do(const FindInLog& find) const {
   FailIfDiskFailed(KeyOf(find.partition), error);
 }
 
+// --- What is noted -------------------------------------------------------------------------------
+
 void DiskReplicaStore::Disk::Do(const RecordMarks& record) const {
   std::vector<JournalRecord> records;
   for (const RecordMarks::Mark& mark : record.marks) {
@@ -612,6 +607,23 @@ storage::NoteMarks DiskReplicaStore::Disk::MarksOf(const RecordMarks::Mark& mark
   return marks;
 }
 
+void DiskReplicaStore::Disk::Do(const WriteCheckpoints&) {
+  // The files are written behind the journal, never ahead of it.
+  SyncJournal([this, write = logs->TakeCheckpoints(),
+               directory = logs->directory().path()](const Status& journalled) {
+    if (!journalled.ok()) {
+      LOG(WARNING) << "journal not synced directory=" << directory << " error=\""
+                   << journalled.error() << '"';
+      return;
+    }
+    sync.Post([write, directory]() {
+      const Status written = write();
+      LOG_IF(WARNING, !written.ok()) << "checkpoints not written directory=" << directory
+                                     << " error=\"" << written.error() << '"';
+    });
+  });
+}
+
 void DiskReplicaStore::Disk::Do(const RecordEpochs& record) const {
   const auto entry = logs->directory().EntryOf(KeyOf(record.partition));
   if (entry && std::pair(record.leader_epoch, record.partition_epoch) <
@@ -631,6 +643,8 @@ void DiskReplicaStore::Disk::Do(const RecordFirstRegistration& record) const {
                << noted.error() << '"';
   }
 }
+
+// --- The store, for other threads ----------------------------------------------------------------
 
 DiskReplicaStore::DiskReplicaStore(std::unique_ptr<storage::ReplicaLogs> logs,
                                    Executor& disk,

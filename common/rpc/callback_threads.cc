@@ -67,6 +67,7 @@ class CallbackThreads::Calls {
       while (!calls.ended_) {
         calls.changed_.Wait(calls.mutex_);
       }
+      --calls.held_;
     });
   }
   /// Lets go of all of them; none is held any more.

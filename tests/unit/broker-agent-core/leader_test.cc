@@ -51,6 +51,14 @@ class Leader : public ::testing::Test {
                      .log_start = Offset(0)}};
     broker.Do(FollowerMessageReceived{.stream = stream, .message = message});
   }
+  /// A follower has the first record, and it is committed.
+  void CommitOne() {
+    Send(Ask(1));
+    broker.Produce(K(0), 1);
+    Acknowledge(1, 1);
+    Heard();
+    ASSERT_EQ(HighWatermark(), Offset(1));
+  }
   std::vector<LeaderItem> Heard() {
     std::vector<LeaderItem> items;
     for (const SendToFollower& send : broker.Take<SendToFollower>()) {
@@ -273,10 +281,7 @@ TEST_F(Leader, SendsANewHighWatermarkWithTheNextRecords) {
 }
 
 TEST_F(Leader, SendsANewHighWatermarkAloneWhenNoRecordsCome) {
-  Send(Ask(1));
-  broker.Produce(K(0), 1);
-  Acknowledge(1, 1);
-  Heard();
+  CommitOne();
   broker.Advance(AgentOptions().marks_delay);
   const std::vector<LeaderItem> items = Heard();
   ASSERT_THAT(items, SizeIs(1));
@@ -285,9 +290,7 @@ TEST_F(Leader, SendsANewHighWatermarkAloneWhenNoRecordsCome) {
 }
 
 TEST_F(Leader, SendsAHighWatermarkToTheAttemptThatIsInForce) {
-  Send(Ask(1));
-  broker.Produce(K(0), 1);
-  Acknowledge(1, 1);
+  CommitOne();
   Send(Ask(2, 1, 3, 3));
   Heard();
   broker.Advance(AgentOptions().marks_delay);
@@ -309,9 +312,7 @@ TEST_F(Leader, SendsAHighWatermarkWithTheRecordsThatWaitForCredit) {
 }
 
 TEST_F(Leader, SendsNoHighWatermarkOnceItLeadsNoMore) {
-  Send(Ask(1));
-  broker.Produce(K(0), 1);
-  Acknowledge(1, 1);
+  CommitOne();
   broker.Tell(Two(1, 4, 4));
   Heard();
   broker.Advance(AgentOptions().marks_delay);

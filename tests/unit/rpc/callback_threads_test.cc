@@ -116,6 +116,7 @@ TEST(CallbackThreads, LetsThemGoWhenNoCallbackRunsAnyMore) {
   const CallbackThreads threads(1, kTick);
   Await([&] { return threads.held() > 0 && threads.held() + 1 == GrpcThreads(); });
   caller.CallAnd([&] { caller.Call(); });  // It keeps the only thread, for a callback on another.
+  Await([&] { return threads.held() == 0; });
 }
 
 }  // namespace
