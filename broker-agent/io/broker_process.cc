@@ -16,9 +16,9 @@
 #include "broker-agent/io/disk_replica_store.h"
 #include "broker-agent/io/grpc_cluster_admin.h"
 #include "broker-agent/io/grpc_controller_client.h"
-#include "broker-agent/io/grpc_replication_transport.h"
 #include "broker-agent/io/metrics.h"
 #include "broker-agent/io/sharded_transport.h"
+#include "broker-agent/io/tcp_replication_transport.h"
 #include "broker-agent/kafka/client_service.h"
 #include "broker-agent/log/data_directory.h"
 #include "broker-agent/log/posix_file_system.h"
@@ -140,7 +140,7 @@ class BrokerProcess::Impl {
                          .create_topics = settings.auto_create_topics},
         shards_(MakeShards(std::move(opened.logs), settings.shards, journal_)),
         behind_all_(LoopsOf(shards_)),
-        transport_(behind_all_),
+        transport_(behind_all_, settings.shards),
         sharded_(transport_, settings.shards) {
     SetPort(0, clients_->port());
   }
@@ -228,7 +228,8 @@ class BrokerProcess::Impl {
 
   Stopped AwaitStopped() { return stopped_future_.get(); }
 
-  std::vector<grpc::Service*> services() { return {control_.get(), &transport_.service()}; }
+  std::vector<grpc::Service*> services() { return {control_.get()}; }
+  void AcceptFollower(int socket) { transport_.Accept(socket); }
   std::optional<std::string> cluster_id() const { return first().store.cluster_id(); }
   const BrokerRegistration& registration() const { return registration_; }
   AgentHost& host() { return *host_; }
@@ -262,7 +263,7 @@ class BrokerProcess::Impl {
   kafka::ClientServiceOptions service_options_;
   Shards shards_;
   BehindAll behind_all_;
-  GrpcReplicationTransport transport_;
+  TcpReplicationTransport transport_;
   ShardedTransport sharded_;
   std::unique_ptr<AgentHost> host_;
   GrpcClusterAdmin admin_{first().loop, [this]() { return host_->metrics().controller.endpoint; }};
@@ -308,6 +309,9 @@ BrokerProcess::~BrokerProcess() = default;
 
 std::vector<grpc::Service*> BrokerProcess::services() {
   return impl_->services();
+}
+void BrokerProcess::AcceptFollower(int socket) {
+  impl_->AcceptFollower(socket);
 }
 std::optional<std::string> BrokerProcess::cluster_id() const {
   return impl_->cluster_id();

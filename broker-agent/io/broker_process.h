@@ -23,11 +23,13 @@ namespace regent {
 ///
 ///     auto broker = BrokerProcess::Open(settings);
 ///     builder.RegisterService(each of broker->services());
-///     broker->Start(hooks, port);    // once the server listens
+///     port->Start({.grpc = the server, .replication = broker->AcceptFollower});
+///     broker->Start(hooks, port->port());
 ///     …
 ///     broker->RequestStop();
 ///     broker->AwaitStopped();        // leaders moved, logs closed, unregistered
 ///     …                              // the candidate's turn
+///     port->Stop();
 ///     server->Shutdown(…);           // then the broker may be destroyed
 ///
 /// Any thread may call, one at a time.
@@ -53,15 +55,17 @@ class BrokerProcess {
   BrokerProcess(const BrokerProcess&) = delete;
   BrokerProcess& operator=(const BrokerProcess&) = delete;
 
-  /// BrokerAgent and Replication, to be registered with the process's server. They serve once
-  /// started.
+  /// BrokerAgent, to be registered with the process's server. It serves once started.
   std::vector<grpc::Service*> services();
+  /// Takes a connection that came to the RPC port for replication, a descriptor. Closed at once if
+  /// the broker has not started, or has stopped.
+  void AcceptFollower(int socket);
   /// The cluster that the data directory belongs to; nothing if it is not bound yet.
   std::optional<std::string> cluster_id() const;
   /// Binds the data directory, or refuses; `done` comes once, on the disk's thread.
   void Bind(const std::string& cluster_id, std::function<void(const Status&)> done);
 
-  /// Begins to register. `rpc_port`: what the server has bound.
+  /// Begins to register. `rpc_port`: what is bound.
   void Start(Hooks hooks, int rpc_port);
   /// As it is registered. Port 0 of a flag has become the real one.
   const BrokerRegistration& registration() const;

@@ -16,8 +16,10 @@
 #include <asio.hpp>
 #include <glog/logging.h>
 
+#include "broker-agent/io/complaints.h"
 #include "broker-agent/io/frame_buffer.h"
 #include "broker-agent/io/piece_sender.h"
+#include "broker-agent/io/tcp_listener.h"
 #include "broker-agent/kafka/frame.h"
 #include "broker-agent/kafka/pieces.h"
 #include "common/base/mutex.h"
@@ -29,29 +31,9 @@ namespace {
 using asio::ip::tcp;
 using kafka::Pieces;
 
-constexpr Duration kComplaintInterval = std::chrono::seconds(1);
-constexpr Duration kAcceptPause = std::chrono::milliseconds(100);
 constexpr int kSweepsPerIdle = 10;
 /// What one connection may send before others get their turn.
 constexpr size_t kBytesPerTurn = size_t{1} << 20U;
-
-/// One line a second at the most: who sends rubbish must not fill the log.
-class Complaints {
- public:
-  /// Returns how many came since the last that was logged, this one included; 0: keep quiet.
-  uint64_t Add(Instant now) {
-    ++quiet_;
-    if (now < next_) {
-      return 0;
-    }
-    next_ = now + kComplaintInterval;
-    return std::exchange(quiet_, 0);
-  }
-
- private:
-  Instant next_;
-  uint64_t quiet_ = 0;
-};
 
 }  // namespace
 
@@ -60,13 +42,13 @@ class ClientServer::Impl : public std::enable_shared_from_this<Impl> {
   class Connection;
 
   explicit Impl(Options options)
-      : options_(std::move(options)), acceptor_(io_), pause_(io_), sweep_(io_) {}
+      : options_(std::move(options)), listener_(std::make_shared<TcpListener>(io_)), sweep_(io_) {}
 
-  Status Bind();
+  Status Bind() { return listener_->Bind(options_.listen, "clients", "--listen"); }
   void Start(Serve serve);
   void Stop();
 
-  int port() const { return port_; }
+  int port() const { return listener_->port(); }
   ClientServerCounters counters() const {
     return {.connections = connections_count_.load(),
             .held_bytes = held_bytes_.load(),
@@ -78,7 +60,6 @@ class ClientServer::Impl : public std::enable_shared_from_this<Impl> {
  private:
   friend class Connection;
 
-  void Accept();
   void Accepted(tcp::socket socket);
   void Sweep();
   /// What a connection has read, or has answered, changes what all of them hold.
@@ -90,10 +71,8 @@ class ClientServer::Impl : public std::enable_shared_from_this<Impl> {
 
   const Options options_;
   asio::io_context io_{1};
-  tcp::acceptor acceptor_;
-  asio::steady_timer pause_;
+  const std::shared_ptr<TcpListener> listener_;
   asio::steady_timer sweep_;
-  int port_ = 0;
   Serve serve_;
   // The thread's alone:
   std::map<const Connection*, std::shared_ptr<Connection>> connections_;
@@ -400,70 +379,18 @@ void ClientServer::Impl::Connection::Close() {
 
 // --- The server ---
 
-Status ClientServer::Impl::Bind() {
-  const Endpoint& listen = options_.listen;
-  const auto failed = [&](const std::error_code& error) {
-    return Error{ErrorCode::kUnavailable,
-                 "cannot listen on " + listen.ToText() + " for clients: " + error.message() +
-                     "; end whoever holds the port, or choose another one with --listen"};
-  };
-  std::error_code error;
-  tcp::resolver resolver(io_);
-  const auto found = resolver.resolve(
-      listen.host, std::to_string(listen.port),
-      asio::ip::resolver_base::passive | asio::ip::resolver_base::numeric_service, error);
-  if (error || found.empty()) {
-    return failed(error ? error : std::make_error_code(std::errc::address_not_available));
-  }
-  const tcp::endpoint endpoint = found.begin()->endpoint();
-  acceptor_.open(endpoint.protocol(), error);
-  if (!error) {
-    acceptor_.set_option(tcp::acceptor::reuse_address(true), error);
-  }
-  if (!error) {
-    acceptor_.bind(endpoint, error);
-  }
-  if (!error) {
-    acceptor_.listen(asio::socket_base::max_listen_connections, error);
-  }
-  if (error) {
-    return failed(error);
-  }
-  port_ = acceptor_.local_endpoint().port();
-  return Success{};
-}
-
 void ClientServer::Impl::Start(Serve serve) {
   const MutexLock lock(mutex_);
   if (stopped_) {
     return;
   }
   serve_ = std::move(serve);
-  Accept();
+  listener_->Start(
+      [self = shared_from_this()](tcp::socket socket) { self->Accepted(std::move(socket)); });
   Sweep();
   thread_ = std::thread([this]() {
     BlockBrokenPipeSignal();
     io_.run();
-  });
-}
-
-void ClientServer::Impl::Accept() {
-  acceptor_.async_accept([self = shared_from_this()](std::error_code error, tcp::socket socket) {
-    if (!self->acceptor_.is_open()) {
-      return;
-    }
-    if (!error) {
-      self->Accepted(std::move(socket));
-      self->Accept();
-      return;
-    }
-    // No descriptors, as a rule: do not spin.
-    self->pause_.expires_after(kAcceptPause);
-    self->pause_.async_wait([self](std::error_code stopped) {
-      if (!stopped) {
-        self->Accept();
-      }
-    });
   });
 }
 
@@ -484,7 +411,7 @@ void ClientServer::Impl::Sweep() {
   sweep_.expires_after(options_.idle_max / kSweepsPerIdle);
   sweep_.async_wait([self = shared_from_this()](std::error_code stopped) {
     // A timer that had run out already when it was cancelled does not say so.
-    if (stopped || !self->acceptor_.is_open()) {
+    if (stopped || !self->listener_->is_open()) {
       return;
     }
     const Instant since = MonotonicNow() - self->options_.idle_max;
@@ -526,14 +453,11 @@ void ClientServer::Impl::Stop() {
     stopped_ = true;
   }
   if (!thread_.joinable()) {
-    std::error_code ignored;
-    acceptor_.close(ignored);
+    listener_->Close();
     return;
   }
   asio::post(io_, [self = shared_from_this()]() {
-    std::error_code ignored;
-    self->acceptor_.close(ignored);
-    self->pause_.cancel();
+    self->listener_->Close();
     self->sweep_.cancel();
     for (const auto& [key, connection] : std::map(self->connections_)) {
       connection->Close();

@@ -21,6 +21,7 @@
 
 #include "broker-agent/io/broker_flags.h"
 #include "broker-agent/io/broker_process.h"
+#include "broker-agent/io/rpc_port.h"
 #include "common/rpc/callback_threads.h"
 #include "common/runtime/metrics.h"
 #include "common/runtime/shutdown.h"
@@ -202,12 +203,17 @@ int Run(const BrokerFlags& flags, const BrokerSettings& settings, ShutdownSignal
 
   std::vector<grpc::Service*> services = (*broker)->services();
   std::ranges::copy(office.services(), std::back_inserter(services));
-  auto server =
-      controller::GrpcServer::Start({.listen = settings.rpc_listen, .services = services});
+  auto server = controller::GrpcServer::Start({.listen = std::nullopt, .services = services});
   if (!server.ok()) {
     return Fail(server.error());
   }
   (*server)->SetHealthy(v1::BrokerAgent::service_full_name(), false);
+  auto port = RpcPort::Bind(settings.rpc_listen);
+  if (!port.ok()) {
+    return Fail(port.error());
+  }
+  (*port)->Start({.grpc = [&server](int socket) { (*server)->Serve(socket); },
+                  .replication = [&broker](int socket) { (*broker)->AcceptFollower(socket); }});
 
   MetricsRegistry registry;
   (*broker)->ShowMetrics(registry);
@@ -223,7 +229,7 @@ int Run(const BrokerFlags& flags, const BrokerSettings& settings, ShutdownSignal
   }
 
   std::atomic<bool> stopping = false;
-  (*broker)->Start(HooksOf(settings, zookeeper, **server, office, stopping), (*server)->port());
+  (*broker)->Start(HooksOf(settings, zookeeper, **server, office, stopping), (*port)->port());
   const BrokerRegistration& self = (*broker)->registration();
   office.Start(self.EndpointOf(kRegentListener));
   LOG(INFO) << "broker started id=" << settings.id << " life=" << self.life
@@ -241,6 +247,7 @@ int Run(const BrokerFlags& flags, const BrokerSettings& settings, ShutdownSignal
   // 2. The candidate, if active, settles that departure and resigns.
   office.Leave(settings.id);
   // 3. Nobody is served any more, and no figures are shown.
+  (*port)->Stop();
   (*server)->Shutdown(kServerGrace);
   metrics = nullptr;
   if (stopped.error && !asked_to) {

@@ -10,7 +10,7 @@
 
 namespace regent {
 
-/// Carries the messages of replication streams: gRPC in production, whatever a simulation likes
+/// Carries the messages of replication streams: TCP in production, whatever a simulation likes
 /// elsewhere.
 ///
 /// Called on the agent's thread; never blocks it. A stream delivers its messages in order, each at

@@ -1,16 +1,16 @@
 #include "broker-agent/io/stream_convert.h"
 
-#include <array>
-#include <memory>
+#include <climits>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
 
-#include <google/protobuf/io/coded_stream.h>
-#include <google/protobuf/wire_format_lite.h>
+#include "regent/v1/replication.pb.h"
 
 #include "broker-agent/log/batch_check.h"
+#include "broker-agent/log/big_endian.h"
 #include "broker-agent/log/record_batch_view.h"
 #include "broker-agent/log/replica_logs.h"
 #include "common/base/overloaded.h"
@@ -18,10 +18,11 @@
 namespace regent {
 namespace {
 
-/// A message is closed once it is larger: with one read of the leader's on top it stays well below
-/// the limit of a gRPC message.
-constexpr size_t kMessageBytes = size_t{4} << 20U;
-constexpr int kMessageItems = 10'000;
+/// A frame is closed once it has that much: small messages do not wait long behind one, and with
+/// one read of the leader's on top it stays well below the limit of a frame.
+constexpr size_t kFrameBytes = size_t{256} << 10U;
+constexpr int kFrameItems = 10'000;
+constexpr size_t kHeadLengthBytes = 4;
 /// A smaller batch is copied: that costs less than a share in it.
 constexpr size_t kSharedFrom = 1024;
 
@@ -97,42 +98,56 @@ void Fill(const Refused& refused, v1::Refused* out) {
   out->set_leader_epoch(refused.leader_epoch.value());
 }
 
-/// What stands in front of a field that has a length.
-std::string FieldHead(int field, size_t length) {
-  using google::protobuf::internal::WireFormatLite;
-  using google::protobuf::io::CodedOutputStream;
-  std::array<uint8_t, 10> bytes = {};
-  uint8_t* end = CodedOutputStream::WriteVarint32ToArray(
-      WireFormatLite::MakeTag(field, WireFormatLite::WIRETYPE_LENGTH_DELIMITED), bytes.data());
-  end = CodedOutputStream::WriteVarint32ToArray(static_cast<uint32_t>(length), end);
-  return {bytes.data(), end};
+std::string FourBytes(size_t value) {
+  std::string bytes;
+  storage::AppendBigEndian(bytes, static_cast<uint32_t>(value));
+  return bytes;
 }
 
-/// Adds v1::LeaderMessage.batches. Fields of protobuf have no order: the records come last.
-void Append(const Batches& batches, kafka::Pieces& out) {
-  v1::Batches marks;
-  Fill(batches, &marks);
-  const std::string head = marks.SerializeAsString();
-  const auto records = static_cast<size_t>(BytesOf(batches.batches));
-  const std::string data_head =
-      records == 0 ? std::string() : FieldHead(v1::Batches::kDataFieldNumber, records);
-  out.Append(
-      FieldHead(v1::LeaderMessage::kBatchesFieldNumber, head.size() + data_head.size() + records));
-  out.Append(head);
-  out.Append(data_head);
-  for (const RecordBatch& batch : batches.batches) {
-    if (batch.payload.size() < kSharedFrom) {
-      out.Append(batch.payload.bytes());
-    } else {
-      out.Append(batch.payload);
-    }
+/// A frame of a leader in the making.
+class LeaderFrame {
+ public:
+  bool empty() const { return items_ == 0; }
+  bool full() const { return bytes_ >= kFrameBytes || items_ >= kFrameItems; }
+
+  void Add(const LeaderItem& item) {
+    ++items_;
+    std::visit(Overloaded{
+                   [this](const Truncate& truncate) { Fill(truncate, head_.add_truncate()); },
+                   [this](const Batches& batches) {
+                     Fill(batches, head_.add_batches());
+                     bytes_ += static_cast<size_t>(BytesOf(batches.batches));
+                     records_.push_back(&batches.batches);
+                   },
+                   [this](const Refused& refused) { Fill(refused, head_.add_refused()); },
+               },
+               item);
   }
-}
 
-/// Adds fields of v1::LeaderMessage; messages that follow one another are one.
-void Append(const v1::LeaderMessage& message, kafka::Pieces& out) {
-  out.Append(message.SerializeAsString());
-}
+  kafka::Pieces Finish() const {
+    const std::string head = head_.SerializeAsString();
+    kafka::Pieces frame;
+    frame.Append(FourBytes(kHeadLengthBytes + head.size() + bytes_));
+    frame.Append(FourBytes(head.size()));
+    frame.Append(head);
+    for (const std::vector<RecordBatch>* const batches : records_) {
+      for (const RecordBatch& batch : *batches) {
+        if (batch.payload.size() < kSharedFrom) {
+          frame.Append(batch.payload.bytes());
+        } else {
+          frame.Append(batch.payload);
+        }
+      }
+    }
+    return frame;
+  }
+
+ private:
+  v1::LeaderMessage head_;
+  std::vector<const std::vector<RecordBatch>*> records_;  ///< The caller's.
+  size_t bytes_ = 0;                                      ///< Of the records.
+  int items_ = 0;
+};
 
 // --- From protobuf -------------------------------------------------------------------------------
 
@@ -218,43 +233,52 @@ Truncate Take(const v1::Truncate& truncate, Complaint& complaint) {
 void TakeBytes(RecordBatch& batch, Complaint& complaint) {
   const std::string_view bytes = batch.payload.bytes();
   if (const auto fault = storage::ReplicatedFault(bytes)) {
-    complaint.Require(false, "batches.data", "is no record batch: " + fault->message);
+    complaint.Require(false, "batches.records", "are no record batch: " + fault->message);
     return;
   }
   const storage::BatchHeader header = storage::DecodeBatchHeader(bytes);
   complaint.Require(header.bytes() == bytes.size() && header.base == batch.base &&
                         header.next() == batch.next && header.epoch == batch.epoch,
-                    "batches.data", "is not what its heads say");
+                    "batches.records", "are not what their heads say");
   batch.producer = storage::MarkOf(header);
 }
 
-std::vector<RecordBatch> TakeRecords(v1::Batches& batches, Complaint& complaint) {
-  const Slice data(std::move(*batches.mutable_data()));
-  std::vector<RecordBatch> records;
-  uint64_t at = 0;
-  for (const v1::BatchHead& head : batches.heads()) {
-    complaint.NotNegative(head.base(), "batches.heads.base");
-    complaint.Require(head.next() > head.base(), "batches.heads.next", "is not above base");
-    complaint.NotNegative(head.epoch(), "batches.heads.epoch");
-    complaint.Require(at + head.bytes() <= data.size(), "batches.heads.bytes",
-                      "go beyond batches.data");
-    if (complaint.error()) {
-      return {};
-    }
-    RecordBatch batch;
-    batch.base = Offset(head.base());
-    batch.next = Offset(head.next());
-    batch.epoch = LeaderEpoch(head.epoch());
-    batch.payload = data.Part(at, head.bytes());
-    at += head.bytes();
-    TakeBytes(batch, complaint);
-    records.push_back(std::move(batch));
-  }
-  complaint.Require(at == data.size(), "batches.data", "is longer than its heads say");
-  return records;
-}
+/// The records that lie behind a frame's head, given out in the order of the heads.
+class Records {
+ public:
+  explicit Records(const Slice& all) : all_(all) {}
 
-Batches Take(v1::Batches& batches, Complaint& complaint) {
+  std::vector<RecordBatch> Take(const v1::Batches& batches, Complaint& complaint) {
+    std::vector<RecordBatch> records;
+    records.reserve(static_cast<size_t>(batches.heads_size()));
+    for (const v1::BatchHead& head : batches.heads()) {
+      complaint.NotNegative(head.base(), "batches.heads.base");
+      complaint.Require(head.next() > head.base(), "batches.heads.next", "is not above base");
+      complaint.NotNegative(head.epoch(), "batches.heads.epoch");
+      complaint.Require(head.bytes() <= all_.size() - taken_, "batches.heads.bytes",
+                        "go beyond the records");
+      if (complaint.error()) {
+        return {};
+      }
+      RecordBatch batch;
+      batch.base = Offset(head.base());
+      batch.next = Offset(head.next());
+      batch.epoch = LeaderEpoch(head.epoch());
+      batch.payload = all_.Part(taken_, head.bytes());
+      taken_ += head.bytes();
+      TakeBytes(batch, complaint);
+      records.push_back(std::move(batch));
+    }
+    return records;
+  }
+  bool all_taken() const { return taken_ == all_.size(); }
+
+ private:
+  const Slice all_;
+  size_t taken_ = 0;
+};
+
+Batches Take(const v1::Batches& batches, Records& records, Complaint& complaint) {
   complaint.AtLeastNone(batches.leader_epoch(), "batches.leader_epoch");
   complaint.NotNegative(batches.base_offset(), "batches.base_offset");
   complaint.Require(batches.next_offset() >= batches.base_offset(), "batches.next_offset",
@@ -267,7 +291,7 @@ Batches Take(v1::Batches& batches, Complaint& complaint) {
           .leader_epoch = LeaderEpoch(batches.leader_epoch()),
           .base_offset = Offset(batches.base_offset()),
           .next_offset = Offset(batches.next_offset()),
-          .batches = TakeRecords(batches, complaint),
+          .batches = records.Take(batches, complaint),
           .high_watermark = Offset(batches.high_watermark()),
           .log_start = Offset(batches.log_start()),
           .leader_end = Offset(batches.leader_end())};
@@ -294,8 +318,6 @@ Refused Take(const v1::Refused& refused, Complaint& complaint) {
           .leader_epoch = LeaderEpoch(refused.leader_epoch())};
 }
 
-}  // namespace
-
 v1::FollowerMessage ToProto(const FollowerMessage& message) {
   v1::FollowerMessage out;
   if (message.hello) {
@@ -317,28 +339,6 @@ v1::FollowerMessage ToProto(const FollowerMessage& message) {
     added->set_log_start(ack.log_start.value());
   }
   out.set_credit_bytes(message.credit_bytes);
-  return out;
-}
-
-std::vector<kafka::Pieces> Encode(const LeaderMessage& message) {
-  std::vector<kafka::Pieces> out;
-  int items = 0;
-  for (const LeaderItem& item : message.items) {
-    if (out.empty() || out.back().size() >= kMessageBytes || items >= kMessageItems) {
-      out.emplace_back();
-      items = 0;
-    }
-    kafka::Pieces& last = out.back();
-    ++items;
-    v1::LeaderMessage other;
-    std::visit(Overloaded{
-                   [&](const Truncate& truncate) { Fill(truncate, other.add_truncate()); },
-                   [&](const Batches& batches) { Append(batches, last); },
-                   [&](const Refused& refused) { Fill(refused, other.add_refused()); },
-               },
-               item);
-    Append(other, last);
-  }
   return out;
 }
 
@@ -365,22 +365,77 @@ Result<FollowerMessage> FromProto(const v1::FollowerMessage& message) {
   return out;
 }
 
-Result<LeaderMessage> FromProto(v1::LeaderMessage message) {
+Result<LeaderMessage> FromProto(const v1::LeaderMessage& message, const Slice& behind) {
   Complaint complaint;
+  Records records(behind);
   LeaderMessage out;
   for (const v1::Truncate& truncate : message.truncate()) {
     out.items.emplace_back(Take(truncate, complaint));
   }
-  for (v1::Batches& batches : *message.mutable_batches()) {
-    out.items.emplace_back(Take(batches, complaint));
+  for (const v1::Batches& batches : message.batches()) {
+    out.items.emplace_back(Take(batches, records, complaint));
   }
   for (const v1::Refused& refused : message.refused()) {
     out.items.emplace_back(Take(refused, complaint));
   }
+  complaint.Require(records.all_taken(), "batches.heads.bytes", "are fewer than the records have");
   if (complaint.error()) {
     return *complaint.error();
   }
   return out;
+}
+
+/// protobuf counts bytes in an int.
+template <class Message>
+bool Parse(std::string_view bytes, Message& message) {
+  return bytes.size() <= INT_MAX &&
+         message.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()));
+}
+
+}  // namespace
+
+kafka::Pieces Encode(const FollowerMessage& message) {
+  const std::string bytes = ToProto(message).SerializeAsString();
+  kafka::Pieces frame;
+  frame.Append(FourBytes(bytes.size()));
+  frame.Append(bytes);
+  return frame;
+}
+
+std::vector<kafka::Pieces> Encode(const LeaderMessage& message) {
+  std::vector<kafka::Pieces> frames;
+  LeaderFrame frame;
+  for (const LeaderItem& item : message.items) {
+    if (frame.full()) {
+      frames.push_back(std::exchange(frame, {}).Finish());
+    }
+    frame.Add(item);
+  }
+  if (!frame.empty()) {
+    frames.push_back(frame.Finish());
+  }
+  return frames;
+}
+
+Result<FollowerMessage> DecodeFollowerMessage(const Slice& frame) {
+  v1::FollowerMessage message;
+  if (!Parse(frame.bytes(), message)) {
+    return Error{ErrorCode::kInvalidArgument, "no message of a follower"};
+  }
+  return FromProto(message);
+}
+
+Result<LeaderMessage> DecodeLeaderMessage(const Slice& frame) {
+  if (frame.size() < kHeadLengthBytes) {
+    return Error{ErrorCode::kInvalidArgument, "no message of a leader: it has no head"};
+  }
+  const size_t rest = frame.size() - kHeadLengthBytes;
+  const auto head = storage::LoadBigEndian<uint32_t>(frame.bytes(), 0);
+  v1::LeaderMessage message;
+  if (head > rest || !Parse(frame.bytes().substr(kHeadLengthBytes, head), message)) {
+    return Error{ErrorCode::kInvalidArgument, "no message of a leader"};
+  }
+  return FromProto(message, frame.Part(kHeadLengthBytes + head, rest - head));
 }
 
 }  // namespace regent

@@ -3,6 +3,7 @@
 #include <chrono>
 #include <utility>
 
+#include <glog/logging.h>
 #include <grpcpp/ext/proto_server_reflection_plugin.h>
 #include <grpcpp/health_check_service_interface.h>
 
@@ -39,25 +40,39 @@ Result<std::unique_ptr<GrpcServer>> GrpcServer::Start(const GrpcServerOptions& o
   builder.SetMaxReceiveMessageSize(kMessageBytesMax);
   builder.SetMaxSendMessageSize(kMessageBytesMax);
   int port = 0;
-  builder.AddListeningPort(options.listen.ToText(), grpc::InsecureServerCredentials(), &port);
+  Acceptor acceptor;
+  if (options.listen) {
+    builder.AddListeningPort(options.listen->ToText(), grpc::InsecureServerCredentials(), &port);
+  } else {
+    acceptor = builder.experimental().AddExternalConnectionAcceptor(
+        grpc::ServerBuilder::experimental_type::ExternalConnectionType::FROM_FD,
+        grpc::InsecureServerCredentials());
+  }
   for (grpc::Service* service : options.services) {
     builder.RegisterService(service);
   }
   std::unique_ptr<grpc::Server> server = builder.BuildAndStart();
-  if (server == nullptr || port == 0) {
+  if (options.listen && (server == nullptr || port == 0)) {
     return Error{ErrorCode::kUnavailable,
-                 "cannot listen on " + options.listen.ToText() +
+                 "cannot listen on " + options.listen->ToText() +
                      ": the port is in use, or the address is not one of this machine; choose "
                      "another with --listen"};
   }
-  return std::unique_ptr<GrpcServer>(new GrpcServer(std::move(server), port));
+  CHECK(server != nullptr) << "a server that does not listen cannot fail to";
+  return std::unique_ptr<GrpcServer>(new GrpcServer(std::move(server), port, std::move(acceptor)));
 }
 
-GrpcServer::GrpcServer(std::unique_ptr<grpc::Server> server, int port)
-    : server_(std::move(server)), port_(port) {}
+GrpcServer::GrpcServer(std::unique_ptr<grpc::Server> server, int port, Acceptor acceptor)
+    : server_(std::move(server)), port_(port), acceptor_(std::move(acceptor)) {}
 
 GrpcServer::~GrpcServer() {
   Shutdown(Duration(0));
+}
+
+void GrpcServer::Serve(int socket) {
+  grpc::experimental::ExternalConnectionAcceptor::NewConnectionParameters connection;
+  connection.fd = socket;
+  acceptor_->HandleNewConnection(&connection);
 }
 
 void GrpcServer::SetHealthy(const std::string& service, bool healthy) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -19,7 +20,8 @@ grpc::ChannelArguments InternalChannelArguments();
 inline constexpr int kMessageBytesMax = 16 * 1024 * 1024;
 
 struct GrpcServerOptions {
-  Endpoint listen;                       ///< Port 0: a free one is chosen.
+  /// Port 0: a free one is chosen. None: it serves what is handed to Serve.
+  std::optional<Endpoint> listen;
   std::vector<grpc::Service*> services;  ///< Outlive the server.
 };
 
@@ -34,7 +36,11 @@ class GrpcServer {
   GrpcServer(const GrpcServer&) = delete;
   GrpcServer& operator=(const GrpcServer&) = delete;
 
+  /// 0 if it does not listen.
   int port() const { return port_; }
+  /// Serves a connection that somebody else has accepted: a descriptor, which it owns from now on.
+  /// Only if it does not listen; not after Shutdown.
+  void Serve(int socket);
   grpc::Server& server() { return *server_; }
   /// Health of one service, e.g. "regent.v1.Controller"; "" is the process.
   void SetHealthy(const std::string& service, bool healthy);
@@ -43,10 +49,12 @@ class GrpcServer {
   void Shutdown(Duration grace);
 
  private:
-  GrpcServer(std::unique_ptr<grpc::Server> server, int port);
+  using Acceptor = std::unique_ptr<grpc::experimental::ExternalConnectionAcceptor>;
+  GrpcServer(std::unique_ptr<grpc::Server> server, int port, Acceptor acceptor);
 
   std::unique_ptr<grpc::Server> server_;
   int port_ = 0;
+  Acceptor acceptor_;  ///< Null if it listens.
 };
 
 }  // namespace regent::controller

@@ -57,7 +57,7 @@ class StandIn final : public v1::BrokerAgent::CallbackService, private zk::Sessi
   StandIn(BrokerId id, const zk::RealClientOptions& zookeeper, zk::ZooKeeperThread& thread)
       : id_(id), loop_("stand-in-" + std::to_string(id.value())) {
     auto server = controller::GrpcServer::Start(
-        {.listen = {.host = "127.0.0.1", .port = 0}, .services = {this}});
+        {.listen = Endpoint{.host = "127.0.0.1", .port = 0}, .services = {this}});
     CHECK(server.ok()) << server.error();
     server_ = std::move(server).value();
     auto client = zk::MakeRealClient(thread, zookeeper, loop_, *this);

@@ -14,14 +14,17 @@
 #include <CLI/CLI.hpp>
 #include <arpa/inet.h>
 #include <glog/logging.h>
+#include <google/protobuf/wrappers.pb.h>
+#include <grpcpp/generic/async_generic_service.h>
 #include <grpcpp/generic/generic_stub.h>
 #include <grpcpp/grpcpp.h>
+#include <grpcpp/impl/codegen/proto_utils.h>
 #include <netinet/in.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 
-#include "regent/v1/replication.grpc.pb.h"
+#include "regent/v1/replication.pb.h"
 
 // transport_spike: what it costs to bring record batches from a leader to a follower, both ends
 // together, over loopback: as `bytes` of a protobuf message, as slices of a ByteBuffer that refer
@@ -48,13 +51,11 @@ struct Work {
 };
 
 /// The leader's end of a stream: sends every message, then ends it.
-template <class Request, class Response>
-class Sending final : public grpc::ServerBidiReactor<Request, Response> {
+class Sending final : public grpc::ServerGenericBidiReactor {
  public:
-  Sending(const Work& work, std::function<Response(const Payload&)> make)
-      : work_(work), make_(std::move(make)) {
-    Next();
-  }
+  using Make = std::function<grpc::ByteBuffer(const Payload&)>;
+
+  Sending(const Work& work, Make make) : work_(work), make_(std::move(make)) { Next(); }
   void OnWriteDone(bool ok) override {
     CHECK(ok) << "the stream broke";
     Next();
@@ -64,17 +65,30 @@ class Sending final : public grpc::ServerBidiReactor<Request, Response> {
  private:
   void Next() {
     if (sent_ == work_.messages) {
-      this->Finish(grpc::Status::OK);
+      Finish(grpc::Status::OK);
       return;
     }
     response_ = make_(work_.Of(sent_++));
-    this->StartWrite(&response_);
+    StartWrite(&response_);
   }
 
   const Work& work_;
-  std::function<Response(const Payload&)> make_;
-  Response response_;
+  const Make make_;
+  grpc::ByteBuffer response_;
   int sent_ = 0;
+};
+
+class Leader final : public grpc::CallbackGenericService {
+ public:
+  Leader(const Work& work, Sending::Make make) : work_(work), make_(std::move(make)) {}
+  grpc::ServerGenericBidiReactor* CreateReactor(
+      grpc::GenericCallbackServerContext* /*context*/) override {
+    return new Sending(work_, make_);
+  }
+
+ private:
+  const Work& work_;
+  const Sending::Make make_;
 };
 
 /// The follower's end: takes what comes.
@@ -111,11 +125,12 @@ class Taking final : public grpc::ClientBidiReactor<v1::FollowerMessage, Respons
 };
 
 template <class Response>
-size_t OverGrpc(grpc::Service& service, std::function<size_t(const Response&)> take) {
+size_t OverGrpc(const Work& work, Sending::Make make, std::function<size_t(const Response&)> take) {
+  Leader leader(work, std::move(make));
   int port = 0;
   grpc::ServerBuilder builder;
   builder.AddListeningPort("127.0.0.1:0", grpc::InsecureServerCredentials(), &port);
-  builder.RegisterService(&service);
+  builder.RegisterCallbackGenericService(&leader);
   const std::unique_ptr<grpc::Server> server = builder.BuildAndStart();
   const size_t bytes = Taking<Response>(std::move(take)).Run("127.0.0.1:" + std::to_string(port));
   server->Shutdown();
@@ -132,27 +147,21 @@ v1::LeaderMessage HeadOf() {
   return message;
 }
 
-class ProtobufService final : public v1::Replication::CallbackService {
- public:
-  explicit ProtobufService(const Work& work) : work_(work) {}
-  grpc::ServerBidiReactor<v1::FollowerMessage, v1::LeaderMessage>* Replicate(
-      grpc::CallbackServerContext* /*context*/) override {
-    return new Sending<v1::FollowerMessage, v1::LeaderMessage>(work_, [](const Payload& payload) {
-      v1::LeaderMessage message = HeadOf();
-      message.mutable_batches(0)->mutable_data()->append(*payload);
-      return message;
-    });
-  }
-
- private:
-  const Work& work_;
-};
-
 size_t OverProtobuf(const Work& work) {
-  ProtobufService service(work);
-  return OverGrpc<v1::LeaderMessage>(service, [](const v1::LeaderMessage& message) {
-    return std::make_shared<const std::string>(message.batches(0).data().substr(0))->size();
-  });
+  using google::protobuf::BytesValue;
+  return OverGrpc<BytesValue>(
+      work,
+      [](const Payload& payload) {
+        BytesValue message;
+        message.set_value(*payload);
+        grpc::ByteBuffer buffer;
+        bool own = false;
+        CHECK(grpc::SerializationTraits<BytesValue>::Serialize(message, &buffer, &own).ok());
+        return buffer;
+      },
+      [](const BytesValue& message) {
+        return std::make_shared<const std::string>(message.value().substr(0))->size();
+      });
 }
 
 /// A slice of gRPC's that holds a share in the payload.
@@ -162,27 +171,14 @@ grpc::Slice SharedSlice(const Payload& payload) {
           [](void* held) { delete static_cast<Payload*>(held); }, share.release()};
 }
 
-class SlicesService final
-    : public v1::Replication::WithRawCallbackMethod_Replicate<v1::Replication::Service> {
- public:
-  explicit SlicesService(const Work& work) : work_(work) {}
-  grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>* Replicate(
-      grpc::CallbackServerContext* /*context*/) override {
-    return new Sending<grpc::ByteBuffer, grpc::ByteBuffer>(work_, [](const Payload& payload) {
-      const std::array<grpc::Slice, 2> slices = {grpc::Slice(HeadOf().SerializeAsString()),
-                                                 SharedSlice(payload)};
-      return grpc::ByteBuffer(slices.data(), slices.size());
-    });
-  }
-
- private:
-  const Work& work_;
-};
-
 size_t OverSlices(const Work& work) {
-  SlicesService service(work);
   const size_t head = HeadOf().ByteSizeLong();
-  return OverGrpc<grpc::ByteBuffer>(service, [head](const grpc::ByteBuffer& buffer) {
+  const auto make = [](const Payload& payload) {
+    const std::array<grpc::Slice, 2> slices = {grpc::Slice(HeadOf().SerializeAsString()),
+                                               SharedSlice(payload)};
+    return grpc::ByteBuffer(slices.data(), slices.size());
+  };
+  return OverGrpc<grpc::ByteBuffer>(work, make, [head](const grpc::ByteBuffer& buffer) {
     std::vector<grpc::Slice> slices;
     CHECK(buffer.Dump(&slices).ok());
     auto batch = std::make_shared<std::string>();

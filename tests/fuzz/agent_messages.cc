@@ -10,6 +10,7 @@
 #include <glog/logging.h>
 
 #include "broker-agent/io/stream_convert.h"
+#include "broker-agent/kafka/frame.h"
 #include "common/wire/convert.h"
 #include "tests/fuzz/parsed.h"
 #include "tests/fuzz/target.h"
@@ -46,7 +47,6 @@ enum class Kind : uint8_t {
 constexpr uint8_t kKinds = 12;
 
 constexpr auto kControl = [](const auto& proto) { return wire::FromProto(proto); };
-constexpr auto kStream = [](const auto& proto) { return regent::FromProto(proto); };
 
 /// Broker 0 leads partition 0, follows on 1 and has never heard of 2.
 class World {
@@ -124,13 +124,14 @@ class World {
     }
   }
   void FromFollower(std::string_view bytes) {
-    if (auto message = Parsed<v1::FollowerMessage>(bytes, kStream)) {
-      broker_.Do(FollowerMessageReceived{.stream = inbound_, .message = *std::move(message)});
+    if (auto message = DecodeFollowerMessage(Slice(std::string(bytes))); message.ok()) {
+      broker_.Do(
+          FollowerMessageReceived{.stream = inbound_, .message = std::move(message).value()});
     }
   }
   void FromLeader(std::string_view bytes) {
-    if (auto message = Parsed<v1::LeaderMessage>(bytes, kStream)) {
-      broker_.Do(LeaderMessageReceived{.stream = outbound_, .message = *std::move(message)});
+    if (auto message = DecodeLeaderMessage(Slice(std::string(bytes))); message.ok()) {
+      broker_.Do(LeaderMessageReceived{.stream = outbound_, .message = std::move(message).value()});
     }
   }
 
@@ -142,9 +143,11 @@ class World {
 
 template <class Model>
 std::string As(Kind kind, const Model& model) {
-  using regent::ToProto;
-  using wire::ToProto;
-  return Framed(static_cast<uint8_t>(kind), ToProto(model).SerializeAsString());
+  return Framed(static_cast<uint8_t>(kind), wire::ToProto(model).SerializeAsString());
+}
+/// A frame of a stream, as it comes: without its length.
+std::string As(Kind kind, const kafka::Pieces& frame) {
+  return Framed(static_cast<uint8_t>(kind), frame.Flatten().substr(kafka::kFrameLengthBytes));
 }
 
 std::string FollowerHello() {
@@ -160,36 +163,21 @@ std::string FollowerHello() {
                           .unsubscribe = {},
                           .acks = {},
                           .credit_bytes = 1 << 20U};
-  return As(Kind::kFromFollower, message);
+  return As(Kind::kFromFollower, Encode(message));
 }
 
 std::string FollowerAck(int64_t log_end) {
-  return As(Kind::kFromFollower,
-            FollowerMessage{
-                .hello = {},
-                .subscribe = {},
-                .unsubscribe = {},
-                .acks = {{.partition = K(0), .attempt = Attempt(1), .log_end = Offset(log_end)}},
-                .credit_bytes = 10});
+  const FollowerMessage message{
+      .hello = {},
+      .subscribe = {},
+      .unsubscribe = {},
+      .acks = {{.partition = K(0), .attempt = Attempt(1), .log_end = Offset(log_end)}},
+      .credit_bytes = 10};
+  return As(Kind::kFromFollower, Encode(message));
 }
 
-std::string LeadersTruncation() {
-  v1::LeaderMessage message;
-  v1::Truncate& truncate = *message.add_truncate();
-  truncate.mutable_partition()->set_topic_id(testing::TheTopic()->id.ToBytes());
-  truncate.mutable_partition()->set_index(1);
-  truncate.set_attempt(1);
-  truncate.set_end_epoch(-1);
-  return Framed(static_cast<uint8_t>(Kind::kFromLeader), message.SerializeAsString());
-}
-
-std::string LeadersMarks() {
-  v1::LeaderMessage message;
-  v1::Batches& marks = *message.add_batches();
-  marks.mutable_partition()->set_topic_id(testing::TheTopic()->id.ToBytes());
-  marks.mutable_partition()->set_index(1);
-  marks.set_attempt(1);
-  return Framed(static_cast<uint8_t>(Kind::kFromLeader), message.SerializeAsString());
+std::string FromLeader(LeaderItem item) {
+  return As(Kind::kFromLeader, Encode(LeaderMessage{.items = {std::move(item)}}).front());
 }
 
 }  // namespace
@@ -223,7 +211,13 @@ std::vector<std::string> Seeds() {
           becomes({.leader = 2, .epoch = 2, .version = 2}) + time,
       becomes({.index = 2, .leader = 0}) + As(Kind::kFittingStopReplica, stop),
       FollowerHello() + produce + FollowerAck(2) + FollowerAck(3) + time + time,
-      LeadersTruncation() + LeadersMarks() + time,
+      FromLeader(Truncate{.partition = K(1), .attempt = Attempt(1)}) +
+          FromLeader(Batches{.partition = K(1), .attempt = Attempt(1)}) +
+          FromLeader(Batches{.partition = K(1),
+                             .attempt = Attempt(1),
+                             .next_offset = Offset(2),
+                             .batches = testing::Records(0, {0, 0})}) +
+          time,
       As(Kind::kAlterPartitionAnswer, altered) + time,
       FollowerHello() + Framed(static_cast<uint8_t>(Kind::kFollowerLost), "") + time +
           Framed(static_cast<uint8_t>(Kind::kRegistered), "") + produce,

@@ -1,7 +1,5 @@
 #include "tests/unit/broker-agent-io/in_process_network.h"
 
-#include <glog/logging.h>
-
 #include "broker-agent/io/stream_convert.h"
 #include "broker-agent/kafka/pieces.h"
 
@@ -44,26 +42,24 @@ void InProcessNetwork::Listen(int32_t number, std::shared_ptr<Port> port) {
   ports_[number] = std::move(port);
 }
 
-InProcessNetwork::StreamRef InProcessNetwork::Connect(int32_t number,
-                                                      Lane<v1::LeaderMessage>::Reader follower) {
+InProcessNetwork::StreamRef InProcessNetwork::Connect(int32_t number, Lane::Reader follower) {
   std::shared_ptr<Port> port;
   {
     const MutexLock lock(mutex_);
     port = ports_.at(number);
   }
   const auto stream = std::make_shared<InProcessStream>();
-  stream->to_follower = std::make_shared<Lane<v1::LeaderMessage>>(workers_, std::move(follower));
+  stream->to_follower = std::make_shared<Lane>(workers_, std::move(follower));
   bool let_in = false;
   {
     const MutexLock lock(port->mutex);
     const InboundId id = std::exchange(port->next, port->next.Next());
-    const auto take = [sink = port->sink, id](const v1::FollowerMessage& message) {
-      sink(FollowerMessageReceived{.stream = id, .message = FromProto(message).value()});
+    const auto take = [sink = port->sink, id](const Slice& frame) {
+      sink(FollowerMessageReceived{.stream = id, .message = DecodeFollowerMessage(frame).value()});
     };
     const auto lost = [sink = port->sink, id]() { sink(InboundLost{.stream = id}); };
-    stream->to_leader = std::make_shared<Lane<v1::FollowerMessage>>(
-        workers_,
-        Lane<v1::FollowerMessage>::Reader{.executor = port->executor, .take = take, .lost = lost});
+    stream->to_leader = std::make_shared<Lane>(
+        workers_, Lane::Reader{.executor = port->executor, .take = take, .lost = lost});
     let_in = port->sink != nullptr;
     if (let_in) {
       port->streams[id] = stream;
@@ -95,8 +91,8 @@ void InProcessTransport::Start(AgentEventSink sink) {
 }
 
 void InProcessTransport::Open(OpenStream open) {
-  const auto take = [sink = sink_, id = open.stream](const v1::LeaderMessage& message) {
-    sink(LeaderMessageReceived{.stream = id, .message = FromProto(message).value()});
+  const auto take = [sink = sink_, id = open.stream](const Slice& frame) {
+    sink(LeaderMessageReceived{.stream = id, .message = DecodeLeaderMessage(frame).value()});
   };
   const auto lost = [sink = sink_, id = open.stream]() { sink(OutboundLost{.stream = id}); };
   StreamRef stream =
@@ -107,7 +103,7 @@ void InProcessTransport::Open(OpenStream open) {
 
 void InProcessTransport::Send(SendToLeader send) {
   if (const StreamRef stream = Find(send.stream)) {
-    if (!stream->to_leader->Send(ToProto(send.message))) {
+    if (!stream->to_leader->Send(Encode(send.message))) {
       stream->Cut();
     }
   }
@@ -134,10 +130,8 @@ InProcessTransport::StreamRef InProcessTransport::Find(InboundId id) const {
 
 void InProcessTransport::Send(SendToFollower send) {
   if (const StreamRef stream = Find(send.stream)) {
-    for (const kafka::Pieces& part : Encode(send.message)) {
-      v1::LeaderMessage message;
-      CHECK(message.ParseFromString(part.Flatten())) << "a message that nobody can read";
-      if (!stream->to_follower->Send(std::move(message))) {
+    for (const kafka::Pieces& frame : Encode(send.message)) {
+      if (!stream->to_follower->Send(frame)) {
         stream->Cut();
       }
     }

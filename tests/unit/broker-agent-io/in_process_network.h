@@ -10,16 +10,18 @@
 #include <utility>
 #include <vector>
 
-#include "regent/v1/replication.pb.h"
-
+#include "broker-agent/core/slice.h"
 #include "broker-agent/io/event_sink.h"
 #include "broker-agent/io/replication_transport.h"
 #include "broker-agent/io/stream_bounds.h"
+#include "broker-agent/kafka/frame.h"
+#include "broker-agent/kafka/pieces.h"
 #include "common/base/mutex.h"
 #include "common/runtime/loop.h"
 
-// Replication streams between brokers of one process, on threads that are no broker's: what gRPC is
-// in production, with the same messages and the same bounds. The thread sanitizer sees all of it.
+// Replication streams between brokers of one process, on threads that are no broker's: what TCP is
+// in production, with the same frames and the same bounds, cut whenever a test likes. The thread
+// sanitizer sees all of it.
 
 namespace regent::testing {
 
@@ -38,28 +40,30 @@ class WorkerThreads {
   std::atomic<size_t> next_ = 0;
 };
 
-/// One direction of a stream. Any thread; never calls anybody with its lock held.
-template <class Message>
-class Lane : public std::enable_shared_from_this<Lane<Message>> {
+/// One direction of a stream of frames, which come without their lengths. Any thread; never calls
+/// anybody with its lock held.
+class Lane : public std::enable_shared_from_this<Lane> {
  public:
   /// The end that takes the messages: called on the workers, by one at a time.
   struct Reader {
     Executor& executor;  ///< Of the agent behind it, whose work is the brake.
-    std::function<void(const Message&)> take;
+    std::function<void(const Slice&)> take;
     std::function<void()> lost;  ///< Once, and nothing after it.
   };
 
   Lane(WorkerThreads& workers, Reader reader) : workers_(workers), reader_(std::move(reader)) {}
 
   /// Returns false if the reader has let too much pile up.
-  [[nodiscard]] bool Send(Message message) EXCLUDES(mutex_) {
+  [[nodiscard]] bool Send(const kafka::Pieces& sent) EXCLUDES(mutex_) {
+    const Slice whole(sent.Flatten());
+    Slice frame = whole.Part(kafka::kFrameLengthBytes, whole.size() - kafka::kFrameLengthBytes);
     {
       const MutexLock lock(mutex_);
       if (over_) {
         return true;
       }
-      const size_t bytes = message.ByteSizeLong();
-      if (!outbox_.Push(std::move(message), bytes)) {
+      const size_t bytes = frame.size();
+      if (!outbox_.Push(std::move(frame), bytes)) {
         return false;
       }
     }
@@ -110,21 +114,21 @@ class Lane : public std::enable_shared_from_this<Lane<Message>> {
       }
       moving_ = true;
     }
-    workers_.Post([self = this->shared_from_this()]() { self->Move(); });
+    workers_.Post([self = shared_from_this()]() { self->Move(); });
   }
 
   void Move() EXCLUDES(mutex_) {
-    Message message;
+    Slice frame;
     while (true) {
-      switch (Decide(message)) {
+      switch (Decide(frame)) {
         case Step::kRest: return;
         case Step::kTellLost: reader_.lost(); break;
-        case Step::kDeliver: Deliver(message); break;
+        case Step::kDeliver: Deliver(frame); break;
       }
     }
   }
 
-  Step Decide(Message& message) EXCLUDES(mutex_) {
+  Step Decide(Slice& frame) EXCLUDES(mutex_) {
     const MutexLock lock(mutex_);
     const Step step = NextStep();
     switch (step) {
@@ -134,24 +138,23 @@ class Lane : public std::enable_shared_from_this<Lane<Message>> {
         break;
       case Step::kTellLost: told_ = true; break;
       case Step::kDeliver:
-        message = outbox_.Pop();
-        inbox_.Took(message.ByteSizeLong());
+        frame = outbox_.Pop();
+        inbox_.Took(frame.size());
         break;
     }
     return step;
   }
 
-  void Deliver(const Message& message) EXCLUDES(mutex_) {
-    reader_.take(message);
-    reader_.executor.Post([self = this->shared_from_this(), bytes = message.ByteSizeLong()]() {
-      self->Handled(bytes);
-    });
+  void Deliver(const Slice& frame) EXCLUDES(mutex_) {
+    reader_.take(frame);
+    reader_.executor.Post(
+        [self = shared_from_this(), bytes = frame.size()]() { self->Handled(bytes); });
   }
 
   void Handled(size_t bytes) EXCLUDES(mutex_) {
     {
       const MutexLock lock(mutex_);
-      inbox_.Handled(bytes);
+      inbox_.Handled(1, bytes);
     }
     Continue();
   }
@@ -161,7 +164,7 @@ class Lane : public std::enable_shared_from_this<Lane<Message>> {
 
   Mutex mutex_;
   std::condition_variable_any rested_;
-  StreamOutbox<Message> outbox_ GUARDED_BY(mutex_);
+  StreamOutbox<Slice> outbox_ GUARDED_BY(mutex_);
   StreamInbox inbox_ GUARDED_BY(mutex_);
   bool moving_ GUARDED_BY(mutex_) = false;  ///< A worker is at it, or will be.
   bool over_ GUARDED_BY(mutex_) = false;
@@ -170,8 +173,8 @@ class Lane : public std::enable_shared_from_this<Lane<Message>> {
 
 /// A stream that a follower has opened to a leader.
 struct InProcessStream {
-  std::shared_ptr<Lane<v1::FollowerMessage>> to_leader;
-  std::shared_ptr<Lane<v1::LeaderMessage>> to_follower;
+  std::shared_ptr<Lane> to_leader;
+  std::shared_ptr<Lane> to_follower;
 
   /// As a network does it: both ends hear of it, each in its own time.
   void Cut() const {
@@ -211,7 +214,7 @@ class InProcessNetwork {
 
   void Listen(int32_t number, std::shared_ptr<Port> port) EXCLUDES(mutex_);
   /// A stream that nobody lets in is lost at once.
-  StreamRef Connect(int32_t number, Lane<v1::LeaderMessage>::Reader follower) EXCLUDES(mutex_);
+  StreamRef Connect(int32_t number, Lane::Reader follower) EXCLUDES(mutex_);
 
   WorkerThreads workers_;
   mutable Mutex mutex_;

@@ -3,16 +3,17 @@
 #include <functional>
 #include <memory>
 #include <thread>
+#include <unistd.h>
 #include <vector>
 
 #include <gmock/gmock.h>
-#include <grpcpp/grpcpp.h>
 #include <gtest/gtest.h>
 
-#include "broker-agent/io/grpc_replication_transport.h"
+#include "broker-agent/io/rpc_port.h"
+#include "broker-agent/io/tcp_replication_transport.h"
 #include "common/base/mutex.h"
 
-// The two ends of a replication stream, with real gRPC between them.
+// The two ends of a replication stream, with a real connection between them.
 
 namespace regent {
 namespace {
@@ -61,11 +62,11 @@ std::vector<uint64_t> InOrder() {
 class ReplicationOrder : public ::testing::Test {
  protected:
   void SetUp() override {
-    int port = 0;
-    grpc::ServerBuilder builder;
-    builder.AddListeningPort("127.0.0.1:0", grpc::InsecureServerCredentials(), &port);
-    builder.RegisterService(&leader_.service());
-    server_ = builder.BuildAndStart();
+    auto bound = RpcPort::Bind({.host = "127.0.0.1", .port = 0});
+    ASSERT_TRUE(bound.ok()) << bound.error();
+    port_ = std::move(bound).value();
+    port_->Start({.grpc = [](int socket) { ::close(socket); },
+                  .replication = [this](int socket) { leader_.Accept(socket); }});
     leader_.Start([this](const AgentEvent& event) {
       if (const auto* received = std::get_if<FollowerMessageReceived>(&event)) {
         stream_ = received->stream;
@@ -78,7 +79,7 @@ class ReplicationOrder : public ::testing::Test {
         at_follower_.Add(static_cast<uint64_t>(batches.base_offset.value()));
       }
     });
-    OnFollowersLoop([this, port]() {
+    OnFollowersLoop([this, port = port_->port()]() {
       follower_.Open({.stream = OutboundId(1),
                       .leader = BrokerId(0),
                       .endpoint = {.host = "127.0.0.1", .port = port}});
@@ -87,8 +88,7 @@ class ReplicationOrder : public ::testing::Test {
   void TearDown() override {
     leader_.Shutdown();
     OnFollowersLoop([this]() { follower_.Shutdown(); });
-    server_->Shutdown(std::chrono::system_clock::now());
-    server_->Wait();
+    port_->Stop();
   }
   void OnFollowersLoop(std::function<void()> task) {
     Arrivals done;
@@ -110,9 +110,9 @@ class ReplicationOrder : public ::testing::Test {
 
   Loop leaders_loop_{"leader"};
   Loop followers_loop_{"follower"};
-  GrpcReplicationTransport leader_{leaders_loop_};
-  GrpcReplicationTransport follower_{followers_loop_};
-  std::unique_ptr<grpc::Server> server_;
+  TcpReplicationTransport leader_{leaders_loop_, 1};
+  TcpReplicationTransport follower_{followers_loop_, 1};
+  std::unique_ptr<RpcPort> port_;
   InboundId stream_{0};
   Arrivals at_leader_;
   Arrivals at_follower_;

@@ -7,52 +7,6 @@
 namespace regent {
 namespace {
 
-using Step = ServerStreamSteps::Step;
-
-TEST(ServerStreamSteps, TheCallIsNotFinishedUnderAReadThatHasNotBeenHandedOver) {
-  ServerStreamSteps steps;
-  ASSERT_EQ(steps.Next({.finish = false, .write = false, .read = true}), Step::kRead);
-  // Another thread learns that the call was cancelled before the first one calls StartRead.
-  EXPECT_EQ(steps.Next({.finish = true, .write = false, .read = true}), Step::kNothing);
-  steps.Started();
-  EXPECT_EQ(steps.Next({.finish = true, .write = false, .read = true}), Step::kFinish)
-      << "the read itself ends with the call";
-  EXPECT_EQ(steps.Next({.finish = true, .write = false, .read = true}), Step::kNothing);
-}
-
-TEST(ServerStreamSteps, TheCallIsNotFinishedUnderAWriteWhoseCallHasNotReturned) {
-  ServerStreamSteps steps;
-  ASSERT_EQ(steps.Next({.finish = false, .write = true, .read = true}), Step::kWrite);
-  steps.WriteDone();  // May come while StartWrite is still on its way back.
-  EXPECT_EQ(steps.Next({.finish = true, .write = false, .read = true}), Step::kNothing);
-  steps.Started();
-  EXPECT_EQ(steps.Next({.finish = true, .write = false, .read = true}), Step::kFinish);
-}
-
-TEST(ServerStreamSteps, TheCallIsFinishedAfterTheLastWrite) {
-  ServerStreamSteps steps;
-  ASSERT_EQ(steps.Next({.finish = false, .write = true, .read = false}), Step::kWrite);
-  steps.Started();
-  EXPECT_EQ(steps.Next({.finish = true, .write = true, .read = false}), Step::kNothing);
-  steps.WriteDone();
-  EXPECT_EQ(steps.Next({.finish = true, .write = true, .read = false}), Step::kFinish);
-}
-
-TEST(ServerStreamSteps, OneReadAndOneWriteAtATime) {
-  ServerStreamSteps steps;
-  const ServerStreamSteps::Wants both{.finish = false, .write = true, .read = true};
-  EXPECT_EQ(steps.Next(both), Step::kWrite);
-  EXPECT_EQ(steps.Next(both), Step::kRead);
-  EXPECT_EQ(steps.Next(both), Step::kNothing);
-  steps.Started();
-  steps.Started();
-  steps.ReadDone();
-  EXPECT_EQ(steps.Next(both), Step::kRead);
-  steps.Started();
-  steps.WriteDone();
-  EXPECT_EQ(steps.Next(both), Step::kWrite);
-}
-
 TEST(StreamOutbox, HoldsNoMoreThanItsBytes) {
   StreamOutbox<std::string> outbox;
   const std::string quarter(StreamOutbox<std::string>::kBytesMax / 4, 'x');
@@ -76,16 +30,16 @@ TEST(StreamOutbox, HoldsNoMoreThanItsMessagesAndKeepsTheirOrder) {
 
 TEST(StreamInbox, ReadsOnWhenMessagesAndBytesAreHandled) {
   StreamInbox inbox;
-  for (int i = 0; i < StreamInbox::kMessagesMax; ++i) {
+  for (size_t i = 0; i < StreamInbox::kMessagesMax; ++i) {
     EXPECT_TRUE(inbox.HasRoom());
     inbox.Took(10);
   }
   EXPECT_FALSE(inbox.HasRoom());
-  inbox.Handled(10);
+  inbox.Handled(1, 10);
   EXPECT_TRUE(inbox.HasRoom());
   inbox.Took(StreamInbox::kBytesMax);
   EXPECT_FALSE(inbox.HasRoom());
-  inbox.Handled(StreamInbox::kBytesMax);
+  inbox.Handled(1, StreamInbox::kBytesMax);
   EXPECT_TRUE(inbox.HasRoom());
 }
 

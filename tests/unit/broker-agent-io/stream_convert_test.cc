@@ -6,6 +6,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "regent/v1/replication.pb.h"
+
+#include "broker-agent/log/big_endian.h"
 #include "tests/unit/broker-agent-log/test_batches.h"
 
 namespace regent {
@@ -27,10 +30,20 @@ RecordBatch Batch(storage::PlainBatch batch) {
           .payload = Slice(storage::Encode(batch))};
 }
 
-v1::LeaderMessage Parsed(const kafka::Pieces& sent) {
-  v1::LeaderMessage message;
-  EXPECT_TRUE(message.ParseFromString(sent.Flatten()));
-  return message;
+/// What comes of a frame: its length stands in front, and is right.
+Slice Received(const kafka::Pieces& sent) {
+  const Slice frame(sent.Flatten());
+  EXPECT_EQ(storage::LoadBigEndian<uint32_t>(frame.bytes(), 0), frame.size() - 4);
+  return frame.Part(4, frame.size() - 4);
+}
+
+Result<FollowerMessage> Decoded(const v1::FollowerMessage& message) {
+  return DecodeFollowerMessage(Slice(message.SerializeAsString()));
+}
+Result<LeaderMessage> Decoded(const v1::LeaderMessage& head, const std::string& records = "") {
+  std::string frame;
+  storage::AppendBigEndian(frame, static_cast<uint32_t>(head.ByteSizeLong()));
+  return DecodeLeaderMessage(Slice(frame + head.SerializeAsString() + records));
 }
 
 TEST(StreamConvert, AFollowersMessageComesBackAsItWas) {
@@ -52,7 +65,7 @@ TEST(StreamConvert, AFollowersMessageComesBackAsItWas) {
   message.acks = {
       {.partition = Key(2), .attempt = Attempt(7), .log_end = Offset(4), .log_start = Offset(1)}};
   message.credit_bytes = 1000;
-  const auto back = FromProto(ToProto(message));
+  const auto back = DecodeFollowerMessage(Received(Encode(message)));
   ASSERT_TRUE(back.ok()) << back.error();
   EXPECT_EQ(*back, message);
 }
@@ -80,7 +93,7 @@ TEST(StreamConvert, ALeadersMessageComesBackAsItWas) {
                                      .leader_epoch = LeaderEpoch(6)});
   const auto sent = Encode(message);
   ASSERT_EQ(sent.size(), 1U);
-  const auto back = FromProto(Parsed(sent[0]));
+  const auto back = DecodeLeaderMessage(Received(sent[0]));
   ASSERT_TRUE(back.ok()) << back.error();
   EXPECT_EQ(*back, message);
 }
@@ -98,8 +111,8 @@ TEST(StreamConvert, ALargeMessageGoesInParts) {
   }
   LeaderMessage back;
   for (const kafka::Pieces& part : Encode(message)) {
-    EXPECT_LT(part.size(), size_t{8} << 20U);
-    const auto read = FromProto(Parsed(part));
+    EXPECT_LT(part.size(), size_t{3} << 19U) << "one item more than what closes a frame";
+    const auto read = DecodeLeaderMessage(Received(part));
     ASSERT_TRUE(read.ok());
     back.items.insert(back.items.end(), read->items.begin(), read->items.end());
   }
@@ -119,8 +132,8 @@ TEST(StreamConvert, RecordsAreSentFromWhereTheyLie) {
 }
 
 TEST(StreamConvert, ABadFieldIsNamed) {
-  const auto complaint = [](const auto& message) {
-    const auto read = FromProto(message);
+  const auto complaint = [](const auto&... message) {
+    const auto read = Decoded(message...);
     EXPECT_FALSE(read.ok());
     return read.ok() ? std::string() : read.error().message;
   };
@@ -128,7 +141,7 @@ TEST(StreamConvert, ABadFieldIsNamed) {
   follower.add_subscribe();
   EXPECT_THAT(complaint(follower), HasSubstr("subscribe.partition.topic_id"));
   follower.mutable_subscribe(0)->mutable_partition()->set_topic_id(Key(0).topic.ToBytes());
-  EXPECT_TRUE(FromProto(follower).ok());
+  EXPECT_TRUE(Decoded(follower).ok());
   follower.mutable_subscribe(0)->mutable_partition()->set_index(-1);
   EXPECT_THAT(complaint(follower), HasSubstr("subscribe.partition.index is -1"));
   follower.Clear();
@@ -138,17 +151,32 @@ TEST(StreamConvert, ABadFieldIsNamed) {
   v1::LeaderMessage leader;
   v1::Batches* const batches = leader.add_batches();
   batches->mutable_partition()->set_topic_id(Key(0).topic.ToBytes());
-  batches->set_data("abc");
-  EXPECT_THAT(complaint(leader), HasSubstr("batches.data is longer"));
+  const std::string records = "abc";
+  EXPECT_THAT(complaint(leader, records), HasSubstr("batches.heads.bytes are fewer"));
   v1::BatchHead* const head = batches->add_heads();
   head->set_base(5);
   head->set_next(5);
-  EXPECT_THAT(complaint(leader), HasSubstr("batches.heads.next"));
+  EXPECT_THAT(complaint(leader, records), HasSubstr("batches.heads.next"));
   head->set_next(6);
   head->set_bytes(4'000'000'000U);
-  EXPECT_THAT(complaint(leader), HasSubstr("batches.heads.bytes"));
+  EXPECT_THAT(complaint(leader, records), HasSubstr("batches.heads.bytes go beyond"));
   head->set_bytes(3);
-  EXPECT_THAT(complaint(leader), HasSubstr("batches.data is no record batch"));
+  EXPECT_THAT(complaint(leader, records), HasSubstr("batches.records are no record batch"));
+}
+
+TEST(StreamConvert, AFrameThatIsNoMessageIsRefused) {
+  const auto complaint = [](const Result<LeaderMessage>& read) {
+    return read.ok() ? std::string() : read.error().message;
+  };
+  EXPECT_FALSE(DecodeFollowerMessage(Slice(std::string("\xff\xff\xff"))).ok());
+  EXPECT_THAT(complaint(DecodeLeaderMessage(Slice(std::string("abc")))), HasSubstr("has no head"));
+  std::string beyond;
+  storage::AppendBigEndian(beyond, uint32_t{0xffffffff});
+  EXPECT_THAT(complaint(DecodeLeaderMessage(Slice(beyond + "x"))), HasSubstr("no message"));
+  std::string rubbish;
+  storage::AppendBigEndian(rubbish, uint32_t{3});
+  EXPECT_THAT(complaint(DecodeLeaderMessage(Slice(rubbish + "\xff\xff\xff"))),
+              HasSubstr("no message"));
 }
 
 TEST(StreamConvert, RecordsThatAreDamagedOrNotWhatTheirHeadSaysAreNotTaken) {
@@ -158,27 +186,25 @@ TEST(StreamConvert, RecordsThatAreDamagedOrNotWhatTheirHeadSaysAreNotTaken) {
   batches->mutable_partition()->set_topic_id(Key(0).topic.ToBytes());
   batches->set_base_offset(5);
   batches->set_next_offset(7);
-  batches->set_data(good);
   v1::BatchHead* const head = batches->add_heads();
   head->set_base(5);
   head->set_next(7);
   head->set_epoch(3);
   head->set_bytes(static_cast<uint32_t>(good.size()));
-  ASSERT_TRUE(FromProto(message).ok()) << FromProto(message).error();
+  ASSERT_TRUE(Decoded(message, good).ok()) << Decoded(message, good).error();
 
-  v1::LeaderMessage damaged = message;
-  damaged.mutable_batches(0)->mutable_data()->back() ^= 1;
-  EXPECT_FALSE(FromProto(damaged).ok()) << "CRC";
+  std::string damaged = good;
+  damaged.back() ^= 1;
+  EXPECT_FALSE(Decoded(message, damaged).ok()) << "CRC";
   v1::LeaderMessage other = message;
   other.mutable_batches(0)->mutable_heads(0)->set_epoch(4);
-  EXPECT_FALSE(FromProto(other).ok());
+  EXPECT_FALSE(Decoded(other, good).ok());
   other = message;
   other.mutable_batches(0)->mutable_heads(0)->set_next(8);
-  EXPECT_FALSE(FromProto(other).ok());
+  EXPECT_FALSE(Decoded(other, good).ok());
   other = message;
-  other.mutable_batches(0)->mutable_data()->append(good);
   other.mutable_batches(0)->mutable_heads(0)->set_bytes(static_cast<uint32_t>(2 * good.size()));
-  EXPECT_FALSE(FromProto(other).ok()) << "two batches under one head";
+  EXPECT_FALSE(Decoded(other, good + good).ok()) << "two batches under one head";
 }
 
 }  // namespace

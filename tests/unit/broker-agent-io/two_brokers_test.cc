@@ -16,13 +16,15 @@
 
 #include "broker-agent/io/broker_process.h"
 #include "broker-agent/io/channel.h"
+#include "broker-agent/io/rpc_port.h"
 #include "common/wire/convert.h"
 #include "common/wire/znode_json.h"
 #include "common/zk/in_memory.h"
 #include "common/zk/paths.h"
+#include "controller/io/grpc_server.h"
 
-// Two brokers with real data directories and real gRPC between them, on the ZooKeeper inside the
-// process; the test plays the controller.
+// Two brokers with real data directories and a real network between them, on the ZooKeeper inside
+// the process; the test plays the controller.
 
 namespace regent {
 namespace {
@@ -78,18 +80,6 @@ class YesController final : public v1::Controller::CallbackService {
   std::vector<AlterPartitionRequest> proposals_ GUARDED_BY(mutex_);
 };
 
-std::unique_ptr<grpc::Server> Serve(const std::vector<grpc::Service*>& services, int& port) {
-  grpc::ServerBuilder builder;
-  // Our clients ping idle connections.
-  builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, 1000);
-  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
-  builder.AddListeningPort("127.0.0.1:0", grpc::InsecureServerCredentials(), &port);
-  for (grpc::Service* const service : services) {
-    builder.RegisterService(service);
-  }
-  return builder.BuildAndStart();
-}
-
 /// A broker process in miniature.
 class Node {
  public:
@@ -105,7 +95,16 @@ class Node {
     auto opened = BrokerProcess::Open(settings);
     CHECK(opened.ok()) << opened.error();
     process = std::move(opened).value();
-    server_ = Serve(process->services(), port);
+    auto server =
+        controller::GrpcServer::Start({.listen = std::nullopt, .services = process->services()});
+    CHECK(server.ok()) << server.error();
+    server_ = std::move(server).value();
+    auto bound = RpcPort::Bind(settings.rpc_listen);
+    CHECK(bound.ok()) << bound.error();
+    port_ = std::move(bound).value();
+    port_->Start({.grpc = [this](int socket) { server_->Serve(socket); },
+                  .replication = [this](int socket) { process->AcceptFollower(socket); }});
+    port = port_->port();
     BrokerProcess::Hooks hooks;
     hooks.make_client = [&zookeeper](
                             Executor& owner,
@@ -126,8 +125,8 @@ class Node {
     }
     process->RequestStop();
     process->AwaitStopped();
-    server_->Shutdown(std::chrono::system_clock::now() + seconds(1));
-    server_->Wait();
+    port_->Stop();
+    server_->Shutdown(seconds(1));
     process.reset();
   }
   AgentMetrics metrics() { return process->host().metrics(); }
@@ -137,7 +136,8 @@ class Node {
   int port = 0;
 
  private:
-  std::unique_ptr<grpc::Server> server_;
+  std::unique_ptr<controller::GrpcServer> server_;
+  std::unique_ptr<RpcPort> port_;
 };
 
 class TwoBrokers : public ::testing::Test {
@@ -151,7 +151,11 @@ class TwoBrokers : public ::testing::Test {
       ops.emplace_back(zk::CreateOp{.path = path});
     }
     ops.emplace_back(zk::CreateOp{.path = zk::ClusterIdPath(), .data = wire::EncodeClusterId("c")});
-    controller_server_ = Serve({&controller_}, controller_port_);
+    auto server = controller::GrpcServer::Start(
+        {.listen = Endpoint{.host = "127.0.0.1", .port = 0}, .services = {&controller_}});
+    CHECK(server.ok()) << server.error();
+    controller_server_ = std::move(server).value();
+    controller_port_ = controller_server_->port();
     ControllerRegistration controller{.id = BrokerId(7)};
     controller.endpoint = {.host = "127.0.0.1", .port = controller_port_};
     ops.emplace_back(zk::CreateOp{.path = zk::ControllerPath(),
@@ -168,7 +172,7 @@ class TwoBrokers : public ::testing::Test {
   }
   ~TwoBrokers() override {
     nodes_.clear();
-    controller_server_->Shutdown();
+    controller_server_->Shutdown(Duration(0));
     std::filesystem::remove_all(path_);
   }
 
@@ -237,7 +241,7 @@ class TwoBrokers : public ::testing::Test {
   zk::InMemoryZooKeeper zookeeper_;
   YesController controller_;
   int controller_port_ = 0;
-  std::unique_ptr<grpc::Server> controller_server_;
+  std::unique_ptr<controller::GrpcServer> controller_server_;
   std::vector<std::unique_ptr<Node>> nodes_;
   TopicRef topic_;
   uint64_t revision_ = 0;

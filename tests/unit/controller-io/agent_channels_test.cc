@@ -73,7 +73,7 @@ class AgentChannelsTest : public testing::Test {
   static constexpr BrokerId kBroker{1};
 
   AgentChannelsTest() {
-    server_ = *GrpcServer::Start({.listen = {"127.0.0.1", 0}, .services = {&agent_}});
+    server_ = *GrpcServer::Start({.listen = Endpoint{"127.0.0.1", 0}, .services = {&agent_}});
   }
   ~AgentChannelsTest() override {
     channels_ = nullptr;
@@ -174,7 +174,7 @@ TEST_F(AgentChannelsTest, ReachesAnAgentThatComesBack) {
   server_ = nullptr;
   EXPECT_FALSE(SendLeaderAndIsr().ok());
   FakeAgent again;
-  auto server = GrpcServer::Start({.listen = {"127.0.0.1", port}, .services = {&again}});
+  auto server = GrpcServer::Start({.listen = Endpoint{"127.0.0.1", port}, .services = {&again}});
   ASSERT_TRUE(server.ok()) << server.error();
   const Instant deadline = MonotonicNow() + seconds(40);
   bool reached = false;

@@ -31,7 +31,7 @@ struct Process {
       return std::make_unique<zk::InMemoryClient>(zookeeper, owner, listener);
     };
     host = std::make_unique<CandidateHost>(std::move(options));
-    server = *GrpcServer::Start({.listen = {"127.0.0.1", 0}, .services = host->services()});
+    server = *GrpcServer::Start({.listen = Endpoint{"127.0.0.1", 0}, .services = host->services()});
     host->Start(Endpoint{.host = "127.0.0.1", .port = server->port()});
     admin = v1::Admin::NewStub(server->server().InProcessChannel({}));
   }

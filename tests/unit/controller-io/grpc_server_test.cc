@@ -54,8 +54,8 @@ class GrpcServerTest : public testing::Test {
   GrpcServerTest()
       : controller_(nullptr),
         admin_(office_, nullptr, [] { return int64_t{0}; }),
-        server_(
-            *GrpcServer::Start({.listen = {"127.0.0.1", 0}, .services = {&controller_, &admin_}})),
+        server_(*GrpcServer::Start(
+            {.listen = Endpoint{"127.0.0.1", 0}, .services = {&controller_, &admin_}})),
         stub_(grpc::CreateChannel("127.0.0.1:" + std::to_string(server_->port()),
                                   grpc::InsecureChannelCredentials())) {}
 

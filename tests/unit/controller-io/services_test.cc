@@ -116,7 +116,7 @@ class ServicesTest : public testing::Test {
           return int64_t{10'000};
         }) {
     auto server = GrpcServer::Start(
-        {.listen = {"127.0.0.1", 0}, .services = {&controller_service_, &admin_service_}});
+        {.listen = Endpoint{"127.0.0.1", 0}, .services = {&controller_service_, &admin_service_}});
     CHECK(server.ok()) << server.error();
     server_ = *std::move(server);
     const auto channel = server_->server().InProcessChannel({});
@@ -440,10 +440,10 @@ TEST_F(ServicesTest, AWatcherThatDoesNotReadIsCutOffNotBuffered) {
 }
 
 TEST(GrpcServer, APortInUseIsAnErrorThatNamesIt) {
-  auto first = GrpcServer::Start({.listen = {"127.0.0.1", 0}, .services = {}});
+  auto first = GrpcServer::Start({.listen = Endpoint{"127.0.0.1", 0}, .services = {}});
   ASSERT_TRUE(first.ok());
   const auto second =
-      GrpcServer::Start({.listen = {"127.0.0.1", (*first)->port()}, .services = {}});
+      GrpcServer::Start({.listen = Endpoint{"127.0.0.1", (*first)->port()}, .services = {}});
   ASSERT_FALSE(second.ok());
   EXPECT_NE(second.error().message.find(std::to_string((*first)->port())), std::string::npos);
 }

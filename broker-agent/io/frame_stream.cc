@@ -1,0 +1,371 @@
+#include "broker-agent/io/frame_stream.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cstring>
+#include <span>
+#include <string_view>
+#include <system_error>
+#include <unistd.h>
+#include <utility>
+
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+
+#include "broker-agent/kafka/frame.h"
+
+namespace regent {
+namespace {
+
+using asio::ip::tcp;
+using kafka::Pieces;
+
+constexpr auto kConnectMax = std::chrono::seconds(1);
+/// What is sent, or read, at a time before other streams get their turn.
+constexpr size_t kBytesPerTurn = size_t{128} << 10U;
+/// What may be sent on a thread that has other things to do.
+constexpr size_t kBytesInPassing = size_t{32} << 10U;
+/// The kernel takes that much more than it can send now: what is sent next does not stand behind
+/// megabytes.
+constexpr int kUnsentMax = 256 << 10;
+/// The executor says what it has handled no more often than that.
+constexpr size_t kFramesUntold = 16;
+constexpr size_t kBytesUntold = size_t{256} << 10U;
+
+// A peer that is gone: probes after 5 s of silence, then each second; 8 s for what is sent.
+constexpr int kIdleSeconds = 5;
+constexpr int kProbeSeconds = 1;
+constexpr int kProbes = 3;
+constexpr int kUnacknowledgedMs = 8000;
+
+void Set(int socket, int option, int value) {
+  // None of them is vital, and a connection that has just broken refuses all.
+  ::setsockopt(socket, IPPROTO_TCP, option, &value, sizeof(value));
+}
+
+std::string ToText(const tcp::endpoint& peer) {
+  return peer.address().to_string() + ':' + std::to_string(peer.port());
+}
+
+}  // namespace
+
+FrameStream::FrameStream(std::shared_ptr<asio::io_context> io, Executor& executor, Events events)
+    : io_(std::move(io)),
+      executor_(executor),
+      events_(std::move(events)),
+      socket_(*io_),
+      resolver_(*io_),
+      connecting_(*io_) {}
+
+std::string FrameStream::peer() const {
+  const MutexLock lock(mutex_);
+  return peer_;
+}
+
+// --- Its beginning -------------------------------------------------------------------------------
+
+void FrameStream::Begin(int socket) {
+  asio::post(*io_, [self = shared_from_this(), socket]() {
+    std::error_code error;
+    // Which family it is of does not matter to what is done with it.
+    self->socket_.assign(tcp::v4(), socket, error);
+    if (error) {
+      ::close(socket);
+      self->End(error.message());
+    } else {
+      self->Connected();
+    }
+  });
+}
+
+void FrameStream::Connect(const Endpoint& endpoint) {
+  asio::post(*io_, [self = shared_from_this(), endpoint]() {
+    self->connecting_.expires_after(kConnectMax);
+    self->connecting_.async_wait([self](std::error_code) { self->EndUnlessConnected(); });
+    std::error_code no_address;
+    const auto address = asio::ip::make_address(endpoint.host, no_address);
+    if (!no_address) {
+      self->ConnectTo({address, static_cast<uint16_t>(endpoint.port)});
+      return;
+    }
+    self->resolver_.async_resolve(
+        endpoint.host, std::to_string(endpoint.port), tcp::resolver::numeric_service,
+        [self](std::error_code error, const tcp::resolver::results_type& found) {
+          if (error || found.empty()) {
+            self->End("name not resolved: " + error.message());
+          } else {
+            self->ConnectTo(found.begin()->endpoint());
+          }
+        });
+  });
+}
+
+void FrameStream::ConnectTo(const tcp::endpoint& endpoint) {
+  {
+    const MutexLock lock(mutex_);
+    if (over_) {
+      return;
+    }
+  }
+  socket_.async_connect(endpoint, [self = shared_from_this()](std::error_code error) {
+    if (error) {
+      self->End(error.message());
+    } else {
+      self->Connected();
+    }
+  });
+}
+
+/// The time is over, or the timer was cancelled.
+void FrameStream::EndUnlessConnected() {
+  {
+    const MutexLock lock(mutex_);
+    if (connected_) {
+      return;
+    }
+  }
+  End("no connection within a second");
+}
+
+void FrameStream::Connected() {
+  std::error_code error;
+  const tcp::endpoint peer = socket_.remote_endpoint(error);
+  socket_.native_non_blocking(true, error);
+  socket_.set_option(asio::socket_base::keep_alive(true), error);
+  const int socket = socket_.native_handle();
+  Set(socket, TCP_NODELAY, 1);
+  Set(socket, TCP_KEEPIDLE, kIdleSeconds);
+  Set(socket, TCP_KEEPINTVL, kProbeSeconds);
+  Set(socket, TCP_KEEPCNT, kProbes);
+  Set(socket, TCP_USER_TIMEOUT, kUnacknowledgedMs);
+  Set(socket, TCP_NOTSENT_LOWAT, kUnsentMax);
+  {
+    const MutexLock lock(mutex_);
+    if (over_) {
+      return;
+    }
+    peer_ = ToText(peer);
+    connected_ = true;
+    sending_ = true;
+  }
+  connecting_.cancel();
+  if (Refill()) {
+    Drive(kBytesPerTurn);
+  }
+  Read();
+}
+
+// --- Reading -------------------------------------------------------------------------------------
+
+void FrameStream::Read() {
+  std::span<char> room = std::span<char>(buffer_).subspan(buffered_);
+  if (!frame_.complete()) {
+    room = frame_.Room();
+    room = room.first(std::min(room.size(), kBytesPerTurn));
+  }
+  socket_.async_read_some(asio::buffer(room.data(), room.size()),
+                          [self = shared_from_this()](std::error_code error, size_t came) {
+                            if (error) {
+                              self->End(error.message());
+                            } else {
+                              self->Came(came);
+                            }
+                          });
+}
+
+void FrameStream::Came(size_t bytes) {
+  bool going_on = true;
+  if (frame_.complete()) {
+    buffered_ += bytes;
+    going_on = TakeBuffered();
+  } else {
+    frame_.Came(bytes);
+    if (frame_.complete()) {
+      going_on = Take(std::exchange(frame_, {}).Take());
+    }
+  }
+  if (going_on && MayRead()) {
+    Read();
+  }
+}
+
+bool FrameStream::TakeBuffered() {
+  std::string_view rest(buffer_.data(), buffered_);
+  while (rest.size() >= kafka::kFrameLengthBytes) {
+    const auto length =
+        kafka::DecodeFrameLength(rest.substr(0, kafka::kFrameLengthBytes), kFrameBytesMax);
+    if (!length.ok()) {
+      End(length.error());
+      return false;
+    }
+    rest.remove_prefix(kafka::kFrameLengthBytes);
+    if (rest.size() < *length) {
+      frame_ = FrameBuffer(*length);
+      std::ranges::copy(rest, frame_.Room().begin());
+      frame_.Came(rest.size());
+      rest = {};
+      break;
+    }
+    if (!Take(Slice(std::string(rest.substr(0, *length))))) {
+      return false;
+    }
+    rest.remove_prefix(*length);
+  }
+  std::memmove(buffer_.data(), rest.data(), rest.size());
+  buffered_ = rest.size();
+  return true;
+}
+
+bool FrameStream::Take(const Slice& frame) {
+  {
+    const MutexLock lock(mutex_);
+    if (over_) {
+      return false;
+    }
+    inbox_.Took(frame.size());
+  }
+  if (const Status taken = events_.received(frame); !taken.ok()) {
+    End(taken.error());
+    return false;
+  }
+  ++untold_frames_;
+  untold_bytes_ += frame.size();
+  if (untold_frames_ >= kFramesUntold || untold_bytes_ >= kBytesUntold) {
+    // Runs after the executor has handled the frames: that is the brake on the reader.
+    executor_.Post([self = shared_from_this(), frames = std::exchange(untold_frames_, 0),
+                    bytes = std::exchange(untold_bytes_, 0)]() { self->Handled(frames, bytes); });
+  }
+  return true;
+}
+
+void FrameStream::Handled(size_t frames, size_t bytes) {
+  {
+    const MutexLock lock(mutex_);
+    inbox_.Handled(frames, bytes);
+    if (!paused_ || !inbox_.HasRoom() || over_) {
+      return;
+    }
+    paused_ = false;
+  }
+  asio::post(*io_, [self = shared_from_this()]() { self->Read(); });
+}
+
+bool FrameStream::MayRead() {
+  const MutexLock lock(mutex_);
+  paused_ = !inbox_.HasRoom();
+  return !paused_ && !over_;
+}
+
+// --- Sending -------------------------------------------------------------------------------------
+
+void FrameStream::Send(Pieces frame) {
+  const size_t bytes = frame.size();
+  bool full = false;
+  {
+    const MutexLock lock(mutex_);
+    if (over_) {
+      return;
+    }
+    full = !outbox_.Push(std::move(frame), bytes);
+    if (!full) {
+      if (sending_ || !connected_) {
+        return;
+      }
+      sending_ = true;
+    }
+  }
+  if (full) {
+    End("the peer takes nothing");
+  } else if (bytes > kBytesInPassing) {
+    asio::post(*io_, [self = shared_from_this()]() {
+      if (self->Refill()) {
+        self->Drive(kBytesPerTurn);
+      }
+    });
+  } else if (Refill()) {
+    Drive(kBytesInPassing);
+  }
+}
+
+bool FrameStream::Refill() {
+  on_their_way_.clear();
+  const MutexLock lock(mutex_);
+  size_t bytes = 0;
+  while (!over_ && !outbox_.empty() && bytes < kBytesPerTurn) {
+    on_their_way_.push_back(outbox_.Pop());
+    bytes += on_their_way_.back().size();
+    sender_.Add(on_their_way_.back());
+  }
+  sending_ = !on_their_way_.empty();
+  return sending_;
+}
+
+void FrameStream::Drive(size_t bytes_max) {
+  switch (sender_.Send(socket_.native_handle(), bytes_max)) {
+    case PieceSender::Progress::kAllSent:
+      if (Refill()) {
+        DriveLater();
+      }
+      return;
+    case PieceSender::Progress::kTurnOver: DriveLater(); return;
+    case PieceSender::Progress::kSocketFull:
+      asio::post(*io_, [self = shared_from_this()]() {
+        self->socket_.async_wait(tcp::socket::wait_write, [self](std::error_code error) {
+          if (error) {
+            self->End(error.message());
+          } else {
+            self->Drive(kBytesPerTurn);
+          }
+        });
+      });
+      return;
+    case PieceSender::Progress::kPeerGone: End("the peer is gone"); return;
+    case PieceSender::Progress::kFileFailed: End(sender_.problem()); return;
+  }
+}
+
+void FrameStream::DriveLater() {
+  asio::post(*io_, [self = shared_from_this()]() { self->Drive(kBytesPerTurn); });
+}
+
+// --- Its end -------------------------------------------------------------------------------------
+
+void FrameStream::Close() {
+  {
+    const MutexLock lock(mutex_);
+    silent_ = true;
+  }
+  End("closed");
+}
+
+void FrameStream::End(const Error& why) {
+  {
+    const MutexLock lock(mutex_);
+    if (std::exchange(over_, true)) {
+      return;
+    }
+    why_ = why;
+  }
+  asio::post(*io_, [self = shared_from_this()]() { self->Ended(); });
+}
+
+void FrameStream::Ended() {
+  connecting_.cancel();
+  resolver_.cancel();
+  std::error_code ignored;
+  socket_.cancel(ignored);
+  // Not closed: somebody may be sending, and the descriptor would be another file's.
+  socket_.shutdown(tcp::socket::shutdown_both, ignored);
+  const Events events = std::exchange(events_, {});
+  Error why;
+  {
+    const MutexLock lock(mutex_);
+    if (silent_) {
+      return;
+    }
+    why = why_;
+  }
+  events.lost(why);
+}
+
+}  // namespace regent

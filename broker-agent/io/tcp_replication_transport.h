@@ -1,0 +1,77 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include <asio.hpp>
+
+#include "broker-agent/io/complaints.h"
+#include "broker-agent/io/event_sink.h"
+#include "broker-agent/io/frame_stream.h"
+#include "broker-agent/io/replication_transport.h"
+#include "common/base/mutex.h"
+#include "common/runtime/loop.h"
+
+namespace regent {
+
+/// Replication streams over TCP, each on a connection of its own: the follower connects to the
+/// leader's RPC port, and both send frames (stream_convert.h).
+///
+/// Any thread may call; one stream's calls come one at a time.
+class TcpReplicationTransport final : public ReplicationTransport {
+ public:
+  static constexpr size_t kInboundMax = 1'000;
+
+  /// `executor` runs what is posted once the agents have handled what they were told before; it
+  /// outlives this. So many threads share the streams.
+  TcpReplicationTransport(Executor& executor, int32_t threads);
+  /// Shuts down.
+  ~TcpReplicationTransport() override;
+  TcpReplicationTransport(const TcpReplicationTransport&) = delete;
+  TcpReplicationTransport& operator=(const TcpReplicationTransport&) = delete;
+
+  void Start(AgentEventSink sink) override EXCLUDES(mutex_);
+  void Open(OpenStream open) override EXCLUDES(mutex_);
+  void Send(SendToLeader send) override EXCLUDES(mutex_);
+  void Close(CloseStream close) override EXCLUDES(mutex_);
+  void Send(SendToFollower send) override EXCLUDES(mutex_);
+  void Drop(DropFollower drop) override EXCLUDES(mutex_);
+  /// Waits for a host name that is being resolved.
+  void Shutdown() override EXCLUDES(mutex_);
+
+  /// Takes a follower's connection, a descriptor. It is closed at once before Start, after
+  /// Shutdown, and when there are kInboundMax.
+  void Accept(int socket) EXCLUDES(mutex_);
+
+ private:
+  using StreamRef = std::shared_ptr<FrameStream>;
+  struct Thread {
+    std::shared_ptr<asio::io_context> io;
+    asio::executor_work_guard<asio::io_context::executor_type> work;
+    std::thread thread;
+  };
+
+  const std::shared_ptr<asio::io_context>& IoOf(uint64_t stream) const;
+  StreamRef Find(OutboundId id) EXCLUDES(mutex_);
+  StreamRef Find(InboundId id) EXCLUDES(mutex_);
+  StreamRef Take(OutboundId id) EXCLUDES(mutex_);
+  StreamRef Take(InboundId id) EXCLUDES(mutex_);
+  /// Says why a stream has ended, if that is worth a line.
+  void Report(const std::string& whose, const Error& why) EXCLUDES(mutex_);
+
+  Executor& executor_;
+  std::vector<Thread> threads_;
+  Mutex mutex_;
+  AgentEventSink sink_ GUARDED_BY(mutex_);  ///< Null before Start and after Shutdown.
+  Complaints complaints_ GUARDED_BY(mutex_);
+  InboundId next_ GUARDED_BY(mutex_){1};
+  std::map<OutboundId, StreamRef> outbound_ GUARDED_BY(mutex_);
+  std::map<InboundId, StreamRef> inbound_ GUARDED_BY(mutex_);
+};
+
+}  // namespace regent

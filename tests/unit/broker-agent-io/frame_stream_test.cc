@@ -1,0 +1,264 @@
+#include "broker-agent/io/frame_stream.h"
+
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include <asio.hpp>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "broker-agent/log/big_endian.h"
+#include "common/base/mutex.h"
+
+namespace regent {
+namespace {
+
+using asio::ip::tcp;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+constexpr auto kEventually = std::chrono::seconds(20);
+
+std::string WithLength(const std::string& bytes) {
+  std::string frame;
+  storage::AppendBigEndian(frame, static_cast<uint32_t>(bytes.size()));
+  return frame + bytes;
+}
+
+kafka::Pieces FrameOf(const std::string& bytes) {
+  kafka::Pieces frame;
+  frame.Append(WithLength(bytes));
+  return frame;
+}
+
+/// Handles nothing until it is told to.
+class HeldExecutor final : public Executor {
+ public:
+  bool Post(std::function<void()> task) override EXCLUDES(mutex_) {
+    const MutexLock lock(mutex_);
+    tasks_.push_back(std::move(task));
+    return true;
+  }
+  bool PostUrgent(std::function<void()> task) override { return Post(std::move(task)); }
+  bool PostAt(Instant /*at*/, std::function<void()> task) override { return Post(std::move(task)); }
+  Instant Now() const override { return MonotonicNow(); }
+
+  void RunAll() EXCLUDES(mutex_) {
+    std::deque<std::function<void()>> tasks;
+    {
+      const MutexLock lock(mutex_);
+      tasks.swap(tasks_);
+    }
+    for (const auto& task : tasks) {
+      task();
+    }
+  }
+
+ private:
+  Mutex mutex_;
+  std::deque<std::function<void()>> tasks_ GUARDED_BY(mutex_);
+};
+
+/// What a stream has told.
+class Told {
+ public:
+  FrameStream::Events Events() {
+    return {.received = [this](const Slice& frame) -> Status {
+              const MutexLock lock(mutex_);
+              frames_.emplace_back(frame.bytes());
+              changed_.notify_all();
+              return frame.bytes() == "bad" ? Status(Error{ErrorCode::kInvalidArgument, "is bad"})
+                                            : Status(Success{});
+            },
+            .lost =
+                [this](const Error& why) {
+                  const MutexLock lock(mutex_);
+                  lost_.push_back(why);
+                  changed_.notify_all();
+                }};
+  }
+
+  std::vector<std::string> AwaitFrames(size_t count) EXCLUDES(mutex_) {
+    const MutexLock lock(mutex_);
+    Await([this, count]() REQUIRES(mutex_) { return frames_.size() >= count; });
+    return frames_;
+  }
+  std::vector<Error> AwaitLost() EXCLUDES(mutex_) {
+    const MutexLock lock(mutex_);
+    Await([this]() REQUIRES(mutex_) { return !lost_.empty(); });
+    return lost_;
+  }
+  size_t frames() EXCLUDES(mutex_) {
+    const MutexLock lock(mutex_);
+    return frames_.size();
+  }
+
+ private:
+  template <class Condition>
+  void Await(Condition condition) REQUIRES(mutex_) {
+    const auto deadline = std::chrono::steady_clock::now() + kEventually;
+    while (!condition() && changed_.wait_until(mutex_, deadline) == std::cv_status::no_timeout) {
+    }
+  }
+
+  Mutex mutex_;
+  std::condition_variable_any changed_;
+  std::vector<std::string> frames_ GUARDED_BY(mutex_);
+  std::vector<Error> lost_ GUARDED_BY(mutex_);
+};
+
+/// A stream that has connected, and the plain socket at its other end.
+class FrameStreamTest : public ::testing::Test {
+ protected:
+  FrameStreamTest() : thread_([io = io_]() { io->run(); }) {
+    stream_->Connect({.host = "127.0.0.1", .port = acceptor_.local_endpoint().port()});
+    acceptor_.accept(peer_);
+  }
+  ~FrameStreamTest() override {
+    stream_->Close();
+    work_.reset();
+    thread_.join();
+  }
+
+  /// Reads from the other end.
+  std::string Read(size_t bytes) {
+    std::string read(bytes, '\0');
+    asio::read(peer_, asio::buffer(read));
+    return read;
+  }
+  void Write(const std::string& bytes) { asio::write(peer_, asio::buffer(bytes)); }
+
+  std::shared_ptr<asio::io_context> io_ = std::make_shared<asio::io_context>(1);
+  asio::executor_work_guard<asio::io_context::executor_type> work_ = asio::make_work_guard(*io_);
+  asio::io_context here_;
+  tcp::acceptor acceptor_{here_, {asio::ip::address_v4::loopback(), 0}};
+  tcp::socket peer_{here_};
+  HeldExecutor executor_;
+  Told told_;
+  std::shared_ptr<FrameStream> stream_ =
+      std::make_shared<FrameStream>(io_, executor_, told_.Events());
+  std::thread thread_;
+};
+
+TEST_F(FrameStreamTest, FramesThatComeInAnyPiecesAreTakenWhole) {
+  const std::string large(300'000, 'x');
+  const std::string all =
+      WithLength("one") + WithLength("") + WithLength(large) + WithLength("end");
+  for (size_t at = 0, piece = 1; at < all.size(); at += piece, piece = piece * 2 + 1) {
+    Write(all.substr(at, piece));
+  }
+  EXPECT_THAT(told_.AwaitFrames(4), ElementsAre("one", "", large, "end"));
+}
+
+TEST_F(FrameStreamTest, WhatIsSentByManyThreadsArrivesInWholeFramesAndEachThreadsOrder) {
+  constexpr int kEach = 300;
+  const auto send = [this](char who, size_t bytes) {
+    for (int number = 0; number < kEach; ++number) {
+      stream_->Send(FrameOf(std::string(1, who) + std::string(1, static_cast<char>(number % 100)) +
+                            std::string(bytes, who)));
+    }
+  };
+  std::thread small(send, 's', 10);
+  std::thread large(send, 'l', 50'000);
+  std::map<char, int> next;
+  for (int i = 0; i < 2 * kEach; ++i) {
+    const std::string head = Read(4);
+    const std::string frame = Read(storage::LoadBigEndian<uint32_t>(head, 0));
+    ASSERT_EQ(frame[1], static_cast<char>(next[frame[0]]++ % 100));
+    ASSERT_EQ(frame.substr(2), std::string(frame[0] == 's' ? 10 : 50'000, frame[0]));
+  }
+  small.join();
+  large.join();
+}
+
+TEST_F(FrameStreamTest, ReadsNoFurtherThanTheExecutorHandles) {
+  std::string frames;
+  for (size_t i = 0; i < 4 * StreamInbox::kMessagesMax; ++i) {
+    frames += WithLength(std::string(1000, 'x'));
+  }
+  std::thread writer([this, &frames]() { Write(frames); });
+  told_.AwaitFrames(StreamInbox::kMessagesMax);
+  // One read may bring some more; nothing comes after it, however often we look.
+  for (int i = 0; i < 100; ++i) {
+    std::this_thread::yield();
+    EXPECT_LT(told_.frames(), StreamInbox::kMessagesMax + 20);
+  }
+  for (size_t handled = told_.frames(); handled < 4 * StreamInbox::kMessagesMax;
+       handled = told_.frames()) {
+    executor_.RunAll();
+  }
+  writer.join();
+}
+
+TEST_F(FrameStreamTest, AFrameThatIsTooLargeEndsIt) {
+  Write(std::string("\x01\x00\x00\x00", 4));
+  const auto lost = told_.AwaitLost();
+  ASSERT_EQ(lost.size(), 1U);
+  EXPECT_EQ(lost[0].code, ErrorCode::kInvalidArgument);
+  EXPECT_THAT(lost[0].message, HasSubstr("16777216 bytes"));
+}
+
+TEST_F(FrameStreamTest, AFrameThatIsRefusedEndsItAndNothingIsTakenAfterIt) {
+  Write(WithLength("good") + WithLength("bad") + WithLength("good"));
+  const auto lost = told_.AwaitLost();
+  ASSERT_EQ(lost.size(), 1U);
+  EXPECT_EQ(lost[0].message, "is bad");
+  EXPECT_THAT(told_.AwaitFrames(2), ElementsAre("good", "bad"));
+}
+
+TEST_F(FrameStreamTest, APeerThatGoesIsNoticed) {
+  peer_.close();
+  EXPECT_EQ(told_.AwaitLost().size(), 1U);
+}
+
+TEST_F(FrameStreamTest, APeerThatTakesNothingIsLeft) {
+  const std::string mebibyte(1 << 20, 'x');
+  const size_t enough = 2 * (StreamOutbox<kafka::Pieces>::kBytesMax >> 20U);
+  for (size_t i = 0; i < enough; ++i) {
+    stream_->Send(FrameOf(mebibyte));
+  }
+  EXPECT_THAT(told_.AwaitLost().at(0).message, HasSubstr("takes nothing"));
+}
+
+TEST_F(FrameStreamTest, AfterCloseThePeerSeesItsEndAndNothingIsTold) {
+  Write(WithLength("one"));
+  told_.AwaitFrames(1);
+  stream_->Close();
+  char byte = 0;
+  std::error_code error;
+  peer_.read_some(asio::buffer(&byte, 1), error);
+  EXPECT_EQ(error, asio::error::eof);
+  stream_->Send(FrameOf("nobody gets it"));
+  work_.reset();
+  thread_.join();
+  thread_ = std::thread([]() {});
+  EXPECT_EQ(told_.frames(), 1U);
+}
+
+TEST(FrameStream, NobodyAtTheAddressIsALoss) {
+  const auto io = std::make_shared<asio::io_context>(1);
+  int port = 0;
+  {
+    asio::io_context here;
+    const tcp::acceptor unused(here, {asio::ip::address_v4::loopback(), 0});
+    port = unused.local_endpoint().port();
+  }
+  HeldExecutor executor;
+  Told told;
+  const auto stream = std::make_shared<FrameStream>(io, executor, told.Events());
+  stream->Send(FrameOf("waits for the connection"));
+  stream->Connect({.host = "127.0.0.1", .port = port});
+  io->run();
+  EXPECT_EQ(told.AwaitLost().at(0).code, ErrorCode::kUnavailable);
+}
+
+}  // namespace
+}  // namespace regent
