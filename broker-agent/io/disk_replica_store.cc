@@ -156,7 +156,7 @@ struct DiskReplicaStore::Disk : std::enable_shared_from_this<DiskReplicaStore::D
             std::function<void(const Result<Offset>& synced_to)> done);
   void SyncSealed(const ReplicaKey& key);
   /// Gives the device what the log has appended, on the thread for syncs, if that is enough.
-  void WriteBack(const ReplicaKey& key, storage::PartitionLog& log);
+  void WriteBack(const ReplicaKey& key, storage::PartitionLog& log, storage::Readers readers);
   /// Makes durable, on the journal's thread, what the journal has by now. `done` comes on this one,
   /// unless everything is closed by then.
   void SyncJournal(std::function<void(const Status&)> done);
@@ -310,7 +310,9 @@ Result<bool> DiskReplicaStore::Disk::Append(const AppendToLog& append,
   if (!*appended) {
     return false;
   }
-  WriteBack(KeyOf(append.partition), **log);
+  WriteBack(KeyOf(append.partition), **log,
+            append.turn == AppendToLog::Turn::kBehindOthers ? storage::Readers::kHardly
+                                                            : storage::Readers::kSoon);
   if (append.source == AppendToLog::Source::kProducer) {
     result.stored = *std::move(stored);
   }
@@ -357,11 +359,13 @@ void DiskReplicaStore::Disk::Sync(const ReplicaKey& key,
   }
 }
 
-void DiskReplicaStore::Disk::WriteBack(const ReplicaKey& key, storage::PartitionLog& log) {
+void DiskReplicaStore::Disk::WriteBack(const ReplicaKey& key,
+                                       storage::PartitionLog& log,
+                                       storage::Readers readers) {
   if (writebacks.contains(key)) {
     return;  // What has come since goes with the next append.
   }
-  std::optional<storage::Writeback> writeback = log.TakeWriteback();
+  std::optional<storage::Writeback> writeback = log.TakeWriteback(readers);
   if (!writeback) {
     return;
   }

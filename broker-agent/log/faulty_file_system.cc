@@ -51,6 +51,8 @@ class FaultyFileSystem::FaultyAppendFile final : public AppendFile {
     return inner_->BeginWriteback(offset, bytes);
   }
 
+  void LetGo(uint64_t offset, uint64_t bytes) override { inner_->LetGo(offset, bytes); }
+
   uint64_t size() const override { return inner_->size(); }
 
  private:

@@ -19,16 +19,31 @@ struct SegmentSync {
   std::vector<std::shared_ptr<AppendFile>> files;
 };
 
+/// Who will read what is appended.
+enum class Readers {
+  kSoon,    ///< Consumers, followers.
+  kHardly,  ///< A follower catches up with it: it is old, and they have another broker to read
+            ///< from.
+};
+
 /// What of a segment the device is given ahead of any sync: it runs on any thread, while the log
 /// goes on. PartitionLog::TakeWriteback makes it, FailedWriteback takes an error.
 struct Writeback {
   std::shared_ptr<AppendFile> file;
   uint64_t offset = 0;
   uint64_t bytes = 0;
+  /// What was given earlier and need not stay in memory.
+  uint64_t let_go_offset = 0;
+  uint64_t let_go_bytes = 0;
   std::shared_ptr<const int> log;  ///< Nobody else's.
 
   /// May block.
-  Status Run() const { return file->BeginWriteback(offset, bytes); }
+  Status Run() const {
+    if (let_go_bytes != 0) {
+      file->LetGo(let_go_offset, let_go_bytes);
+    }
+    return file->BeginWriteback(offset, bytes);
+  }
 };
 
 /// The part of a log's sync that takes its time: it runs on any thread, while the log goes on.

@@ -58,6 +58,8 @@ class MemoryFileSystem::OpenFile final : public AppendFile {
     return Success{};
   }
 
+  void LetGo(uint64_t /*offset*/, uint64_t /*bytes*/) override {}
+
   uint64_t size() const override { return size_; }
 
  private:

@@ -75,6 +75,9 @@ class PartitionLog {
  public:
   /// So many appended bytes go to the device at a time, long before the system would write them.
   static constexpr uint64_t kWritebackBytes = uint64_t{4} << 20U;
+  /// What hardly anybody will read stays in the page cache for the last so many bytes: a follower
+  /// that catches up does not drive out what consumers read.
+  static constexpr uint64_t kKeptBytes = uint64_t{64} << 20U;
 
   /// Makes an empty log, durably. `files` outlives it.
   static Result<std::unique_ptr<PartitionLog>> Create(FileSystem& files,
@@ -119,7 +122,10 @@ class PartitionLog {
   /// What the device is to be given now, on another thread while the log goes on: so the roll's
   /// sync has less left, where a GiB at once would keep everybody waiting. Nothing for most
   /// appends.
-  std::optional<Writeback> TakeWriteback() { return segments_->TakeWriteback(kWritebackBytes); }
+  /// `readers` of what was appended last.
+  std::optional<Writeback> TakeWriteback(Readers readers) {
+    return segments_->TakeWriteback(kWritebackBytes, readers, kKeptBytes);
+  }
   bool Began(const Writeback& writeback) const { return segments_->Began(writeback); }
   /// A Writeback::Run that this log began has failed: the end of the log, as with a sync.
   void FailedWriteback(const Error& error);

@@ -362,12 +362,26 @@ void Segment::FinishSync(const SegmentSync& sync) {
   }
 }
 
-std::optional<Writeback> Segment::TakeWriteback(uint64_t bytes_min) {
+std::optional<Writeback> Segment::TakeWriteback(uint64_t bytes_min,
+                                                Readers readers,
+                                                uint64_t bytes_kept) {
   if (writer_ == nullptr || bytes_ - given_ < bytes_min) {
     return std::nullopt;
   }
   const uint64_t from = std::exchange(given_, bytes_);
-  return Writeback{.file = writer_, .offset = from, .bytes = bytes_ - from, .log = nullptr};
+  Writeback writeback{.file = writer_, .offset = from, .bytes = bytes_ - from, .log = nullptr};
+  if (readers == Readers::kSoon) {
+    hardly_read_from_.reset();
+    return writeback;
+  }
+  // From the first on, every time: what the device had not written before it may have by now.
+  const uint64_t first = std::min(hardly_read_from_.value_or(from), from);
+  hardly_read_from_ = first;
+  if (bytes_ - first > bytes_kept) {
+    writeback.let_go_offset = first;
+    writeback.let_go_bytes = bytes_ - first - bytes_kept;
+  }
+  return writeback;
 }
 
 Result<Offset> Segment::CutTo(Offset end) {

@@ -95,8 +95,9 @@ class Segment {
   /// The sync has succeeded, and nothing was cut since it began.
   void FinishSync(const SegmentSync& sync);
   /// What the device may be given ahead of a sync, once at least `bytes_min` were appended since it
-  /// was given some.
-  std::optional<Writeback> TakeWriteback(uint64_t bytes_min);
+  /// was given some. Of what has come for hardly any reader, one after the other, the last
+  /// `bytes_kept` stay in memory.
+  std::optional<Writeback> TakeWriteback(uint64_t bytes_min, Readers readers, uint64_t bytes_kept);
   /// Cuts at the batch boundary at or below `end`, durably; yields the boundary. After a failure
   /// the segment must not be used any more.
   Result<Offset> CutTo(Offset end);
@@ -159,6 +160,7 @@ class Segment {
 
   uint64_t bytes_ = 0;
   uint64_t given_ = 0;  ///< Up to it the device has been given, or is not to be.
+  std::optional<uint64_t> hardly_read_from_;  ///< From it on all was given for hardly any reader.
   Offset next_;
   Offset synced_to_;
   TimedOffset greatest_;

@@ -125,8 +125,10 @@ Result<std::optional<LogSync>> SegmentList::BeginSync(Reach reach) {
   return sync.segments.empty() ? std::nullopt : std::optional(std::move(sync));
 }
 
-std::optional<Writeback> SegmentList::TakeWriteback(uint64_t bytes_min) {
-  std::optional<Writeback> writeback = active().TakeWriteback(bytes_min);
+std::optional<Writeback> SegmentList::TakeWriteback(uint64_t bytes_min,
+                                                    Readers readers,
+                                                    uint64_t bytes_kept) {
+  std::optional<Writeback> writeback = active().TakeWriteback(bytes_min, readers, bytes_kept);
   if (writeback) {
     writeback->log = identity_;
   }

@@ -60,7 +60,7 @@ class SegmentList {
   void FinishSync(const LogSync& sync);
   bool Began(const LogSync& sync) const { return sync.log == identity_; }
   /// What of the active segment the device may be given ahead of a sync (Segment::TakeWriteback).
-  std::optional<Writeback> TakeWriteback(uint64_t bytes_min);
+  std::optional<Writeback> TakeWriteback(uint64_t bytes_min, Readers readers, uint64_t bytes_kept);
   bool Began(const Writeback& writeback) const { return writeback.log == identity_; }
   /// Below it all records are durable.
   Offset synced_to() const;

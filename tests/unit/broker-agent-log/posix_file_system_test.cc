@@ -135,6 +135,25 @@ TEST_F(PosixFileSystemTest, BeginsToWriteBackWithoutAChangeToTheFile) {
   EXPECT_EQ(*files_->Read(file, 10), "12345678");
 }
 
+TEST_F(PosixFileSystemTest, LetsGoOfMemoryAndOfNothingElse) {
+  const std::string file = JoinPath(path_, "f");
+  const std::string bytes(size_t{4} << 20U, 'x');
+  ASSERT_TRUE(files_->Create(file, "").ok());
+  auto append = files_->OpenAppend(file, 0);
+  ASSERT_TRUE(append.ok());
+  ASSERT_TRUE((*append)->Append(bytes).ok());
+  ASSERT_TRUE((*append)->Sync().ok());
+  const auto read = files_->OpenRead(file);
+  ASSERT_TRUE(read.ok());
+  ASSERT_TRUE((*read)->InMemory(0, bytes.size()));
+  (*append)->LetGo(0, bytes.size() / 2);
+  if ((*read)->InMemory(0, bytes.size() / 2)) {
+    GTEST_SKIP() << "the file system of " << path_ << " keeps everything in memory";
+  }
+  EXPECT_TRUE((*read)->InMemory(bytes.size() / 2, bytes.size() / 2));
+  EXPECT_EQ(*files_->Read(file, bytes.size()), bytes);
+}
+
 TEST_F(PosixFileSystemTest, ReadsAnywhereAlsoWhenTheNameIsGone) {
   const std::string file = JoinPath(path_, "f");
   EXPECT_EQ(files_->OpenRead(file).error().code, ErrorCode::kNotFound);

@@ -110,19 +110,19 @@ TEST_F(SegmentTest, EntersTheLastOffsetOfALargeBatchWithItsOwnPosition) {
 
 TEST_F(SegmentTest, GivesTheDeviceOnceWhatWasAppendedAndEnoughOfIt) {
   const auto segment = MakeWithTwo();
-  EXPECT_FALSE(segment->TakeWriteback(300)) << "too little";
+  EXPECT_FALSE(segment->TakeWriteback(300, Readers::kSoon, 0)) << "too little";
   Append(*segment, {Hundred(2, 1), Hundred(3, 1)});
-  const auto first = segment->TakeWriteback(300);
+  const auto first = segment->TakeWriteback(300, Readers::kSoon, 0);
   ASSERT_TRUE(first);
   EXPECT_EQ(first->offset, 0U);
   EXPECT_EQ(first->bytes, 400U);
-  EXPECT_FALSE(segment->TakeWriteback(1)) << "it has all";
+  EXPECT_FALSE(segment->TakeWriteback(1, Readers::kSoon, 0)) << "it has all";
   EXPECT_TRUE(first->Run().ok());
   EXPECT_EQ(files_.WrittenBack("/" + SegmentFileName(Offset(0), kLogSuffix)), 400U);
   EXPECT_EQ(segment->synced_to(), Offset(0)) << "nobody knows whether it got there";
   ASSERT_EQ(*segment->CutTo(Offset(1)), Offset(1));
   Append(*segment, {Hundred(1, 1), Hundred(2, 1), Hundred(3, 1)});
-  const auto after_a_cut = segment->TakeWriteback(300);
+  const auto after_a_cut = segment->TakeWriteback(300, Readers::kSoon, 0);
   ASSERT_TRUE(after_a_cut);
   EXPECT_EQ(after_a_cut->offset, 100U);
   EXPECT_EQ(after_a_cut->bytes, 300U);
@@ -132,16 +132,38 @@ TEST_F(SegmentTest, GivesTheDeviceAlsoWhatWasAppendedBeforeItsFilesWereClosed) {
   const auto segment = MakeWithTwo();
   ASSERT_TRUE(segment->Release().ok());
   Append(*segment, {Hundred(2, 1), Hundred(3, 1)});
-  const auto writeback = segment->TakeWriteback(300);
+  const auto writeback = segment->TakeWriteback(300, Readers::kSoon, 0);
   ASSERT_TRUE(writeback);
   EXPECT_EQ(writeback->offset, 0U);
   EXPECT_EQ(writeback->bytes, 400U);
 }
 
+TEST_F(SegmentTest, LetsGoOfWhatHardlyAnybodyReadsButForItsEnd) {
+  const auto segment = MakeWithTwo();
+  const auto let_go = [&](Readers readers) {
+    const auto writeback = segment->TakeWriteback(100, readers, 250);
+    return writeback ? std::pair(writeback->let_go_offset, writeback->let_go_bytes)
+                     : std::pair<uint64_t, uint64_t>(-1, -1);
+  };
+  using Stretch = std::pair<uint64_t, uint64_t>;
+  EXPECT_EQ(let_go(Readers::kSoon), Stretch(0, 0));
+  Append(*segment, {Hundred(2, 1), Hundred(3, 1)});
+  EXPECT_EQ(let_go(Readers::kHardly), Stretch(0, 0)) << "that is its end";
+  Append(*segment, {Hundred(4, 1), Hundred(5, 1)});
+  EXPECT_EQ(let_go(Readers::kHardly), Stretch(200, 150)) << "not what came before";
+  ASSERT_EQ(*segment->CutTo(Offset(1)), Offset(1));
+  Append(*segment, {Hundred(1, 1), Hundred(2, 1), Hundred(3, 1)});
+  EXPECT_EQ(let_go(Readers::kHardly), Stretch(100, 50)) << "nothing behind a cut";
+  Append(*segment, {Hundred(4, 1)});
+  EXPECT_EQ(let_go(Readers::kSoon), Stretch(0, 0));
+  Append(*segment, {Hundred(5, 1), Hundred(6, 1)});
+  EXPECT_EQ(let_go(Readers::kHardly), Stretch(0, 0)) << "it begins anew";
+}
+
 TEST_F(SegmentTest, GivesTheDeviceNothingThatASyncIsAbout) {
   const auto segment = MakeWithTwo();
   ASSERT_TRUE(segment->BeginSync(SyncDepth::kRecords).ok());
-  EXPECT_FALSE(segment->TakeWriteback(1));
+  EXPECT_FALSE(segment->TakeWriteback(1, Readers::kSoon, 0));
 }
 
 TEST_F(SegmentTest, RebuildsTheIndexesThatItHad) {
