@@ -6,6 +6,7 @@
 #include <list>
 #include <map>
 #include <optional>
+#include <pthread.h>
 #include <span>
 #include <string>
 #include <system_error>
@@ -389,6 +390,7 @@ void ClientServer::Impl::Start(Serve serve) {
       [self = shared_from_this()](tcp::socket socket) { self->Accepted(std::move(socket)); });
   Sweep();
   thread_ = std::thread([this]() {
+    pthread_setname_np(pthread_self(), "clients");
     BlockBrokenPipeSignal();
     io_.run();
   });

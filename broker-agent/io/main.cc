@@ -9,7 +9,6 @@
 #include <memory>
 #include <optional>
 #include <string>
-#include <thread>
 #include <unistd.h>
 #include <utility>
 #include <vector>
@@ -22,7 +21,7 @@
 #include "broker-agent/io/broker_flags.h"
 #include "broker-agent/io/broker_process.h"
 #include "broker-agent/io/rpc_port.h"
-#include "common/rpc/callback_threads.h"
+#include "common/rpc/awake_callbacks.h"
 #include "common/runtime/metrics.h"
 #include "common/runtime/shutdown.h"
 #include "common/runtime/time_slice.h"
@@ -193,7 +192,7 @@ void KeepMemory() {
 
 /// From the first thread to the last.
 int Run(const BrokerFlags& flags, const BrokerSettings& settings, ShutdownSignals& signals) {
-  const CallbackThreads callbacks(CallbackThreads::AwakeOn(std::thread::hardware_concurrency()));
+  const AwakeCallbacks callbacks;
   zk::ZooKeeperThread zookeeper;
   auto broker = BrokerProcess::Open(settings);
   if (!broker.ok()) {

@@ -6,7 +6,6 @@
 #include <memory>
 #include <optional>
 #include <string>
-#include <thread>
 #include <unistd.h>
 #include <utility>
 #include <vector>
@@ -16,7 +15,7 @@
 
 #include "regent/v1/controller.grpc.pb.h"
 
-#include "common/rpc/callback_threads.h"
+#include "common/rpc/awake_callbacks.h"
 #include "common/runtime/metrics.h"
 #include "common/runtime/shutdown.h"
 #include "common/zk/real_client.h"
@@ -100,7 +99,7 @@ int Run(const ControllerFlags& flags,
   if (!directory.ok()) {
     return Fail(directory.error());
   }
-  const CallbackThreads callbacks(CallbackThreads::AwakeOn(std::thread::hardware_concurrency()));
+  const AwakeCallbacks callbacks;
   Surroundings around{.directory = *std::move(directory)};
   CandidateHost host(OptionsOf(flags, settings, around));
 
