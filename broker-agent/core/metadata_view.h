@@ -19,7 +19,7 @@ namespace regent {
 struct KnownController {
   BrokerId id = kNoBroker;
   ControllerEpoch epoch{0};
-  Endpoint endpoint;  ///< Of its gRPC services; not known() before anybody told.
+  Endpoint endpoint;  ///< Of its REGENT listener; not known() before anybody told.
 
   friend bool operator==(const KnownController&, const KnownController&) = default;
 };

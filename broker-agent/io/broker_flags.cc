@@ -69,7 +69,7 @@ void DefineFlags(CLI::App& app, BrokerFlags& flags) {
   app.add_option("--data-dir", flags.data_dir,
                  "Directory of the replicas; it belongs to one broker of one cluster");
   app.add_option("--listen", flags.listen,
-                 "Listeners: PLAINTEXT for Kafka clients, REGENT for gRPC "
+                 "Listeners: PLAINTEXT for Kafka clients, REGENT for brokers and controllers "
                  "(PLAINTEXT://127.0.0.1:9092,REGENT://127.0.0.1:9192)");
   app.add_option("--advertise", flags.advertise,
                  "Where others reach the listeners, where that is not --listen");
@@ -130,7 +130,9 @@ Result<std::vector<Listener>> ParseListeners(const std::string& flag, const std:
     }
     const std::string name(one.substr(0, separator));
     if (name != kClientListener && name != kRegentListener) {
-      return Invalid(flag, one, "listeners are PLAINTEXT (Kafka clients) and REGENT (gRPC)");
+      return Invalid(
+          flag, one,
+          "listeners are PLAINTEXT (Kafka clients) and REGENT (brokers and controllers)");
     }
     if (Find(listeners, name.c_str()) != nullptr) {
       return Invalid(flag, one, "the listener " + name + " is there twice");

@@ -6,8 +6,10 @@
 #include <span>
 #include <string_view>
 #include <system_error>
+#include <thread>
 #include <unistd.h>
 #include <utility>
+#include <vector>
 
 #include <netinet/tcp.h>
 #include <sys/socket.h>
@@ -20,7 +22,8 @@ namespace {
 using asio::ip::tcp;
 using kafka::Pieces;
 
-constexpr auto kConnectMax = std::chrono::seconds(1);
+constexpr Duration kLookUpMax = std::chrono::seconds(10);
+constexpr Duration kConnectMax = std::chrono::seconds(1);
 /// What is sent, or read, at a time before other streams get their turn.
 constexpr size_t kBytesPerTurn = size_t{128} << 10U;
 /// What may be sent on a thread that has other things to do.
@@ -32,10 +35,10 @@ constexpr int kUnsentMax = 256 << 10;
 constexpr size_t kFramesUntold = 16;
 constexpr size_t kBytesUntold = size_t{256} << 10U;
 
-// A peer that is gone: probes after 5 s of silence, then each second; 8 s for what is sent.
+// A peer that is gone: it is probed after 5 s of silence, each second. So long nothing of what was
+// sent, or of the probes, may be acknowledged, and so long a peer may take nothing.
 constexpr int kIdleSeconds = 5;
 constexpr int kProbeSeconds = 1;
-constexpr int kProbes = 3;
 constexpr int kUnacknowledgedMs = 8000;
 
 void Set(int socket, int option, int value) {
@@ -44,7 +47,7 @@ void Set(int socket, int option, int value) {
 }
 
 std::string ToText(const tcp::endpoint& peer) {
-  return peer.address().to_string() + ':' + std::to_string(peer.port());
+  return Endpoint{.host = peer.address().to_string(), .port = peer.port()}.ToText();
 }
 
 }  // namespace
@@ -54,77 +57,83 @@ FrameStream::FrameStream(std::shared_ptr<asio::io_context> io, Executor& executo
       executor_(executor),
       events_(std::move(events)),
       socket_(*io_),
-      resolver_(*io_),
-      connecting_(*io_) {}
+      patience_(*io_) {}
 
 std::string FrameStream::peer() const {
   const MutexLock lock(mutex_);
   return peer_;
 }
 
+bool FrameStream::Post(std::function<void(FrameStream&)> task) {
+  const MutexLock lock(mutex_);
+  if (over_) {
+    return false;
+  }
+  asio::post(*io_, [self = shared_from_this(), task = std::move(task)]() { task(*self); });
+  return true;
+}
+
 // --- Its beginning -------------------------------------------------------------------------------
 
-void FrameStream::Begin(int socket) {
-  asio::post(*io_, [self = shared_from_this(), socket]() {
+void FrameStream::Begin(int socket, Duration first_frame_within) {
+  const bool begins = Post([socket, first_frame_within](FrameStream& self) {
     std::error_code error;
     // Which family it is of does not matter to what is done with it.
-    self->socket_.assign(tcp::v4(), socket, error);
+    self.socket_.assign(tcp::v4(), socket, error);
     if (error) {
       ::close(socket);
-      self->End(error.message());
-    } else {
-      self->Connected();
+      self.End(error.message());
+      return;
     }
+    self.Expect("a frame", first_frame_within);
+    self.Connected();
   });
+  if (!begins) {
+    ::close(socket);
+  }
 }
 
 void FrameStream::Connect(const Endpoint& endpoint) {
-  asio::post(*io_, [self = shared_from_this(), endpoint]() {
-    self->connecting_.expires_after(kConnectMax);
-    self->connecting_.async_wait([self](std::error_code) { self->EndUnlessConnected(); });
-    std::error_code no_address;
-    const auto address = asio::ip::make_address(endpoint.host, no_address);
-    if (!no_address) {
-      self->ConnectTo({address, static_cast<uint16_t>(endpoint.port)});
-      return;
-    }
-    self->resolver_.async_resolve(
-        endpoint.host, std::to_string(endpoint.port), tcp::resolver::numeric_service,
-        [self](std::error_code error, const tcp::resolver::results_type& found) {
-          if (error || found.empty()) {
-            self->End("name not resolved: " + error.message());
-          } else {
-            self->ConnectTo(found.begin()->endpoint());
-          }
-        });
-  });
-}
-
-void FrameStream::ConnectTo(const tcp::endpoint& endpoint) {
-  {
-    const MutexLock lock(mutex_);
-    if (over_) {
-      return;
-    }
+  std::error_code no_address;
+  const auto address = asio::ip::make_address(endpoint.host, no_address);
+  if (!no_address) {
+    Post([to = tcp::endpoint(address, static_cast<uint16_t>(endpoint.port))](FrameStream& self) {
+      self.ConnectToAny({to});
+    });
+    return;
   }
-  socket_.async_connect(endpoint, [self = shared_from_this()](std::error_code error) {
+  Post([](FrameStream& self) { self.Expect("an address of its host", kLookUpMax); });
+  // The name service may take as long as it likes, so nobody waits for this thread.
+  std::thread([weak = weak_from_this(), endpoint]() {
+    asio::io_context here;
+    std::error_code error;
+    const auto found = tcp::resolver(here).resolve(endpoint.host, std::to_string(endpoint.port),
+                                                   tcp::resolver::numeric_service, error);
+    const std::shared_ptr<FrameStream> self = weak.lock();
+    if (self == nullptr) {
+      return;
+    }
     if (error) {
-      self->End(error.message());
-    } else {
-      self->Connected();
-    }
-  });
-}
-
-/// The time is over, or the timer was cancelled.
-void FrameStream::EndUnlessConnected() {
-  {
-    const MutexLock lock(mutex_);
-    if (connected_) {
+      self->End("no address of its host: " + error.message());
       return;
     }
-  }
-  End("no connection within a second");
+    self->Post([addresses = std::vector<tcp::endpoint>(found.begin(), found.end())](
+                   FrameStream& stream) { stream.ConnectToAny(addresses); });
+  }).detach();
+}
+
+void FrameStream::ConnectToAny(const std::vector<tcp::endpoint>& addresses) {
+  Expect("a connection", kConnectMax);
+  asio::async_connect(
+      socket_, addresses,
+      [self = shared_from_this()](std::error_code error, const tcp::endpoint& /*address*/) {
+        if (error) {
+          self->End(error.message());
+        } else {
+          self->Fulfil();
+          self->Connected();
+        }
+      });
 }
 
 void FrameStream::Connected() {
@@ -136,7 +145,6 @@ void FrameStream::Connected() {
   Set(socket, TCP_NODELAY, 1);
   Set(socket, TCP_KEEPIDLE, kIdleSeconds);
   Set(socket, TCP_KEEPINTVL, kProbeSeconds);
-  Set(socket, TCP_KEEPCNT, kProbes);
   Set(socket, TCP_USER_TIMEOUT, kUnacknowledgedMs);
   Set(socket, TCP_NOTSENT_LOWAT, kUnsentMax);
   {
@@ -148,11 +156,26 @@ void FrameStream::Connected() {
     connected_ = true;
     sending_ = true;
   }
-  connecting_.cancel();
   if (Refill()) {
     Drive(kBytesPerTurn);
   }
   Read();
+}
+
+void FrameStream::Expect(const std::string& what, Duration within) {
+  const uint64_t number = ++expectation_;
+  patience_.expires_after(within);
+  patience_.async_wait([self = shared_from_this(), what, number](std::error_code) {
+    // A timer that had run out already when it was cancelled does not say so.
+    if (number == self->expectation_) {
+      self->End(what + " did not come in time");
+    }
+  });
+}
+
+void FrameStream::Fulfil() {
+  ++expectation_;
+  patience_.cancel();
 }
 
 // --- Reading -------------------------------------------------------------------------------------
@@ -203,7 +226,7 @@ bool FrameStream::TakeBuffered() {
       frame_ = FrameBuffer(*length);
       std::ranges::copy(rest, frame_.Room().begin());
       frame_.Came(rest.size());
-      rest = {};
+      rest.remove_prefix(rest.size());
       break;
     }
     if (!Take(Slice(std::string(rest.substr(0, *length))))) {
@@ -217,6 +240,9 @@ bool FrameStream::TakeBuffered() {
 }
 
 bool FrameStream::Take(const Slice& frame) {
+  if (!std::exchange(heard_, true)) {
+    Fulfil();
+  }
   {
     const MutexLock lock(mutex_);
     if (over_) {
@@ -247,7 +273,7 @@ void FrameStream::Handled(size_t frames, size_t bytes) {
     }
     paused_ = false;
   }
-  asio::post(*io_, [self = shared_from_this()]() { self->Read(); });
+  Post([](FrameStream& self) { self.Read(); });
 }
 
 bool FrameStream::MayRead() {
@@ -277,9 +303,9 @@ void FrameStream::Send(Pieces frame) {
   if (full) {
     End("the peer takes nothing");
   } else if (bytes > kBytesInPassing) {
-    asio::post(*io_, [self = shared_from_this()]() {
-      if (self->Refill()) {
-        self->Drive(kBytesPerTurn);
+    Post([](FrameStream& self) {
+      if (self.Refill()) {
+        self.Drive(kBytesPerTurn);
       }
     });
   } else if (Refill()) {
@@ -309,14 +335,15 @@ void FrameStream::Drive(size_t bytes_max) {
       return;
     case PieceSender::Progress::kTurnOver: DriveLater(); return;
     case PieceSender::Progress::kSocketFull:
-      asio::post(*io_, [self = shared_from_this()]() {
-        self->socket_.async_wait(tcp::socket::wait_write, [self](std::error_code error) {
-          if (error) {
-            self->End(error.message());
-          } else {
-            self->Drive(kBytesPerTurn);
-          }
-        });
+      Post([](FrameStream& stream) {
+        stream.socket_.async_wait(tcp::socket::wait_write,
+                                  [self = stream.shared_from_this()](std::error_code error) {
+                                    if (error) {
+                                      self->End(error.message());
+                                    } else {
+                                      self->Drive(kBytesPerTurn);
+                                    }
+                                  });
       });
       return;
     case PieceSender::Progress::kPeerGone: End("the peer is gone"); return;
@@ -325,7 +352,7 @@ void FrameStream::Drive(size_t bytes_max) {
 }
 
 void FrameStream::DriveLater() {
-  asio::post(*io_, [self = shared_from_this()]() { self->Drive(kBytesPerTurn); });
+  Post([](FrameStream& self) { self.Drive(kBytesPerTurn); });
 }
 
 // --- Its end -------------------------------------------------------------------------------------
@@ -339,19 +366,15 @@ void FrameStream::Close() {
 }
 
 void FrameStream::End(const Error& why) {
-  {
-    const MutexLock lock(mutex_);
-    if (std::exchange(over_, true)) {
-      return;
-    }
+  const MutexLock lock(mutex_);
+  if (!std::exchange(over_, true)) {
     why_ = why;
+    asio::post(*io_, [self = shared_from_this()]() { self->Ended(); });  // Behind all of Post's.
   }
-  asio::post(*io_, [self = shared_from_this()]() { self->Ended(); });
 }
 
 void FrameStream::Ended() {
-  connecting_.cancel();
-  resolver_.cancel();
+  Fulfil();
   std::error_code ignored;
   socket_.cancel(ignored);
   // Not closed: somebody may be sending, and the descriptor would be another file's.

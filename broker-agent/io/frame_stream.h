@@ -1,11 +1,14 @@
 #pragma once
 
 #include <array>
+#include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <deque>
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include <asio.hpp>
 
@@ -14,6 +17,7 @@
 #include "broker-agent/io/piece_sender.h"
 #include "broker-agent/io/stream_bounds.h"
 #include "broker-agent/kafka/pieces.h"
+#include "common/base/instant.h"
 #include "common/base/mutex.h"
 #include "common/base/result.h"
 #include "common/model/broker.h"
@@ -30,11 +34,13 @@ namespace regent {
 ///
 /// Small frames therefore change threads once: the peer's reader wakes its executor.
 ///
-/// A peer that is gone without a word is noticed within 8 s (TCP keepalive and user timeout). Any
-/// thread may call.
+/// A peer that is gone without a word, or takes nothing any more, is noticed within 8 s (TCP
+/// keepalive and user timeout). Any thread may call.
 class FrameStream final : public std::enable_shared_from_this<FrameStream> {
  public:
   static constexpr size_t kFrameBytesMax = (size_t{1} << 24U) - 1;
+  /// One who has connected to us and says nothing does not keep others out.
+  static constexpr Duration kFirstFrameWithin = std::chrono::seconds(5);
 
   /// Called on the thread of `io`.
   struct Events {
@@ -54,9 +60,11 @@ class FrameStream final : public std::enable_shared_from_this<FrameStream> {
 
   // One of the two, once:
 
-  /// Goes on with a connection that was accepted, of which this is the descriptor.
-  void Begin(int socket);
-  /// Connects; what is sent meanwhile waits.
+  /// Goes on with a connection that was accepted, of which this is the descriptor, if its first
+  /// frame comes in time.
+  void Begin(int socket, Duration first_frame_within = kFirstFrameWithin);
+  /// Connects, to whichever address of the host takes it; what is sent meanwhile waits. A name is
+  /// looked up on a thread that nobody waits for.
   void Connect(const Endpoint& endpoint);
 
   /// Takes a frame with its length. A peer that lets too much pile up is left.
@@ -67,9 +75,14 @@ class FrameStream final : public std::enable_shared_from_this<FrameStream> {
   std::string peer() const EXCLUDES(mutex_);
 
  private:
-  void ConnectTo(const asio::ip::tcp::endpoint& endpoint);
-  void EndUnlessConnected() EXCLUDES(mutex_);
+  /// Has the thread of `io` do it, unless the stream is over: then, false.
+  bool Post(std::function<void(FrameStream&)> task) EXCLUDES(mutex_);
+
+  void ConnectToAny(const std::vector<asio::ip::tcp::endpoint>& addresses);
   void Connected() EXCLUDES(mutex_);
+  /// The stream ends if that does not come within that time; it replaces what was expected before.
+  void Expect(const std::string& what, Duration within);
+  void Fulfil();
 
   void Read();
   void Came(size_t bytes);
@@ -97,8 +110,9 @@ class FrameStream final : public std::enable_shared_from_this<FrameStream> {
   // both have let go of the stream.
   Events events_;
   asio::ip::tcp::socket socket_;
-  asio::ip::tcp::resolver resolver_;
-  asio::steady_timer connecting_;
+  asio::steady_timer patience_;
+  uint64_t expectation_ = 0;  ///< The latest one's number; it rises when that is fulfilled.
+  bool heard_ = false;        ///< A frame has come.
   std::array<char, size_t{16} << 10U> buffer_{};
   size_t buffered_ = 0;
   FrameBuffer frame_;  ///< One that is larger than the buffer, or was cut by its end.

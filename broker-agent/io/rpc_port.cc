@@ -30,7 +30,7 @@ class RpcPort::Impl : public std::enable_shared_from_this<Impl> {
   Impl() : listener_(std::make_shared<TcpListener>(io_)) {}
 
   Status Bind(const Endpoint& listen) {
-    return listener_->Bind(listen, "brokers and controllers", "--rpc-listen");
+    return listener_->Bind(listen, "brokers and controllers", "--listen");
   }
   int port() const { return listener_->port(); }
 

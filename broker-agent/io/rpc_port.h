@@ -13,7 +13,7 @@ namespace regent {
 /// with a letter, a frame (FrameStream) with a zero.
 ///
 /// Who says nothing is held for a few seconds, and so are no more than 1,000 at a time. One thread
-/// of its own; the functions may be called on any.
+/// of its own; the functions may be called on any, one at a time.
 class RpcPort {
  public:
   /// Both own the descriptor that they are given: of a connection that nothing was read from, and

@@ -11,7 +11,7 @@
 
 namespace regent {
 
-/// Takes connections at a port. All but Bind on the thread that runs `io`.
+/// Takes connections at a port. Used on the thread that runs `io`, or while none does.
 class TcpListener : public std::enable_shared_from_this<TcpListener> {
  public:
   explicit TcpListener(asio::io_context& io) : io_(io), acceptor_(io), pause_(io) {}
@@ -19,6 +19,7 @@ class TcpListener : public std::enable_shared_from_this<TcpListener> {
   /// Port 0: a free one is chosen. The error names the address, whom the port is for and the flag
   /// that chooses another one.
   Status Bind(const Endpoint& listen, const std::string& for_whom, const std::string& flag);
+  /// Any thread, once bound.
   int port() const { return port_; }
   /// Begins to take connections; those that have come since Bind first.
   void Start(std::function<void(asio::ip::tcp::socket)> accepted);

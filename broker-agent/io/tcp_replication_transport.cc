@@ -7,9 +7,13 @@
 #include <glog/logging.h>
 
 #include "broker-agent/io/stream_convert.h"
+#include "broker-agent/kafka/text.h"
 
 namespace regent {
 namespace {
+
+/// What others send us may be part of a reason.
+constexpr size_t kReasonBytesMax = 300;
 
 template <class Id>
 std::shared_ptr<FrameStream> FindIn(const std::map<Id, std::shared_ptr<FrameStream>>& streams,
@@ -54,69 +58,62 @@ void TcpReplicationTransport::Start(AgentEventSink sink) {
 }
 
 void TcpReplicationTransport::Open(OpenStream open) {
-  StreamRef stream;
-  {
-    const MutexLock lock(mutex_);
-    if (sink_ == nullptr) {
-      return;
-    }
-    const OutboundId id = open.stream;
-    stream = std::make_shared<FrameStream>(
-        IoOf(id.value()), executor_,
-        FrameStream::Events{
-            .received = [sink = sink_, id](const Slice& frame) -> Status {
-              auto message = DecodeLeaderMessage(frame);
-              if (!message.ok()) {
-                return message.error();
-              }
-              sink(LeaderMessageReceived{.stream = id, .message = std::move(message).value()});
-              return Success{};
-            },
-            .lost =
-                [this, sink = sink_, id, leader = open.leader,
-                 endpoint = open.endpoint](const Error& why) {
-                  Take(id);
-                  Report(
-                      "leader=" + std::to_string(leader.value()) + " endpoint=" + endpoint.ToText(),
-                      why);
-                  sink(OutboundLost{.stream = id});
-                }});
-    outbound_[id] = stream;
+  const MutexLock lock(mutex_);
+  if (sink_ == nullptr) {
+    return;
   }
+  const OutboundId id = open.stream;
+  const auto received = [sink = sink_, id](const Slice& frame) -> Status {
+    auto message = DecodeLeaderMessage(frame);
+    if (!message.ok()) {
+      return message.error();
+    }
+    sink(LeaderMessageReceived{.stream = id, .message = std::move(message).value()});
+    return Success{};
+  };
+  const auto lost = [this, sink = sink_, id,
+                     whose = "leader=" + std::to_string(open.leader.value()) +
+                             " endpoint=" + open.endpoint.ToText()](const Error& why) {
+    Take(id);
+    Complain("replication stream ended " + whose, why);
+    sink(OutboundLost{.stream = id});
+  };
+  const auto stream = std::make_shared<FrameStream>(
+      IoOf(id.value()), executor_, FrameStream::Events{.received = received, .lost = lost});
+  outbound_[id] = stream;
+  // With the lock held: Shutdown finds every stream that has begun.
   stream->Connect(open.endpoint);
 }
 
 void TcpReplicationTransport::Accept(int socket) {
-  StreamRef stream;
-  {
-    const MutexLock lock(mutex_);
-    if (sink_ == nullptr || inbound_.size() >= kInboundMax) {
-      LOG_IF(WARNING, sink_ != nullptr)
-          << "replication stream refused reason=\"there are " << inbound_.size() << " already\"";
-      ::close(socket);
-      return;
-    }
-    const InboundId id = std::exchange(next_, next_.Next());
-    stream = std::make_shared<FrameStream>(
-        IoOf(id.value()), executor_,
-        FrameStream::Events{.received = [sink = sink_, id](const Slice& frame) -> Status {
-                              auto message = DecodeFollowerMessage(frame);
-                              if (!message.ok()) {
-                                return message.error();
-                              }
-                              sink(FollowerMessageReceived{.stream = id,
-                                                           .message = std::move(message).value()});
-                              return Success{};
-                            },
-                            .lost =
-                                [this, sink = sink_, id](const Error& why) {
-                                  const StreamRef lost = Take(id);
-                                  Report("peer=" + (lost == nullptr ? "?" : lost->peer()), why);
-                                  sink(InboundLost{.stream = id});
-                                }});
-    inbound_[id] = stream;
+  const MutexLock lock(mutex_);
+  if (sink_ == nullptr || inbound_.size() >= kInboundMax) {
+    ::close(socket);
+    return;
   }
-  stream->Begin(socket);
+  const InboundId id = std::exchange(next_, next_.Next());
+  const auto received = [sink = sink_, id](const Slice& frame) -> Status {
+    auto message = DecodeFollowerMessage(frame);
+    if (!message.ok()) {
+      return message.error();
+    }
+    sink(FollowerMessageReceived{.stream = id, .message = std::move(message).value()});
+    return Success{};
+  };
+  const auto lost = [this, sink = sink_, id](const Error& why) {
+    const StreamRef stream = Take(id);
+    const std::string whose = "peer=" + (stream == nullptr ? "?" : stream->peer());
+    if (why.code == ErrorCode::kInvalidArgument) {
+      Complain("replication stream closed " + whose, why);
+    } else {
+      VLOG(1) << "replication stream ended " << whose << " reason=\"" << why << '"';
+    }
+    sink(InboundLost{.stream = id});
+  };
+  const auto stream = std::make_shared<FrameStream>(
+      IoOf(id.value()), executor_, FrameStream::Events{.received = received, .lost = lost});
+  inbound_[id] = stream;
+  stream->Begin(socket);  // With the lock held, as in Open.
 }
 
 TcpReplicationTransport::StreamRef TcpReplicationTransport::Find(OutboundId id) {
@@ -139,15 +136,16 @@ TcpReplicationTransport::StreamRef TcpReplicationTransport::Take(InboundId id) {
   return TakeFrom(inbound_, id);
 }
 
-void TcpReplicationTransport::Report(const std::string& whose, const Error& why) {
-  if (why.code != ErrorCode::kInvalidArgument) {
-    VLOG(1) << "replication stream ended " << whose << " reason=\"" << why << '"';
-    return;
+void TcpReplicationTransport::Complain(const std::string& what, const Error& why) {
+  uint64_t count = 0;
+  {
+    const MutexLock lock(mutex_);
+    count = complaints_.Add(MonotonicNow());
   }
-  const MutexLock lock(mutex_);
-  if (const uint64_t count = complaints_.Add(MonotonicNow()); count > 0) {
-    LOG(WARNING) << "replication stream closed " << whose << " closed=" << count << " reason=\""
-                 << why << '"';
+  if (count > 0) {
+    std::string reason;
+    kafka::AppendQuoted(reason, why.message.substr(0, kReasonBytesMax));
+    LOG(WARNING) << what << " since_the_last_such_line=" << count << " reason=" << reason;
   }
 }
 
@@ -173,8 +171,7 @@ void TcpReplicationTransport::Send(SendToFollower send) {
 
 void TcpReplicationTransport::Drop(DropFollower drop) {
   if (const StreamRef stream = Take(drop.stream)) {
-    LOG(WARNING) << "replication stream refused peer=" << stream->peer() << " reason=\""
-                 << drop.reason << '"';
+    Complain("replication stream refused peer=" + stream->peer(), drop.reason);
     stream->Close();
   }
 }

@@ -22,7 +22,7 @@ namespace regent {
 /// Replication streams over TCP, each on a connection of its own: the follower connects to the
 /// leader's RPC port, and both send frames (stream_convert.h).
 ///
-/// Any thread may call; one stream's calls come one at a time.
+/// Any thread may call; what one of them sends on a stream keeps its order.
 class TcpReplicationTransport final : public ReplicationTransport {
  public:
   static constexpr size_t kInboundMax = 1'000;
@@ -41,11 +41,10 @@ class TcpReplicationTransport final : public ReplicationTransport {
   void Close(CloseStream close) override EXCLUDES(mutex_);
   void Send(SendToFollower send) override EXCLUDES(mutex_);
   void Drop(DropFollower drop) override EXCLUDES(mutex_);
-  /// Waits for a host name that is being resolved.
   void Shutdown() override EXCLUDES(mutex_);
 
-  /// Takes a follower's connection, a descriptor. It is closed at once before Start, after
-  /// Shutdown, and when there are kInboundMax.
+  /// Takes a follower's connection, a descriptor, which it owns from now on. It is closed at once
+  /// before Start, after Shutdown, and when there are kInboundMax.
   void Accept(int socket) EXCLUDES(mutex_);
 
  private:
@@ -61,8 +60,8 @@ class TcpReplicationTransport final : public ReplicationTransport {
   StreamRef Find(InboundId id) EXCLUDES(mutex_);
   StreamRef Take(OutboundId id) EXCLUDES(mutex_);
   StreamRef Take(InboundId id) EXCLUDES(mutex_);
-  /// Says why a stream has ended, if that is worth a line.
-  void Report(const std::string& whose, const Error& why) EXCLUDES(mutex_);
+  /// One line a second at the most.
+  void Complain(const std::string& what, const Error& why) EXCLUDES(mutex_);
 
   Executor& executor_;
   std::vector<Thread> threads_;

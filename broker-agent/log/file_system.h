@@ -28,7 +28,7 @@ class AppendFile {
   /// while the device has enough to do. Like Sync it may run on another thread than the appends.
   virtual Status BeginWriteback(uint64_t offset, uint64_t bytes) = 0;
   /// Tells the system that hardly anybody will read these `bytes` from `offset` on soon: those that
-  /// the device has need no memory any more. Never fails; on any thread.
+  /// the device has need no memory any more. Never fails; may block; on any thread.
   virtual void LetGo(uint64_t offset, uint64_t bytes) = 0;
   virtual uint64_t size() const = 0;
 };

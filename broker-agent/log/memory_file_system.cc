@@ -58,7 +58,10 @@ class MemoryFileSystem::OpenFile final : public AppendFile {
     return Success{};
   }
 
-  void LetGo(uint64_t /*offset*/, uint64_t /*bytes*/) override {}
+  void LetGo(uint64_t offset, uint64_t bytes) override {
+    const MutexLock lock(system_.mutex_);
+    file_->let_go = offset + bytes;
+  }
 
   uint64_t size() const override { return size_; }
 
@@ -360,6 +363,12 @@ uint64_t MemoryFileSystem::WrittenBack(const std::string& file) {
   const MutexLock lock(mutex_);
   const std::shared_ptr<File> found = FindFile(file);
   return found == nullptr ? 0 : found->given;
+}
+
+uint64_t MemoryFileSystem::LetGoBelow(const std::string& file) {
+  const MutexLock lock(mutex_);
+  const std::shared_ptr<File> found = FindFile(file);
+  return found == nullptr ? 0 : found->let_go;
 }
 
 void MemoryFileSystem::Overwrite(const std::string& file, std::string content) {

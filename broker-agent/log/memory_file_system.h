@@ -56,6 +56,8 @@ class MemoryFileSystem final : public FileSystem {
   void Crash(const Survives& survives = nullptr) EXCLUDES(mutex_);
   /// Returns how many bytes of a file the device was given ahead of any sync.
   uint64_t WrittenBack(const std::string& file) EXCLUDES(mutex_);
+  /// Returns below which byte a file was let go of at last.
+  uint64_t LetGoBelow(const std::string& file) EXCLUDES(mutex_);
   /// Changes a file behind everybody's back, durably.
   void Overwrite(const std::string& file, std::string content) EXCLUDES(mutex_);
 
@@ -63,6 +65,7 @@ class MemoryFileSystem final : public FileSystem {
   struct File {
     std::string content;
     std::string synced;
+    uint64_t let_go = 0;
     uint64_t given = 0;  ///< To the device, ahead of a sync: of no use to a crash.
   };
   /// A file, or null for a directory.

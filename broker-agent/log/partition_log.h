@@ -75,9 +75,9 @@ class PartitionLog {
  public:
   /// So many appended bytes go to the device at a time, long before the system would write them.
   static constexpr uint64_t kWritebackBytes = uint64_t{4} << 20U;
-  /// What hardly anybody will read stays in the page cache for the last so many bytes: a follower
-  /// that catches up does not drive out what consumers read.
-  static constexpr uint64_t kKeptBytes = uint64_t{64} << 20U;
+  /// Of what hardly anybody will read the last so many bytes of a segment stay in the page cache: a
+  /// follower that catches up does not drive out what consumers read.
+  static constexpr uint64_t kKeptBytes = uint64_t{16} << 20U;
 
   /// Makes an empty log, durably. `files` outlives it.
   static Result<std::unique_ptr<PartitionLog>> Create(FileSystem& files,

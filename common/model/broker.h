@@ -27,7 +27,7 @@ struct Endpoint {
   }
 };
 
-/// The listener that our own processes speak to each other on (gRPC).
+/// The listener that our own processes speak to each other on: gRPC, and a broker's replication.
 inline constexpr const char* kRegentListener = "REGENT";
 /// The listener for Kafka clients.
 inline constexpr const char* kClientListener = "PLAINTEXT";

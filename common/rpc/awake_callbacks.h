@@ -17,7 +17,11 @@ namespace regent {
 /// option; so one of them is given something to do before a second is over.
 class AwakeCallbacks {
  public:
-  explicit AwakeCallbacks(Duration tick = std::chrono::milliseconds(500));
+  /// How long a thread of gRPC's has nothing to do before it sleeps.
+  static constexpr Duration kSleepsAfter = std::chrono::seconds(1);
+  static constexpr Duration kTick = kSleepsAfter / 2;
+
+  explicit AwakeCallbacks(Duration tick = kTick);
   /// Waits for what it has begun. gRPC's threads end with its last channel or server, which this
   /// may have: not to be called on one of them.
   ~AwakeCallbacks();

@@ -1,6 +1,7 @@
 #include "controller/io/grpc_server.h"
 
 #include <chrono>
+#include <unistd.h>
 #include <utility>
 
 #include <glog/logging.h>
@@ -58,7 +59,7 @@ Result<std::unique_ptr<GrpcServer>> GrpcServer::Start(const GrpcServerOptions& o
                      ": the port is in use, or the address is not one of this machine; choose "
                      "another with --listen"};
   }
-  CHECK(server != nullptr) << "a server that does not listen cannot fail to";
+  CHECK(server != nullptr) << "gRPC has built no server, though it has no port to bind";
   return std::unique_ptr<GrpcServer>(new GrpcServer(std::move(server), port, std::move(acceptor)));
 }
 
@@ -70,6 +71,10 @@ GrpcServer::~GrpcServer() {
 }
 
 void GrpcServer::Serve(int socket) {
+  if (server_ == nullptr) {
+    ::close(socket);  // gRPC would let go of it and leave it open.
+    return;
+  }
   grpc::experimental::ExternalConnectionAcceptor::NewConnectionParameters connection;
   connection.fd = socket;
   acceptor_->HandleNewConnection(&connection);

@@ -39,7 +39,7 @@ class GrpcServer {
   /// 0 if it does not listen.
   int port() const { return port_; }
   /// Serves a connection that somebody else has accepted: a descriptor, which it owns from now on.
-  /// Only if it does not listen; not after Shutdown.
+  /// Only if it does not listen; closed at once after Shutdown.
   void Serve(int socket);
   grpc::Server& server() { return *server_; }
   /// Health of one service, e.g. "regent.v1.Controller"; "" is the process.

@@ -36,7 +36,7 @@ namespace {
 
 constexpr size_t kPayloads = 16;  ///< Different ones, so that no cache holds them all.
 constexpr int kMessageBytesMax = 64 << 20;
-const char* const kMethod = "/regent.v1.Replication/Replicate";
+const char* const kMethod = "/regent.bench/Replicate";
 
 using Payload = std::shared_ptr<const std::string>;
 

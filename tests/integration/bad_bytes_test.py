@@ -4,11 +4,13 @@ line in the log; nothing is lost, memory stays bounded."""
 import pathlib
 import random
 import re
+import socket
 import struct
 
 import harness
 from harness import ClusterTest, eventually
 from kafka_bytes import PRODUCE, Connection, batch, string
+from processes import PATIENCE
 
 OFFSET_OUT_OF_RANGE = 1
 CORRUPT_MESSAGE = 2
@@ -59,6 +61,19 @@ class BadBytes(ClusterTest):
         connection = Connection()
         connection.send(garbage)
         self.assert_closed_with_one_line(connection, str(*struct.unpack_from(">i", garbage)))
+
+    def test_garbage_at_the_port_for_brokers_ends_its_connection(self):
+        host, _, port = self.cluster.addresses["broker-0"].rpartition(":")
+        wanted = {"too long": b"\1\0\0\0", "no message": b"\0\0\0\3\xff\xff\xff"}
+        for what, garbage in wanted.items():
+            with self.subTest(what), socket.create_connection((host, port)) as connection:
+                connection.settimeout(PATIENCE)
+                connection.sendall(garbage)
+                while connection.recv(1000):  # gRPC says something first.
+                    pass
+        eventually(lambda: re.findall(r'replication stream closed .*reason="(.*)"',
+                                      self.cluster[0].text()), "it says why")
+        self.assert_unharmed()
 
     def test_a_huge_length_ends_its_connection(self):
         connection = Connection()

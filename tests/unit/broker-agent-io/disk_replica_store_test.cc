@@ -103,6 +103,34 @@ TEST_F(LargeRecords, AreGivenToTheDeviceWhereSyncsRunLongBeforeOne) {
   EXPECT_THAT(events_, IsEmpty());
 }
 
+TEST_F(LargeRecords, OfAFollowerThatCatchesUpAreLetGoOfAndOthersAreNot) {
+  const auto append = [this](int64_t base, AppendToLog::Turn turn) {
+    RecordBatch batch{.base = Offset(base), .next = Offset(base + 1), .epoch = LeaderEpoch(3)};
+    batch.payload = Slice(
+        storage::Encode({.base = base, .count = 1, .epoch = 3, .value_bytes = size_t{4} << 20U}));
+    store_->Do(AppendToLog{.source = AppendToLog::Source::kLeader,
+                           .partition = Partition(0),
+                           .op = OpId(9),
+                           .batches = {batch},
+                           .turn = turn});
+    ASSERT_EQ(Next<LogAppended>().error, std::nullopt);
+    RunAll();
+  };
+  constexpr int64_t kEnough = 6;
+  static_assert(kEnough << 22U > storage::PartitionLog::kKeptBytes);
+  int64_t base = 0;
+  while (base < kEnough) {
+    append(base++, AppendToLog::Turn::kInOrder);
+  }
+  EXPECT_EQ(files_.LetGoBelow(kSegment), 0U);
+  while (base < 2 * kEnough) {
+    append(base++, AppendToLog::Turn::kBehindOthers);
+  }
+  EXPECT_GT(files_.LetGoBelow(kSegment), uint64_t{kEnough} << 22U);
+  EXPECT_LE(files_.LetGoBelow(kSegment),
+            (uint64_t{2 * kEnough + 1} << 22U) - storage::PartitionLog::kKeptBytes);
+}
+
 TEST_F(LargeRecords, ThatTheDeviceDoesNotTakeAreTheEndOfTheirLog) {
   files_.SetFault([](storage::DiskOperation operation, const std::string&) {
     return operation == storage::DiskOperation::kSync

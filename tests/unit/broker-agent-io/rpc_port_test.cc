@@ -1,5 +1,6 @@
 #include "broker-agent/io/rpc_port.h"
 
+#include <chrono>
 #include <future>
 #include <memory>
 #include <string>
@@ -75,7 +76,7 @@ TEST_F(RpcPortTest, OneThatIsTakenIsNamedWithTheRemedy) {
   const auto again = RpcPort::Bind({.host = "127.0.0.1", .port = port_->port()});
   ASSERT_FALSE(again.ok());
   EXPECT_THAT(again.error().message, HasSubstr(std::to_string(port_->port())));
-  EXPECT_THAT(again.error().message, HasSubstr("--rpc-listen"));
+  EXPECT_THAT(again.error().message, HasSubstr("--listen"));
 }
 
 }  // namespace

@@ -30,16 +30,16 @@ size_t CallbackThreads() {
   }));
 }
 
-constexpr Duration kTick = std::chrono::milliseconds(5);
+constexpr Duration kSoon = std::chrono::milliseconds(5);
 
 TEST(AwakeCallbacks, HaveSomethingToDoAgainAndAgain) {
-  const AwakeCallbacks callbacks(kTick);
+  const AwakeCallbacks callbacks(kSoon);
   Await([&] { return callbacks.woken() >= 10; });
 }
 
 TEST(AwakeCallbacks, EndWithGrpcsThreadsWhereTheirChannelIsTheLast) {
   {
-    const AwakeCallbacks callbacks(kTick);
+    const AwakeCallbacks callbacks(kSoon);
     Await([&] { return CallbackThreads() > 0; });
   }
   Await([] { return CallbackThreads() == 0; });  // A joined thread is listed a little longer.
