@@ -335,20 +335,21 @@ void FrameStream::Drive(size_t bytes_max) {
       return;
     case PieceSender::Progress::kTurnOver: DriveLater(); return;
     case PieceSender::Progress::kSocketFull:
-      Post([](FrameStream& stream) {
-        stream.socket_.async_wait(tcp::socket::wait_write,
-                                  [self = stream.shared_from_this()](std::error_code error) {
-                                    if (error) {
-                                      self->End(error.message());
-                                    } else {
-                                      self->Drive(kBytesPerTurn);
-                                    }
-                                  });
-      });
+      Post([](FrameStream& self) { self.DriveWhenThereIsRoom(); });
       return;
     case PieceSender::Progress::kPeerGone: End("the peer is gone"); return;
     case PieceSender::Progress::kFileFailed: End(sender_.problem()); return;
   }
+}
+
+void FrameStream::DriveWhenThereIsRoom() {
+  socket_.async_wait(tcp::socket::wait_write, [self = shared_from_this()](std::error_code error) {
+    if (error) {
+      self->End(error.message());
+    } else {
+      self->Drive(kBytesPerTurn);
+    }
+  });
 }
 
 void FrameStream::DriveLater() {

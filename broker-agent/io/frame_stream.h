@@ -96,6 +96,7 @@ class FrameStream final : public std::enable_shared_from_this<FrameStream> {
   /// Sends on, up to that many bytes; only by whoever has set sending_.
   void Drive(size_t bytes_max);
   void DriveLater();
+  void DriveWhenThereIsRoom();
   /// What was on its way has gone. False: nothing else is to be sent.
   bool Refill() EXCLUDES(mutex_);
 

@@ -246,7 +246,7 @@ void TakeBytes(RecordBatch& batch, Complaint& complaint) {
 /// The records that lie behind a frame's head, given out in the order of the heads.
 class Records {
  public:
-  explicit Records(const Slice& all) : all_(all) {}
+  explicit Records(Slice all) : all_(std::move(all)) {}
 
   std::vector<RecordBatch> Take(const v1::Batches& batches, Complaint& complaint) {
     std::vector<RecordBatch> records;
