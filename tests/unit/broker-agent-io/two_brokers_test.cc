@@ -129,7 +129,7 @@ class Node {
     server_->Shutdown(seconds(1));
     process.reset();
   }
-  AgentMetrics metrics() { return process->host().metrics(); }
+  AgentMetrics metrics() const { return process->host().metrics(); }
 
   std::unique_ptr<BrokerProcess> process;
   std::unique_ptr<v1::BrokerAgent::Stub> stub;
