@@ -274,6 +274,11 @@ TEST(FrameStream, WhoSaysNothingAfterConnectingIsLeft) {
 
 TEST(FrameStream, AHostsNameIsLookedUp) {
   asio::io_context here;
+  std::error_code unknown;
+  tcp::resolver(here).resolve("localhost", "1", unknown);
+  if (unknown) {
+    GTEST_SKIP() << "this machine does not know its own name: " << unknown.message();
+  }
   tcp::acceptor acceptor(here, {asio::ip::address_v4::loopback(), 0});
   const auto io = std::make_shared<asio::io_context>(1);
   auto work = asio::make_work_guard(*io);
