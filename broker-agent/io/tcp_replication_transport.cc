@@ -15,19 +15,6 @@ namespace {
 /// What others send us may be part of a reason.
 constexpr size_t kReasonBytesMax = 300;
 
-template <class Id>
-std::shared_ptr<FrameStream> FindIn(const std::map<Id, std::shared_ptr<FrameStream>>& streams,
-                                    Id id) {
-  const auto found = streams.find(id);
-  return found == streams.end() ? nullptr : found->second;
-}
-
-template <class Id>
-std::shared_ptr<FrameStream> TakeFrom(std::map<Id, std::shared_ptr<FrameStream>>& streams, Id id) {
-  auto found = streams.extract(id);
-  return found.empty() ? nullptr : std::move(found.mapped());
-}
-
 }  // namespace
 
 TcpReplicationTransport::TcpReplicationTransport(Executor& executor, int32_t threads)
@@ -74,13 +61,13 @@ void TcpReplicationTransport::Open(OpenStream open) {
   const auto lost = [this, sink = sink_, id,
                      whose = "leader=" + std::to_string(open.leader.value()) +
                              " endpoint=" + open.endpoint.ToText()](const Error& why) {
-    Take(id);
+    outbound_.Take(id);
     Complain("replication stream ended " + whose, why);
     sink(OutboundLost{.stream = id});
   };
   const auto stream = std::make_shared<FrameStream>(
       IoOf(id.value()), executor_, FrameStream::Events{.received = received, .lost = lost});
-  outbound_[id] = stream;
+  outbound_.Add(id, stream);
   // With the lock held: Shutdown finds every stream that has begun.
   stream->Connect(open.endpoint);
 }
@@ -101,7 +88,7 @@ void TcpReplicationTransport::Accept(int socket) {
     return Success{};
   };
   const auto lost = [this, sink = sink_, id](const Error& why) {
-    const StreamRef stream = Take(id);
+    const StreamRef stream = inbound_.Take(id);
     const std::string whose = "peer=" + (stream == nullptr ? "?" : stream->peer());
     if (why.code == ErrorCode::kInvalidArgument) {
       Complain("replication stream closed " + whose, why);
@@ -112,28 +99,8 @@ void TcpReplicationTransport::Accept(int socket) {
   };
   const auto stream = std::make_shared<FrameStream>(
       IoOf(id.value()), executor_, FrameStream::Events{.received = received, .lost = lost});
-  inbound_[id] = stream;
+  inbound_.Add(id, stream);
   stream->Begin(socket);  // With the lock held, as in Open.
-}
-
-TcpReplicationTransport::StreamRef TcpReplicationTransport::Find(OutboundId id) {
-  const MutexLock lock(mutex_);
-  return FindIn(outbound_, id);
-}
-
-TcpReplicationTransport::StreamRef TcpReplicationTransport::Find(InboundId id) {
-  const MutexLock lock(mutex_);
-  return FindIn(inbound_, id);
-}
-
-TcpReplicationTransport::StreamRef TcpReplicationTransport::Take(OutboundId id) {
-  const MutexLock lock(mutex_);
-  return TakeFrom(outbound_, id);
-}
-
-TcpReplicationTransport::StreamRef TcpReplicationTransport::Take(InboundId id) {
-  const MutexLock lock(mutex_);
-  return TakeFrom(inbound_, id);
 }
 
 void TcpReplicationTransport::Complain(const std::string& what, const Error& why) {
@@ -150,19 +117,19 @@ void TcpReplicationTransport::Complain(const std::string& what, const Error& why
 }
 
 void TcpReplicationTransport::Send(SendToLeader send) {
-  if (const StreamRef stream = Find(send.stream)) {
+  if (const StreamRef stream = outbound_.Find(send.stream)) {
     stream->Send(Encode(send.message));
   }
 }
 
 void TcpReplicationTransport::Close(CloseStream close) {
-  if (const StreamRef stream = Take(close.stream)) {
+  if (const StreamRef stream = outbound_.Take(close.stream)) {
     stream->Close();
   }
 }
 
 void TcpReplicationTransport::Send(SendToFollower send) {
-  if (const StreamRef stream = Find(send.stream)) {
+  if (const StreamRef stream = inbound_.Find(send.stream)) {
     for (kafka::Pieces& frame : Encode(send.message)) {
       stream->Send(std::move(frame));
     }
@@ -170,7 +137,7 @@ void TcpReplicationTransport::Send(SendToFollower send) {
 }
 
 void TcpReplicationTransport::Drop(DropFollower drop) {
-  if (const StreamRef stream = Take(drop.stream)) {
+  if (const StreamRef stream = inbound_.Take(drop.stream)) {
     Complain("replication stream refused peer=" + stream->peer(), drop.reason);
     stream->Close();
   }
@@ -181,10 +148,10 @@ void TcpReplicationTransport::Shutdown() {
   {
     const MutexLock lock(mutex_);
     sink_ = nullptr;
-    for (auto& [id, stream] : std::exchange(outbound_, {})) {
+    for (auto& [id, stream] : outbound_.TakeAll()) {
       streams.push_back(std::move(stream));
     }
-    for (auto& [id, stream] : std::exchange(inbound_, {})) {
+    for (auto& [id, stream] : inbound_.TakeAll()) {
       streams.push_back(std::move(stream));
     }
   }

@@ -6,6 +6,7 @@
 #include <memory>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include <asio.hpp>
@@ -49,6 +50,39 @@ class TcpReplicationTransport final : public ReplicationTransport {
 
  private:
   using StreamRef = std::shared_ptr<FrameStream>;
+  /// Those of one direction, by their numbers. Any thread.
+  template <class Id>
+  class Streams {
+   public:
+    void Add(Id id, StreamRef stream) EXCLUDES(mutex_) {
+      const MutexLock lock(mutex_);
+      streams_[id] = std::move(stream);
+    }
+    /// Null if there is none.
+    StreamRef Find(Id id) const EXCLUDES(mutex_) {
+      const MutexLock lock(mutex_);
+      const auto found = streams_.find(id);
+      return found == streams_.end() ? nullptr : found->second;
+    }
+    /// Likewise; it is there no more.
+    StreamRef Take(Id id) EXCLUDES(mutex_) {
+      const MutexLock lock(mutex_);
+      auto found = streams_.extract(id);
+      return found.empty() ? nullptr : std::move(found.mapped());
+    }
+    std::map<Id, StreamRef> TakeAll() EXCLUDES(mutex_) {
+      const MutexLock lock(mutex_);
+      return std::exchange(streams_, {});
+    }
+    size_t size() const EXCLUDES(mutex_) {
+      const MutexLock lock(mutex_);
+      return streams_.size();
+    }
+
+   private:
+    mutable Mutex mutex_;
+    std::map<Id, StreamRef> streams_ GUARDED_BY(mutex_);
+  };
   struct Thread {
     std::shared_ptr<asio::io_context> io;
     asio::executor_work_guard<asio::io_context::executor_type> work;
@@ -56,10 +90,6 @@ class TcpReplicationTransport final : public ReplicationTransport {
   };
 
   const std::shared_ptr<asio::io_context>& IoOf(uint64_t stream) const;
-  StreamRef Find(OutboundId id) EXCLUDES(mutex_);
-  StreamRef Find(InboundId id) EXCLUDES(mutex_);
-  StreamRef Take(OutboundId id) EXCLUDES(mutex_);
-  StreamRef Take(InboundId id) EXCLUDES(mutex_);
   /// One line a second at the most.
   void Complain(const std::string& what, const Error& why) EXCLUDES(mutex_);
 
@@ -69,8 +99,8 @@ class TcpReplicationTransport final : public ReplicationTransport {
   AgentEventSink sink_ GUARDED_BY(mutex_);  ///< Null before Start and after Shutdown.
   Complaints complaints_ GUARDED_BY(mutex_);
   InboundId next_ GUARDED_BY(mutex_){1};
-  std::map<OutboundId, StreamRef> outbound_ GUARDED_BY(mutex_);
-  std::map<InboundId, StreamRef> inbound_ GUARDED_BY(mutex_);
+  Streams<OutboundId> outbound_;
+  Streams<InboundId> inbound_;
 };
 
 }  // namespace regent

@@ -8,7 +8,7 @@ namespace regent {
 /// ask for less are served sooner when they wake (EEVDF's latency, Linux 6.12).
 inline constexpr Duration kShortSlice = std::chrono::microseconds(100);
 /// For threads that are kept busy by large pieces of work: with it a disk's thread leaves the
-/// processor to those that a record waits for now, at the price of a longer wait for its own turn.
+/// processor to those that a record waits for, at the price of a longer wait for its own turn.
 inline constexpr Duration kLongSlice = std::chrono::milliseconds(20);
 
 /// Asks for it, for this thread and those that it starts from now on. A kernel that knows no such

@@ -274,11 +274,6 @@ TEST(FrameStream, WhoSaysNothingAfterConnectingIsLeft) {
 
 TEST(FrameStream, AHostsNameIsLookedUp) {
   asio::io_context here;
-  std::error_code unknown;
-  tcp::resolver(here).resolve("localhost", "1", unknown);
-  if (unknown) {
-    GTEST_SKIP() << "this machine does not know its own name: " << unknown.message();
-  }
   tcp::acceptor acceptor(here, {asio::ip::address_v4::loopback(), 0});
   const auto io = std::make_shared<asio::io_context>(1);
   auto work = asio::make_work_guard(*io);
@@ -286,8 +281,8 @@ TEST(FrameStream, AHostsNameIsLookedUp) {
   Told told;
   const auto stream = std::make_shared<FrameStream>(io, executor, told.Events());
   std::thread thread([&io]() { io->run(); });
-  // Where it has an IPv6 address as well, nobody is there.
-  stream->Connect({.host = "localhost", .port = acceptor.local_endpoint().port()});
+  // The C library knows this one on any machine: it is inet_aton's form of 127.0.0.1.
+  stream->Connect({.host = "127.1", .port = acceptor.local_endpoint().port()});
   tcp::socket peer = acceptor.accept();
   asio::write(peer, asio::buffer(WithLength("hello")));
   EXPECT_THAT(told.AwaitFrames(1), ElementsAre("hello"));
