@@ -54,9 +54,9 @@ class TcpReplicationTransport final : public ReplicationTransport {
   template <class Id>
   class Streams {
    public:
-    void Add(Id id, StreamRef stream) EXCLUDES(mutex_) {
+    void Add(Id id, const StreamRef& stream) EXCLUDES(mutex_) {
       const MutexLock lock(mutex_);
-      streams_[id] = std::move(stream);
+      streams_[id] = stream;
     }
     /// Null if there is none.
     StreamRef Find(Id id) const EXCLUDES(mutex_) {
