@@ -143,6 +143,7 @@ struct AppendToLog {
   enum class Turn {
     kInOrder,
     kBehindOthers,  ///< Nobody waits for these batches: a follower catches up.
+    kUnhurried,     ///< Likewise, in small pieces with rests between them (Batches::unhurried).
   };
   Source source = Source::kProducer;
   TopicPartition partition;

@@ -152,9 +152,6 @@ void Agent::Parts::Due(const AgentDeadline& deadline) {
       leaders.SendMarks(InboundId(static_cast<uint64_t>(deadline.number)));
       break;
     case Kind::kCatchUp: leaders.ResumeCatchUp(); break;
-    case Kind::kCatchUpRest:
-      leaders.EndRest(InboundId(static_cast<uint64_t>(deadline.number)));
-      break;
     case Kind::kExpansionRetry: leaders.RetryIsr(deadline.partition); break;
     case Kind::kAppendTimeout: leaders.TimeOutAppends(deadline.partition); break;
     case Kind::kSubscribe: followers.SubscribeAgain(deadline.partition); break;

@@ -57,9 +57,8 @@ struct AgentOptions {
   int64_t catch_up_window_bytes = int64_t{2} << 20U;
   /// In a second, to all followers together that are not in the ISR; 0: as fast as it goes.
   int64_t catch_up_bytes_per_second = 0;
-  /// While clients write, a follower outside the ISR rests after each step for so many times as
-  /// long as the step took; 0: it never does (CatchUpSteps).
-  int catch_up_rest = 1;
+  /// While clients write, nobody hurries with what followers outside the ISR lack (CatchUpSteps).
+  bool unhurried_catch_up = true;
   /// Of what leaders have appended last and keep in memory for those who read at a log's end.
   RecentBatches::Limits recent_batches = {};
   /// For so long a follower may hear nothing of a high watermark or log start that has moved: what

@@ -64,7 +64,6 @@ struct AgentCounters {
   uint64_t stale_answers = 0;  ///< Stream messages of another subscription, ignored (H2).
   uint64_t refused_subscriptions = 0;
   uint64_t catch_up_bytes = 0;  ///< Read from logs; acknowledged by followers outside the ISR.
-  Duration catch_up_rests{};    ///< Of their streams, which had more to send; all added up.
   uint64_t stepped_down = 0;    ///< Leaderships given up without a LeaderAndIsr.
   uint64_t stale_metadata = 0;  ///< Metadata entries older than what was known (H6).
 };

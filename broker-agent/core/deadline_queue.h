@@ -20,7 +20,6 @@ struct AgentDeadline {
     kAppendTimeout,   ///< Of a partition led here with producers waiting.
     kSendMarks,       ///< To the follower of the stream `number`.
     kCatchUp,         ///< Followers outside the ISR may be sent something again.
-    kCatchUpRest,     ///< Of the stream `number`: it may take the next step.
     kFlush,           ///< Of a partition with records that are not durable (flush.ms).
     kSubscribe,       ///< Of a partition followed here, after a refusal.
     kConnect,         ///< To the leader broker `number`.

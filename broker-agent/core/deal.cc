@@ -168,7 +168,6 @@ AgentCounters Sum(const std::vector<AgentCounters>& shards) {
     sum.stale_answers += each.stale_answers;
     sum.refused_subscriptions += each.refused_subscriptions;
     sum.catch_up_bytes += each.catch_up_bytes;
-    sum.catch_up_rests += each.catch_up_rests;
     sum.stepped_down += each.stepped_down;
     sum.stale_metadata += each.stale_metadata;
   }

@@ -45,7 +45,7 @@ struct Downlink {
   Turns hungry;                       ///< Partitions with records to send and no credit.
   Turns throttled;                    ///< Likewise, that catch up and wait for their rate.
   Turns behind;                       ///< Likewise, that lack what has to be read.
-  Turns resting;                      ///< Likewise, that catch up and leave clients their time.
+  Turns queued;                       ///< Likewise, while the step of another is under way.
   Turns uninformed;                   ///< Partitions whose marks may have to be sent alone.
   CatchUpSteps steps;                 ///< Of those that catch up.
   int64_t catching_up = 0;            ///< Bytes read from logs, or being read, without an Ack yet.

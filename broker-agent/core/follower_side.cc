@@ -240,12 +240,15 @@ void FollowerSide::Append(Replica& replica, OutboundId stream, const Batches& ba
   // The leader waits for its ISR; who is not in it and has more to come keeps nobody waiting.
   const bool catches_up =
       batches.next_offset < batches.leader_end && !Contains(replica.isr, context_.self());
-  context_.Do(AppendToLog{
-      .source = AppendToLog::Source::kLeader,
-      .partition = replica.partition,
-      .op = write.op,
-      .batches = write.batches,
-      .turn = catches_up ? AppendToLog::Turn::kBehindOthers : AppendToLog::Turn::kInOrder});
+  AppendToLog append{.source = AppendToLog::Source::kLeader,
+                     .partition = replica.partition,
+                     .op = write.op,
+                     .batches = write.batches};
+  if (catches_up) {
+    append.turn =
+        batches.unhurried ? AppendToLog::Turn::kUnhurried : AppendToLog::Turn::kBehindOthers;
+  }
+  context_.Do(std::move(append));
   replica.writes.push_back(std::move(write));
 }
 

@@ -18,7 +18,7 @@ AgentDeadline SendMarksOn(InboundId stream) {
 
 void LeaderSide::Serve(Replica& replica, Subscription& subscription) {
   Downlink* link = links_.Find(subscription.stream);
-  if (subscription.reading || link == nullptr) {
+  if (subscription.busy() || link == nullptr) {
     return;
   }
   const LogView& log = *replica.log;
@@ -40,16 +40,16 @@ void LeaderSide::SendMarks(InboundId stream) {
   Downlink* link = links_.Find(stream);
   while (link != nullptr && !link->uninformed.empty()) {
     const auto [replica, subscription] = Served(*link, stream, link->uninformed.Next());
-    if (subscription != nullptr && subscription->next >= replica->log->end &&
-        !subscription->KnowsMarksOf(*replica->log)) {
-      Tell(*replica, link->follower, *subscription, {});
+    if (subscription != nullptr && !subscription->busy() &&
+        subscription->next >= replica->log->end && !subscription->KnowsMarksOf(*replica->log)) {
+      Tell(*replica, *link, *subscription, {});
     }
   }
 }
 
 /// Sends batches, or none, with the marks of the log.
 void LeaderSide::Tell(Replica& replica,
-                      BrokerId follower,
+                      const Downlink& link,
                       Subscription& subscription,
                       std::vector<RecordBatch> batches) {
   const LogView& log = *replica.log;
@@ -59,16 +59,18 @@ void LeaderSide::Tell(Replica& replica,
   }
   subscription.sent_high_watermark = log.high_watermark;
   subscription.sent_start = log.start;
-  replica.leading->in_sync.NoteSend(follower, log.end, context_.now);
-  links_.Send(subscription.stream, Batches{.partition = replica.key(),
-                                           .attempt = subscription.attempt,
-                                           .leader_epoch = replica.leader_epoch,
-                                           .base_offset = base,
-                                           .next_offset = subscription.next,
-                                           .batches = std::move(batches),
-                                           .high_watermark = log.high_watermark,
-                                           .log_start = log.start,
-                                           .leader_end = log.end});
+  replica.leading->in_sync.NoteSend(link.follower, log.end, context_.now);
+  links_.Send(subscription.stream,
+              Batches{.partition = replica.key(),
+                      .attempt = subscription.attempt,
+                      .leader_epoch = replica.leader_epoch,
+                      .base_offset = base,
+                      .next_offset = subscription.next,
+                      .batches = std::move(batches),
+                      .high_watermark = log.high_watermark,
+                      .log_start = log.start,
+                      .leader_end = log.end,
+                      .unhurried = subscription.stepping && link.steps.unhurried()});
 }
 
 /// What the stream's follower is sent of a partition by that stream; nulls if it is nothing.
@@ -110,7 +112,7 @@ void LeaderSide::FeedHungry(InboundId stream) {
 /// Sends a follower what it lacks, if that is in memory; if not, it waits for its turn to read.
 void LeaderSide::Feed(Replica& replica, BrokerId follower, Downlink& link) {
   const Subscription& subscription = replica.leading->subscriptions.at(follower);
-  if (subscription.reading || subscription.next >= replica.log->end ||
+  if (subscription.busy() || subscription.next >= replica.log->end ||
       HeldBack(replica, follower, link)) {
     return;
   }
@@ -132,7 +134,7 @@ void LeaderSide::ReadOn(InboundId stream) {
   Downlink& link = *links_.Find(stream);
   while (link.MayCatchUp(options.catch_up_window_bytes)) {
     const auto [replica, subscription] = Served(link, stream, link.behind.Next());
-    if (subscription == nullptr || subscription->reading ||
+    if (subscription == nullptr || subscription->busy() ||
         subscription->next >= replica->log->end || HeldBack(*replica, link.follower, link) ||
         !BeginStep(*replica, link, *subscription)) {
       continue;
@@ -187,14 +189,14 @@ void LeaderSide::ResumeCatchUp() {
 }
 
 /// Whether what the follower lacks may be read now; if not, it waits for the end of its stream's
-/// rest.
+/// step.
 bool LeaderSide::BeginStep(const Replica& replica, Downlink& link, Subscription& subscription) {
-  if (!CatchesUp(replica, link.follower) ||
-      !CatchUpSteps::Needed(context_.options.catch_up_rest, client_writes_, context_.now)) {
+  if (!CatchesUp(replica, link.follower) || !context_.options.unhurried_catch_up ||
+      !CatchUpSteps::Needed(client_writes_, context_.now)) {
     return true;
   }
-  if (!link.steps.MayBegin(context_.now)) {
-    link.resting.Add(replica.key());
+  if (!link.steps.MayBegin()) {
+    link.queued.Add(replica.key());
     return false;
   }
   link.steps.Begin(client_writes_, context_.now);
@@ -208,31 +210,9 @@ void LeaderSide::EndStep(InboundId stream, int64_t bytes) {
   if (link == nullptr) {
     return;
   }
-  if (bytes > 0) {
-    link->steps.End(bytes, context_.options.catch_up_rest, client_writes_, context_.now);
-  } else {
-    link->steps.Abandon();
-  }
-  if (link->steps.MayBegin(context_.now)) {
-    EndRest(stream);
-  } else {
-    context_.deadlines.Set({.kind = AgentDeadline::Kind::kCatchUpRest,
-                            .partition = {},
-                            .number = static_cast<int64_t>(stream.value())},
-                           link->steps.rests_until());
-  }
-}
-
-void LeaderSide::EndRest(InboundId stream) {
-  Downlink* link = links_.Find(stream);
-  if (link == nullptr) {
-    return;
-  }
-  if (const Duration rested = link->steps.EndRest(context_.now); !link->resting.empty()) {
-    context_.counters.catch_up_rests += rested;
-  }
-  while (!link->resting.empty()) {
-    link->behind.Add(link->resting.Next());
+  link->steps.End(bytes, client_writes_);
+  while (!link->queued.empty()) {
+    link->behind.Add(link->queued.Next());
   }
 }
 
@@ -325,7 +305,7 @@ int64_t LeaderSide::SendBatches(Replica& replica,
       charged > 0 || CatchesUp(replica, follower)) {
     catch_up_.Spend(bytes - charged, context_.now);
   }
-  Tell(replica, follower, subscription, std::move(batches));
+  Tell(replica, link, subscription, std::move(batches));
   if (subscription.next < replica.log->end) {
     link.hungry.Add(replica.key());
   }

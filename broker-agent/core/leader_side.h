@@ -80,8 +80,6 @@ class LeaderSide {
   void ResumeCatchUp();
   /// Sends the marks that no records have brought along in time.
   void SendMarks(InboundId stream);
-  /// Reads on for those of a stream that have rested.
-  void EndRest(InboundId stream);
 
   /// Reads for those who lack what is not in memory, and hands over what was decided.
   void Flush();
@@ -107,7 +105,7 @@ class LeaderSide {
   ServedReplica Served(const Downlink& link, InboundId stream, const PartitionKey& key);
   void Serve(Replica& replica, Subscription& subscription);
   void Tell(Replica& replica,
-            BrokerId follower,
+            const Downlink& link,
             Subscription& subscription,
             std::vector<RecordBatch> batches);
   void ServeAll(Replica& replica);

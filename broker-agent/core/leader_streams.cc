@@ -251,6 +251,7 @@ void LeaderSide::TakeAck(InboundId stream, BrokerId follower, const Ack& ack) {
   if (subscription.stepping && catch_up.empty() && !subscription.reading) {
     subscription.stepping = false;
     EndStep(stream, brought);
+    Serve(*replica, subscription);
   }
   replica->leading->in_sync.Report(follower, found->second.broker_epoch, ack.log_end,
                                    replica->log->end, context_.now);

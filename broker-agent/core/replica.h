@@ -40,6 +40,9 @@ struct Subscription {
   Offset sent_high_watermark = kNoOffset;
   Offset sent_start = kNoOffset;
 
+  /// Nothing else is sent meanwhile: it would overtake what is read, or the step, which is
+  /// unhurried.
+  bool busy() const { return reading.has_value() || stepping; }
   bool KnowsMarksOf(const LogView& log) const {
     return sent_high_watermark == log.high_watermark && sent_start == log.start;
   }

@@ -238,7 +238,9 @@ void AgentRunner::Handle(const AgentEvent& event) {
 }
 
 void AgentRunner::ArmTimer() {
-  const Instant at = std::max(agent_.NextDeadline(), parts_.executor.Now() + kTimerStep);
+  const Instant now = parts_.executor.Now();
+  const Instant next = agent_.NextDeadline();
+  const Instant at = next > now ? next : now + kTimerStep;
   if (at >= timer_at_) {
     return;
   }

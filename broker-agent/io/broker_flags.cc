@@ -87,8 +87,8 @@ void DefineFlags(CLI::App& app, BrokerFlags& flags) {
       ->check(CLI::Range(int64_t{0}, int64_t{1} << 40U));
   app.add_option(
          "--replication-catch-up-rest", flags.replication_catch_up_rest,
-         "While clients write, a follower outside the ISR rests after each step of catching "
-         "up for so many times as long as the step took (1; 0: it never rests)")
+         "While clients write, what a follower outside the ISR lacks goes in small pieces, after "
+         "each of which both rest for so many times as long as it took (1; 0: they never rest)")
       ->check(CLI::Range(0, 1000));
   app.add_option("--shards", flags.shards,
                  "Among how many agents, with threads of their own, the partitions are spread (0: "

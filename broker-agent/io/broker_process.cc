@@ -76,17 +76,23 @@ AgentOptions AgentOptionsOf(const BrokerSettings& settings,
   options.topic_defaults = settings.default_topic_settings;
   options.retention_check_interval = settings.retention_check_interval;
   options.catch_up_bytes_per_second = settings.catch_up_bytes_per_second;
-  options.catch_up_rest = settings.catch_up_rest;
+  options.unhurried_catch_up = settings.catch_up_rest > 0;
   return options;
 }
 
 /// What a shard has to itself. The first one's threads have the plain names.
 struct ShardParts {
-  ShardParts(int32_t index, std::unique_ptr<storage::ReplicaLogs> logs, Executor& journal)
+  ShardParts(int32_t index,
+             std::unique_ptr<storage::ReplicaLogs> logs,
+             int catch_up_rest,
+             Executor& journal)
       : suffix(index == 0 ? "" : "-" + std::to_string(index)),
         store(std::move(logs),
               disk,
-              {.wall_clock_ms = WallClockMs, .sync = &sync, .journal = &journal}) {
+              {.wall_clock_ms = WallClockMs,
+               .catch_up_rest = catch_up_rest,
+               .sync = &sync,
+               .journal = &journal}) {
     for (Loop* const busy : {&sync, &disk}) {
       busy->Post([] { AskForTimeSlice(kLongSlice); });
     }
@@ -101,13 +107,15 @@ struct ShardParts {
 };
 using Shards = std::vector<std::unique_ptr<ShardParts>>;
 
-Shards MakeShards(std::unique_ptr<storage::ReplicaLogs> logs, int32_t count, Executor& journal) {
-  auto shares = storage::ReplicaLogs::Deal(std::move(logs), count);
+Shards MakeShards(std::unique_ptr<storage::ReplicaLogs> logs,
+                  const BrokerSettings& settings,
+                  Executor& journal) {
+  auto shares = storage::ReplicaLogs::Deal(std::move(logs), settings.shards);
   Shards shards;
   shards.reserve(shares.size());
   for (auto& share : shares) {
-    shards.push_back(std::make_unique<ShardParts>(static_cast<int32_t>(shards.size()),
-                                                  std::move(share), journal));
+    shards.push_back(std::make_unique<ShardParts>(
+        static_cast<int32_t>(shards.size()), std::move(share), settings.catch_up_rest, journal));
   }
   return shards;
 }
@@ -138,9 +146,9 @@ class BrokerProcess::Impl {
         registration_(RegistrationOf(settings, beginning, opened)),
         service_options_{.topic_defaults = settings.topic_defaults,
                          .create_topics = settings.auto_create_topics},
-        shards_(MakeShards(std::move(opened.logs), settings.shards, journal_)),
+        shards_(MakeShards(std::move(opened.logs), settings, journal_)),
         behind_all_(LoopsOf(shards_)),
-        transport_(behind_all_, settings.shards),
+        transport_(behind_all_, settings.shards, settings.catch_up_rest),
         sharded_(transport_, settings.shards) {
     SetPort(0, clients_->port());
   }
@@ -229,6 +237,7 @@ class BrokerProcess::Impl {
   Stopped AwaitStopped() { return stopped_future_.get(); }
 
   std::vector<grpc::Service*> services() { return {control_.get()}; }
+  Duration rested() const { return transport_.rested(); }
   void AcceptFollower(int socket) { transport_.Accept(socket); }
   std::optional<std::string> cluster_id() const { return first().store.cluster_id(); }
   const BrokerRegistration& registration() const { return registration_; }
@@ -338,7 +347,7 @@ AgentHost& BrokerProcess::host() {
 void BrokerProcess::ShowMetrics(MetricsRegistry& registry) {
   regent::ShowMetrics(
       registry, [this]() { return impl_->host().metrics(); },
-      [this]() { return impl_->TakeLongestWait(); });
+      [this]() { return impl_->TakeLongestWait(); }, [this]() { return impl_->rested(); });
   regent::ShowMetrics(registry, [this]() { return impl_->clients().counters(); });
 }
 

@@ -1,5 +1,6 @@
 #include "broker-agent/io/disk_queue.h"
 
+#include <algorithm>
 #include <utility>
 
 #include <glog/logging.h>
@@ -25,7 +26,8 @@ Lane LaneOf(const LogAction& action) {
           [](const AppendToLog& append) {
             switch (append.turn) {
               case AppendToLog::Turn::kInOrder: return Lane::kAfterItsLog;
-              case AppendToLog::Turn::kBehindOthers: return Lane::kBack;
+              case AppendToLog::Turn::kBehindOthers:
+              case AppendToLog::Turn::kUnhurried: return Lane::kBack;
             }
             return Lane::kAfterItsLog;
           },
@@ -40,6 +42,10 @@ Lane LaneOf(const LogAction& action) {
           [](const RecordFirstRegistration&) { return Lane::kFront; },
       },
       action);
+}
+
+bool ChangesNoLog(const LogAction& action) {
+  return std::holds_alternative<ReadFromLog>(action) || std::holds_alternative<FindInLog>(action);
 }
 
 int64_t CostOf(const LogAction& action) {
@@ -114,8 +120,23 @@ DiskQueue::Next DiskQueue::Pop() {
   const bool idle = front_.empty();
   const bool from_front = !front_.empty() && (back_.empty() || in_a_row_ < kFrontBytesInARow);
   std::deque<LogAction>& lane = from_front ? front_ : back_;
-  LogAction action = std::move(lane.front());
-  lane.pop_front();
+  return {.action = Take(lane, lane.begin()), .idle = idle};
+}
+
+std::optional<DiskQueue::Next> DiskQueue::PopMeanwhile() {
+  const bool from_front = !front_.empty();
+  std::deque<LogAction>& lane = from_front ? front_ : back_;
+  const auto at = from_front ? lane.begin() : std::ranges::find_if(lane, ChangesNoLog);
+  if (at == lane.end()) {
+    return std::nullopt;
+  }
+  return Next{.action = Take(lane, at)};
+}
+
+LogAction DiskQueue::Take(std::deque<LogAction>& lane, std::deque<LogAction>::iterator at) {
+  const bool from_front = &lane == &front_;
+  LogAction action = std::move(*at);
+  lane.erase(at);
   in_a_row_ = from_front && !back_.empty() ? in_a_row_ + CostOf(action) : 0;
   taken_.reset();
   taken_first_ = false;
@@ -124,7 +145,7 @@ DiskQueue::Next DiskQueue::Pop() {
     Popped(key, from_front ? &Appends::front : &Appends::back);
     taken_ = from_front ? std::nullopt : std::optional(key);
   }
-  return {.action = std::move(action), .idle = idle};
+  return action;
 }
 
 void DiskQueue::PutBack(LogAction append) {

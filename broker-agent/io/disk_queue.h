@@ -36,6 +36,9 @@ class DiskQueue {
   };
   /// Not while it is empty.
   Next Pop();
+  /// Likewise, while the append that was put back last rests: what may overtake it, if there is
+  /// any.
+  std::optional<Next> PopMeanwhile();
   /// Takes back what was popped last, an idle append that is not finished: it comes before
   /// everything else at the back, and before what has come meanwhile and must not overtake it.
   void PutBack(LogAction append);
@@ -51,6 +54,7 @@ class DiskQueue {
 
   void PushToFront(LogAction action);
   void PushToBack(LogAction action);
+  LogAction Take(std::deque<LogAction>& lane, std::deque<LogAction>::iterator at);
   void Popped(const PartitionKey& key, size_t Appends::*lane);
   /// Lets what waits at the back and changes logs go in front of what is pushed next: that of one
   /// log, or all of it.

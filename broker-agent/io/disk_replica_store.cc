@@ -26,6 +26,11 @@ LogView ViewOf(const storage::OpenedReplica::Extent& log, const storage::Journal
   return view;
 }
 
+bool IsUnhurried(const LogAction& action) {
+  const auto* const append = std::get_if<AppendToLog>(&action);
+  return append != nullptr && append->turn == AppendToLog::Turn::kUnhurried;
+}
+
 }  // namespace
 
 AgentState RecoverState(const DataDirectory& directory,
@@ -56,9 +61,18 @@ AgentState RecoverState(const DataDirectory& directory,
 
 void DiskReplicaStore::Disk::DoNext() {
   std::optional<DiskQueue::Next> next;
+  bool rested = false;
   {
     const MutexLock lock(mutex);
-    next = queue.Pop();
+    if (queue.empty()) {
+      return;  // Of a rest that Close, or somebody behind whom nothing may rest, has cut short.
+    }
+    next = resting && !closing ? queue.PopMeanwhile() : queue.Pop();
+    if (!next) {
+      ++waiting;
+      return;
+    }
+    rested = resting && IsUnhurried(next->action);
   }
   if (logs == nullptr) {
     return;
@@ -69,29 +83,64 @@ void DiskReplicaStore::Disk::DoNext() {
     DoInTurns(std::move(next->action));
   } else {
     std::visit([&](const auto& one) { Do(one); }, next->action);
+    if (rested) {
+      EndRest(1);  // This was the task of what has cut it short.
+    }
   }
 }
 
-/// Appends what nobody waits for, until somebody waits for something else: a large batch takes as
-/// long as many small ones. It goes on when the front is empty, or is done at once when it is the
-/// back's turn, so whoever writes much cannot keep it from ending.
+void DiskReplicaStore::Disk::EndRest(size_t tasks) {
+  {
+    const MutexLock lock(mutex);
+    resting = false;
+    tasks += std::exchange(waiting, 0);
+  }
+  while (tasks-- > 0) {
+    disk.Post([self = shared_from_this()]() { self->DoNext(); });
+  }
+}
+
+void DiskReplicaStore::Disk::DoAll() {
+  const auto more = [this]() {
+    const MutexLock lock(mutex);
+    return !queue.empty();
+  };
+  while (more()) {
+    DoNext();
+  }
+}
+
+/// Appends what nobody waits for, until somebody waits for something else, or, if it is unhurried,
+/// until it is to rest: a large batch takes as long as many small ones. It goes on when the front
+/// is empty, or is done at once when it is the back's turn, so whoever writes much cannot keep it
+/// from ending.
 void DiskReplicaStore::Disk::DoInTurns(LogAction action) {
   const auto& append = std::get<AppendToLog>(action);
+  const int rest = IsUnhurried(action) ? options.catch_up_rest : 0;
   LogAppended result{.partition = KeyOf(append.partition), .op = append.op, .error = {}};
   while (true) {
+    const Instant began = disk.Now();
     const Result<bool> whole = Append(append, kBytesPerTurn, result);
     if (!whole.ok() || *whole) {
       result.error = ErrorOf(whole);
       sink(std::move(result));
       return;
     }
+    const Instant now = disk.Now();
+    const Duration pause = std::min(rest * (now - began), kRestMax);
     const MutexLock lock(mutex);
-    if (queue.urgent() && !closing) {
-      queue.PutBack(std::move(action));
-      // With the lock: so Close, which waits for what was posted before, waits for this too.
-      disk.Post([self = shared_from_this()]() { self->DoNext(); });
-      return;
+    if (closing || (pause == Duration(0) && !queue.urgent())) {
+      continue;
     }
+    queue.PutBack(std::move(action));
+    // With the lock: so Close, which waits for what was posted before, waits for this too.
+    if (pause == Duration(0)) {
+      disk.Post([self = shared_from_this()]() { self->DoNext(); });
+    } else {
+      resting = true;
+      disk.PostAt(now + pause, [self = shared_from_this()]() { self->EndRest(1); });
+    }
+    return;
   }
 }
 
@@ -163,6 +212,7 @@ void DiskReplicaStore::Close(std::function<void(Status)> done) {
   }
   // Behind whatever was asked for, and behind the syncs and files that this has led to.
   const bool posted = state_->disk.Post([state = state_, close]() {
+    state->DoAll();  // What rests has its task behind this one.
     const bool synced = state->sync.Post([state, close]() {
       if (!state->journal.Post([state, close]() { state->disk.Post(close); })) {
         state->disk.Post(close);

@@ -30,6 +30,9 @@ class DiskReplicaStore final : public ReplicaStore {
   struct Options {
     /// Milliseconds since 1970: segments are rolled by it.
     std::function<int64_t()> wall_clock_ms;
+    /// How many times as long as a piece of an unhurried append took the next one waits; 0: not at
+    /// all.
+    int catch_up_rest = 1;
     /// Where syncs run that nobody's append has to wait for; lives as long as `disk`. Null: on
     /// `disk`.
     Executor* sync = nullptr;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -33,6 +34,8 @@ struct DiskReplicaStore::Disk : std::enable_shared_from_this<DiskReplicaStore::D
   static constexpr size_t kSegmentsPerTrim = 4;
   /// So much of an append that nobody waits for is written before others have their turn.
   static constexpr uint64_t kBytesPerTurn = uint64_t{128} << 10U;
+  /// No rest between two such turns is longer, however long the disk took for one.
+  static constexpr Duration kRestMax = std::chrono::milliseconds(20);
 
   Disk(std::unique_ptr<storage::ReplicaLogs> opened, Executor& executor, Options given)
       : logs(std::move(opened)),
@@ -44,6 +47,9 @@ struct DiskReplicaStore::Disk : std::enable_shared_from_this<DiskReplicaStore::D
 
   /// Does what the queue has next: there is a task for each action.
   void DoNext() EXCLUDES(mutex);
+  void DoAll() EXCLUDES(mutex);
+  /// What rests goes on, and what it has kept waiting: so many tasks, and one for each of those.
+  void EndRest(size_t tasks) EXCLUDES(mutex);
   void DoInTurns(LogAction action) EXCLUDES(mutex);
   void Do(const ChangeLogs& change);
   void Do(const ConfigureLogs& configure) const;
@@ -103,6 +109,8 @@ struct DiskReplicaStore::Disk : std::enable_shared_from_this<DiskReplicaStore::D
   AgentEventSink sink;
   mutable Mutex mutex;
   DiskQueue queue GUARDED_BY(mutex);
+  bool resting GUARDED_BY(mutex) = false;  ///< An append that was put back.
+  size_t waiting GUARDED_BY(mutex) = 0;    ///< Tasks of what may not overtake it.
   bool closing GUARDED_BY(mutex) = false;  ///< Nothing is put back any more.
   std::optional<std::string> cluster_id GUARDED_BY(mutex);
 };

@@ -54,8 +54,8 @@ Result<bool> DiskReplicaStore::Disk::Append(const AppendToLog& append,
     return false;
   }
   WriteBack(KeyOf(append.partition), **log,
-            append.turn == AppendToLog::Turn::kBehindOthers ? storage::Readers::kHardly
-                                                            : storage::Readers::kSoon);
+            append.turn == AppendToLog::Turn::kInOrder ? storage::Readers::kSoon
+                                                       : storage::Readers::kHardly);
   if (append.source == AppendToLog::Source::kProducer) {
     result.stored = *std::move(stored);
   }

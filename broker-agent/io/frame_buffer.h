@@ -31,6 +31,7 @@ class FrameBuffer {
   /// So many bytes have been put there.
   void Came(size_t bytes) { size_ += bytes; }
   bool complete() const { return size_ == length_; }
+  size_t missing() const { return length_ - size_; }
   size_t capacity() const { return capacity_; }
 
   Slice Take() && {

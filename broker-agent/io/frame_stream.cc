@@ -14,8 +14,6 @@
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 
-#include "broker-agent/kafka/frame.h"
-
 namespace regent {
 namespace {
 
@@ -52,11 +50,16 @@ std::string ToText(const tcp::endpoint& peer) {
 
 }  // namespace
 
-FrameStream::FrameStream(std::shared_ptr<asio::io_context> io, Executor& executor, Events events)
+FrameStream::FrameStream(std::shared_ptr<asio::io_context> io,
+                         Executor& executor,
+                         Events events,
+                         int rest)
     : io_(std::move(io)),
       executor_(executor),
+      rest_(rest),
       events_(std::move(events)),
       socket_(*io_),
+      pause_(*io_),
       patience_(*io_) {}
 
 std::string FrameStream::peer() const {
@@ -156,9 +159,7 @@ void FrameStream::Connected() {
     connected_ = true;
     sending_ = true;
   }
-  if (Refill()) {
-    Drive(kBytesPerTurn);
-  }
+  DriveNext();
   Read();
 }
 
@@ -182,9 +183,9 @@ void FrameStream::Fulfil() {
 
 void FrameStream::Read() {
   std::span<char> room = std::span<char>(buffer_).subspan(buffered_);
-  if (!frame_.complete()) {
-    room = frame_.Room();
-    room = room.first(std::min(room.size(), kBytesPerTurn));
+  if (to_fill_ > 0) {
+    room = filling_->Room();
+    room = room.first(std::min({room.size(), to_fill_, kBytesPerTurn}));
   }
   socket_.async_read_some(asio::buffer(room.data(), room.size()),
                           [self = shared_from_this()](std::error_code error, size_t came) {
@@ -198,14 +199,11 @@ void FrameStream::Read() {
 
 void FrameStream::Came(size_t bytes) {
   bool going_on = true;
-  if (frame_.complete()) {
+  if (to_fill_ > 0) {
+    going_on = Filled(bytes);
+  } else {
     buffered_ += bytes;
     going_on = TakeBuffered();
-  } else {
-    frame_.Came(bytes);
-    if (frame_.complete()) {
-      going_on = Take(std::exchange(frame_, {}).Take());
-    }
   }
   if (going_on && MayRead()) {
     Read();
@@ -214,29 +212,62 @@ void FrameStream::Came(size_t bytes) {
 
 bool FrameStream::TakeBuffered() {
   std::string_view rest(buffer_.data(), buffered_);
-  while (rest.size() >= kafka::kFrameLengthBytes) {
-    const auto length =
-        kafka::DecodeFrameLength(rest.substr(0, kafka::kFrameLengthBytes), kFrameBytesMax);
-    if (!length.ok()) {
-      End(length.error());
+  while (true) {
+    const Result<std::optional<FrameHead>> head = DecodeFrameHead(rest);
+    if (!head.ok()) {
+      End(head.error());
       return false;
     }
-    rest.remove_prefix(kafka::kFrameLengthBytes);
-    if (rest.size() < *length) {
-      frame_ = FrameBuffer(*length);
-      std::ranges::copy(rest, frame_.Room().begin());
-      frame_.Came(rest.size());
-      rest.remove_prefix(rest.size());
+    if (!*head) {
       break;
     }
-    if (!Take(Slice(std::string(rest.substr(0, *length))))) {
+    rest.remove_prefix((*head)->head);
+    if (!BeginToFill(**head) || !FillFrom(rest)) {
       return false;
     }
-    rest.remove_prefix(*length);
   }
   std::memmove(buffer_.data(), rest.data(), rest.size());
   buffered_ = rest.size();
   return true;
+}
+
+bool FrameStream::BeginToFill(const FrameHead& head) {
+  if (head.left == 0) {
+    frame_ = FrameBuffer(head.bytes);
+    filling_ = &frame_;
+  } else {
+    if (parted_.complete()) {
+      parted_ = FrameBuffer(head.left);
+    }
+    if (parted_.missing() != head.left) {
+      End(Error{ErrorCode::kInvalidArgument,
+                "a part of a frame of which " + std::to_string(head.left) +
+                    " bytes are still to come, instead of " + std::to_string(parted_.missing())});
+      return false;
+    }
+    filling_ = &parted_;
+  }
+  to_fill_ = head.bytes;
+  return true;
+}
+
+bool FrameStream::FillFrom(std::string_view& bytes) {
+  do {  // Once in any case: an empty frame is whole already.
+    const std::span<char> room = filling_->Room();
+    const size_t taken = std::min({room.size(), to_fill_, bytes.size()});
+    std::copy_n(bytes.begin(), taken, room.begin());
+    bytes.remove_prefix(taken);
+    if (!Filled(taken)) {
+      return false;
+    }
+  } while (to_fill_ > 0 && !bytes.empty());
+  return true;
+}
+
+bool FrameStream::Filled(size_t bytes) {
+  filling_->Came(bytes);
+  to_fill_ -= bytes;
+  return to_fill_ > 0 || !filling_->complete() || Take(std::exchange(*filling_, {}).Take());
 }
 
 bool FrameStream::Take(const Slice& frame) {
@@ -286,31 +317,36 @@ bool FrameStream::MayRead() {
 
 void FrameStream::Send(Pieces frame) {
   const size_t bytes = frame.size();
-  bool full = false;
-  {
-    const MutexLock lock(mutex_);
-    if (over_) {
-      return;
-    }
-    full = !outbox_.Push(std::move(frame), bytes);
-    if (!full) {
-      if (sending_ || !connected_) {
-        return;
-      }
-      sending_ = true;
-    }
+  if (!Push(&FrameStream::outbox_, std::move(frame))) {
+    return;
   }
-  if (full) {
-    End("the peer takes nothing");
-  } else if (bytes > kBytesInPassing) {
-    Post([](FrameStream& self) {
-      if (self.Refill()) {
-        self.Drive(kBytesPerTurn);
-      }
-    });
+  if (bytes > kBytesInPassing) {
+    Post([](FrameStream& self) { self.DriveNext(); });
   } else if (Refill()) {
     Drive(kBytesInPassing);
   }
+}
+
+void FrameStream::SendUnhurried(Pieces frame) {
+  if (Push(&FrameStream::unhurried_, std::move(frame))) {
+    Post([](FrameStream& self) { self.DriveNext(); });
+  }
+}
+
+bool FrameStream::Push(Outbox FrameStream::*lane, Pieces frame) {
+  {
+    const MutexLock lock(mutex_);
+    if (over_) {
+      return false;
+    }
+    const size_t bytes = frame.size();
+    if ((this->*lane).Push(std::move(frame), bytes)) {
+      const bool rests = resting_ && lane == &FrameStream::unhurried_;
+      return connected_ && !rests && !std::exchange(sending_, true);
+    }
+  }
+  End("the peer takes nothing");
+  return false;
 }
 
 bool FrameStream::Refill() {
@@ -320,15 +356,80 @@ bool FrameStream::Refill() {
   while (!over_ && !outbox_.empty() && bytes < kBytesPerTurn) {
     on_their_way_.push_back(outbox_.Pop());
     bytes += on_their_way_.back().size();
-    sender_.Add(on_their_way_.back());
+  }
+  if (!over_ && !resting_ && on_their_way_.empty()) {
+    if (!parting_ && !unhurried_.empty()) {
+      parting_.emplace(unhurried_.Pop());
+    }
+    if (parting_) {
+      on_their_way_.push_back(parting_->Next(kBytesPerPart));
+      part_on_its_way_ = true;
+      if (parting_->all_taken()) {
+        parting_.reset();
+      }
+    }
+  }
+  for (const Pieces& frame : on_their_way_) {
+    sender_.Add(frame);
   }
   sending_ = !on_their_way_.empty();
   return sending_;
 }
 
+void FrameStream::Rest() {
+  if (!std::exchange(part_on_its_way_, false)) {
+    return;
+  }
+  const Duration rest = std::min(rest_ * std::exchange(part_took_, {}), kRestMax);
+  if (rest == Duration(0)) {
+    return;
+  }
+  {
+    const MutexLock lock(mutex_);
+    resting_ = true;
+  }
+  Post([rest](FrameStream& self) {
+    self.pause_.expires_after(rest);
+    self.pause_.async_wait(
+        [me = self.shared_from_this(), rest](std::error_code) { me->Rested(rest); });
+  });
+}
+
+void FrameStream::Rested(Duration rest) {
+  bool waited_for = false;
+  bool busy = false;
+  {
+    const MutexLock lock(mutex_);
+    if (over_) {
+      return;
+    }
+    resting_ = false;
+    waited_for = parting_.has_value() || !unhurried_.empty();
+    busy = std::exchange(sending_, true);  // Whoever is at it goes on with what waits.
+  }
+  if (waited_for && events_.rested != nullptr) {
+    events_.rested(rest);
+  }
+  if (!busy) {
+    DriveNext();
+  }
+}
+
+void FrameStream::DriveNext() {
+  if (Refill()) {
+    Drive(kBytesPerTurn);
+  }
+}
+
 void FrameStream::Drive(size_t bytes_max) {
-  switch (sender_.Send(socket_.native_handle(), bytes_max)) {
+  const Instant began = MonotonicNow();
+  const PieceSender::Progress progress = sender_.Send(socket_.native_handle(), bytes_max);
+  if (part_on_its_way_) {
+    part_took_ += MonotonicNow() - began;
+  }
+  switch (progress) {
     case PieceSender::Progress::kAllSent:
+      Rest();
       if (Refill()) {
         DriveLater();
       }
@@ -376,6 +477,7 @@ void FrameStream::End(const Error& why) {
 
 void FrameStream::Ended() {
   Fulfil();
+  pause_.cancel();
   std::error_code ignored;
   socket_.cancel(ignored);
   // Not closed: somebody may be sending, and the descriptor would be another file's.

@@ -80,7 +80,8 @@ double Seconds(Duration duration) {
 
 void ShowMetrics(MetricsRegistry& registry,
                  const std::function<AgentMetrics()>& read,
-                 std::function<Duration()> longest_wait) {
+                 std::function<Duration()> longest_wait,
+                 std::function<Duration()> rested) {
   for (const GaugeOf& gauge : kGauges) {
     registry.SampleGauge(Named(gauge.name), gauge.help, [read, value = gauge.value]() {
       return static_cast<double>(read().counters.*value);
@@ -94,9 +95,9 @@ void ShowMetrics(MetricsRegistry& registry,
   }
   registry.SampleCounters(
       Named("catch_up_rest_seconds_total"),
-      "How long streams with more for followers outside the ISR have rested, added up.", [read]() {
-        return std::vector<MetricSample>{
-            {.labels = {}, .value = Seconds(read().counters.catch_up_rests)}};
+      "How long streams with more for followers outside the ISR have rested, added up.",
+      [rested = std::move(rested)]() {
+        return std::vector<MetricSample>{{.labels = {}, .value = Seconds(rested())}};
       });
   registry.SampleGauges(Named("registered"), "1 if registered; else what it waits for.", [read]() {
     const AgentMetrics metrics = read();

@@ -76,6 +76,7 @@ void Fill(const Batches& batches, v1::Batches* out) {
   out->set_high_watermark(batches.high_watermark.value());
   out->set_log_start(batches.log_start.value());
   out->set_leader_end(batches.leader_end.value());
+  out->set_unhurried(batches.unhurried);
 }
 
 v1::RefusedReason ToProto(RefusedReason reason) {
@@ -294,7 +295,8 @@ Batches Take(const v1::Batches& batches, Records& records, Complaint& complaint)
           .batches = records.Take(batches, complaint),
           .high_watermark = Offset(batches.high_watermark()),
           .log_start = Offset(batches.log_start()),
-          .leader_end = Offset(batches.leader_end())};
+          .leader_end = Offset(batches.leader_end()),
+          .unhurried = batches.unhurried()};
 }
 
 /// A reason that this version does not know is "unknown".
@@ -402,18 +404,26 @@ kafka::Pieces Encode(const FollowerMessage& message) {
   return frame;
 }
 
-std::vector<kafka::Pieces> Encode(const LeaderMessage& message) {
-  std::vector<kafka::Pieces> frames;
-  LeaderFrame frame;
+LeaderFrames Encode(const LeaderMessage& message) {
+  LeaderFrames frames;
+  LeaderFrame hurried;
+  LeaderFrame unhurried;
+  const auto finish = [](LeaderFrame& frame, std::vector<kafka::Pieces>& out) {
+    if (!frame.empty()) {
+      out.push_back(std::exchange(frame, {}).Finish());
+    }
+  };
   for (const LeaderItem& item : message.items) {
+    const auto* const batches = std::get_if<Batches>(&item);
+    const bool waits = batches != nullptr && batches->unhurried;
+    LeaderFrame& frame = waits ? unhurried : hurried;
     if (frame.full()) {
-      frames.push_back(std::exchange(frame, {}).Finish());
+      finish(frame, waits ? frames.unhurried : frames.hurried);
     }
     frame.Add(item);
   }
-  if (!frame.empty()) {
-    frames.push_back(frame.Finish());
-  }
+  finish(hurried, frames.hurried);
+  finish(unhurried, frames.unhurried);
   return frames;
 }
 

@@ -19,9 +19,13 @@
 namespace regent {
 
 kafka::Pieces Encode(const FollowerMessage& message);
+struct LeaderFrames {
+  std::vector<kafka::Pieces> hurried;
+  std::vector<kafka::Pieces> unhurried;  ///< Batches::unhurried; the others may overtake them.
+};
 /// With records where they lie instead of copies of them. A message of much more than 256 KiB goes
 /// in several frames.
-std::vector<kafka::Pieces> Encode(const LeaderMessage& message);
+LeaderFrames Encode(const LeaderMessage& message);
 
 // Of a frame without its length. They believe nothing: what breaks a rule is kInvalidArgument with
 // the field's name.

@@ -17,8 +17,8 @@ constexpr size_t kReasonBytesMax = 300;
 
 }  // namespace
 
-TcpReplicationTransport::TcpReplicationTransport(Executor& executor, int32_t threads)
-    : executor_(executor) {
+TcpReplicationTransport::TcpReplicationTransport(Executor& executor, int32_t threads, int rest)
+    : executor_(executor), rest_(rest) {
   for (int32_t index = 0; index < threads; ++index) {
     auto io = std::make_shared<asio::io_context>(1);
     auto work = asio::make_work_guard(*io);
@@ -66,7 +66,7 @@ void TcpReplicationTransport::Open(OpenStream open) {
     sink(OutboundLost{.stream = id});
   };
   const auto stream = std::make_shared<FrameStream>(
-      IoOf(id.value()), executor_, FrameStream::Events{.received = received, .lost = lost});
+      IoOf(id.value()), executor_, FrameStream::Events{.received = received, .lost = lost}, rest_);
   outbound_.Add(id, stream);
   // With the lock held: Shutdown finds every stream that has begun.
   stream->Connect(open.endpoint);
@@ -97,8 +97,10 @@ void TcpReplicationTransport::Accept(int socket) {
     }
     sink(InboundLost{.stream = id});
   };
+  const auto rested = [this](Duration rest) { rested_us_ += rest.count(); };
   const auto stream = std::make_shared<FrameStream>(
-      IoOf(id.value()), executor_, FrameStream::Events{.received = received, .lost = lost});
+      IoOf(id.value()), executor_,
+      FrameStream::Events{.received = received, .lost = lost, .rested = rested}, rest_);
   inbound_.Add(id, stream);
   stream->Begin(socket);  // With the lock held, as in Open.
 }
@@ -130,8 +132,12 @@ void TcpReplicationTransport::Close(CloseStream close) {
 
 void TcpReplicationTransport::Send(SendToFollower send) {
   if (const StreamRef stream = inbound_.Find(send.stream)) {
-    for (kafka::Pieces& frame : Encode(send.message)) {
+    LeaderFrames frames = Encode(send.message);
+    for (kafka::Pieces& frame : frames.hurried) {
       stream->Send(std::move(frame));
+    }
+    for (kafka::Pieces& frame : frames.unhurried) {
+      stream->SendUnhurried(std::move(frame));
     }
   }
 }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <map>
@@ -29,8 +30,8 @@ class TcpReplicationTransport final : public ReplicationTransport {
   static constexpr size_t kInboundMax = 1'000;
 
   /// `executor` runs what is posted once the agents have handled what they were told before; it
-  /// outlives this. So many threads share the streams.
-  TcpReplicationTransport(Executor& executor, int32_t threads);
+  /// outlives this. So many threads share the streams. `rest`: of unhurried frames (FrameStream).
+  TcpReplicationTransport(Executor& executor, int32_t threads, int rest);
   /// Shuts down.
   ~TcpReplicationTransport() override;
   TcpReplicationTransport(const TcpReplicationTransport&) = delete;
@@ -47,6 +48,8 @@ class TcpReplicationTransport final : public ReplicationTransport {
   /// Takes a follower's connection, a descriptor, which it owns from now on. It is closed at once
   /// before Start, after Shutdown, and when there are kInboundMax.
   void Accept(int socket) EXCLUDES(mutex_);
+  /// How long streams have rested that had more for followers to send, all added up.
+  Duration rested() const { return Duration(rested_us_.load()); }
 
  private:
   using StreamRef = std::shared_ptr<FrameStream>;
@@ -94,6 +97,8 @@ class TcpReplicationTransport final : public ReplicationTransport {
   void Complain(const std::string& what, const Error& why) EXCLUDES(mutex_);
 
   Executor& executor_;
+  const int rest_;
+  std::atomic<int64_t> rested_us_{0};
   std::vector<Thread> threads_;
   Mutex mutex_;
   AgentEventSink sink_ GUARDED_BY(mutex_);  ///< Null before Start and after Shutdown.

@@ -75,6 +75,9 @@ class PartitionLog {
  public:
   /// So many appended bytes go to the device at a time, long before the system would write them.
   static constexpr uint64_t kWritebackBytes = uint64_t{4} << 20U;
+  /// Likewise, of what nobody waits for: the kernel keeps a processor to itself for a quarter of a
+  /// millisecond for each MiB that it is to write and let go of.
+  static constexpr uint64_t kWritebackBytesBehindOthers = uint64_t{512} << 10U;
   /// Of what hardly anybody will read the last so many bytes of a segment stay in the page cache: a
   /// follower that catches up does not drive out what consumers read.
   static constexpr uint64_t kKeptBytes = uint64_t{16} << 20U;
@@ -124,7 +127,9 @@ class PartitionLog {
   /// appends.
   /// `readers` of what was appended last.
   std::optional<Writeback> TakeWriteback(Readers readers) {
-    return segments_->TakeWriteback(kWritebackBytes, readers, kKeptBytes);
+    const uint64_t bytes =
+        readers == Readers::kHardly ? kWritebackBytesBehindOthers : kWritebackBytes;
+    return segments_->TakeWriteback(bytes, readers, kKeptBytes);
   }
   bool Began(const Writeback& writeback) const { return segments_->Began(writeback); }
   /// A Writeback::Run that this log began has failed: the end of the log, as with a sync.

@@ -177,7 +177,7 @@ std::string FollowerAck(int64_t log_end) {
 }
 
 std::string FromLeader(LeaderItem item) {
-  return As(Kind::kFromLeader, Encode(LeaderMessage{.items = {std::move(item)}}).front());
+  return As(Kind::kFromLeader, Encode(LeaderMessage{.items = {std::move(item)}}).hurried.front());
 }
 
 }  // namespace

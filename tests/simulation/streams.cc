@@ -61,6 +61,18 @@ void NoteAnswered(Process& follower, const LeaderMessage& message) {
   }
 }
 
+/// What keeps the order of the stream, and what the rest of it may overtake.
+std::pair<LeaderMessage, LeaderMessage> ByHurry(LeaderMessage message) {
+  LeaderMessage hurried;
+  LeaderMessage unhurried;
+  for (LeaderItem& item : message.items) {
+    const auto* const batches = std::get_if<Batches>(&item);
+    const bool waits = batches != nullptr && batches->unhurried;
+    (waits ? unhurried : hurried).items.push_back(std::move(item));
+  }
+  return {std::move(hurried), std::move(unhurried)};
+}
+
 void ConfirmMore(FollowerMessage& message) {
   for (Ack& ack : message.acks) {
     ack.log_end = Offset(ack.log_end.value() + 1);
@@ -165,17 +177,28 @@ void SimStreams::Send(SendToFollower send) {
   if (options_.mutant == Mutant::kBatchAltered && network_.world().rng().Percent(5)) {
     AlterBatches(send.message);
   }
+  auto [hurried, unhurried] = ByHurry(std::move(send.message));
   const Link link = found->second;
+  if (!hurried.items.empty()) {
+    Send(link, link->to_follower, std::move(hurried));
+  }
+  if (!unhurried.items.empty()) {
+    link->to_follower_unhurried = std::max(link->to_follower_unhurried, link->to_follower);
+    Send(link, link->to_follower_unhurried, std::move(unhurried));
+  }
+}
+
+/// Sends it so that it arrives after whatever has `last`, and notes when.
+void SimStreams::Send(const Link& link, Instant& last, LeaderMessage message) {
   const auto arrival = network_.Arrival(*link->leader, *link->follower);
   if (!arrival) {
     Break(network_, link);
     return;
   }
-  link->to_follower = std::max(link->to_follower, *arrival);
-  network_.world().At(link->to_follower,
-                      [&network = network_, link, message = std::move(send.message)] {
-                        DeliverToFollower(network, link, message);
-                      });
+  last = std::max(last, *arrival);
+  network_.world().At(last, [&network = network_, link, message = std::move(message)] {
+    DeliverToFollower(network, link, message);
+  });
 }
 
 void SimStreams::DeliverToFollower(Network& network,

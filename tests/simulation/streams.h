@@ -59,8 +59,9 @@ class SimStreams final : public ReplicationTransport {
     OutboundId outbound{0};
     InboundId inbound{0};
     bool open = true;
-    Instant to_leader;    ///< When the last message that way arrives.
-    Instant to_follower;  ///< Likewise.
+    Instant to_leader;              ///< When the last message that way arrives.
+    Instant to_follower;            ///< Likewise.
+    Instant to_follower_unhurried;  ///< Likewise, of those that others may overtake.
     std::map<std::pair<PartitionKey, Attempt>, LeaderEpoch> asked;  ///< In which epoch.
   };
   using Link = std::shared_ptr<Stream>;
@@ -69,6 +70,7 @@ class SimStreams final : public ReplicationTransport {
   static void DeliverToLeader(Network& network, const Link& link, const FollowerMessage& message);
   static void DeliverToFollower(Network& network, const Link& link, const LeaderMessage& message);
   void Forget(const Link& link);
+  void Send(const Link& link, Instant& last, LeaderMessage message);
   /// S20, S25: whoever follows in another epoch is refused.
   void OfOneEpoch(const Stream& stream, const LeaderMessage& message) const;
 

@@ -11,7 +11,6 @@ using std::chrono::milliseconds;
 using std::chrono::seconds;
 
 constexpr Instant kNow(seconds(100));
-constexpr int kRest = 3;
 
 ClientWrites Written(int64_t bytes) {
   ClientWrites writes;
@@ -19,75 +18,54 @@ ClientWrites Written(int64_t bytes) {
   return writes;
 }
 
-/// A step from kNow that takes 2 ms and brings 1000 bytes; returns when the next may begin.
-Instant After(CatchUpSteps& steps, const ClientWrites& before, const ClientWrites& after) {
-  steps.Begin(before, kNow);
-  steps.End(1000, kRest, after, kNow + milliseconds(2));
-  return steps.rests_until();
+/// A step that brings 1000 bytes; returns whether the next one is unhurried.
+bool After(CatchUpSteps& steps, Instant began, int64_t written_before, int64_t written_after) {
+  steps.Begin(Written(written_before), began);
+  steps.End(1000, Written(written_after));
+  return steps.unhurried();
 }
 
 TEST(CatchUpSteps, AreNeededWhileClientsWrite) {
-  EXPECT_FALSE(CatchUpSteps::Needed(kRest, {}, Instant()));
+  EXPECT_FALSE(CatchUpSteps::Needed({}, Instant()));
   const ClientWrites writes = Written(1);
-  EXPECT_TRUE(CatchUpSteps::Needed(kRest, writes, kNow + milliseconds(999)));
-  EXPECT_FALSE(CatchUpSteps::Needed(kRest, writes, kNow + seconds(1)));
-  EXPECT_FALSE(CatchUpSteps::Needed(0, writes, kNow));
+  EXPECT_TRUE(CatchUpSteps::Needed(writes, kNow + milliseconds(999)));
+  EXPECT_FALSE(CatchUpSteps::Needed(writes, kNow + seconds(1)));
 }
 
 TEST(CatchUpSteps, ComeOneAtATime) {
   CatchUpSteps steps;
-  EXPECT_TRUE(steps.MayBegin(kNow));
+  EXPECT_TRUE(steps.MayBegin());
   steps.Begin({}, kNow);
-  EXPECT_FALSE(steps.MayBegin(kNow + seconds(10)));
+  EXPECT_FALSE(steps.MayBegin());
+  steps.End(1000, {});
+  EXPECT_TRUE(steps.MayBegin());
 }
 
-TEST(CatchUpSteps, AreFollowedByARestOfSomeTimesTheirLength) {
-  CatchUpSteps steps;
-  EXPECT_EQ(After(steps, Written(1), Written(1)), kNow + milliseconds(2 + kRest * 2));
-  EXPECT_FALSE(steps.MayBegin(kNow + milliseconds(7)));
-  EXPECT_TRUE(steps.MayBegin(kNow + milliseconds(8)));
-}
-
-TEST(CatchUpSteps, HaveNoEndlessRest) {
+TEST(CatchUpSteps, ThatBringNothingMakeRoomForTheNext) {
   CatchUpSteps steps;
   steps.Begin({}, kNow);
-  const Instant end = kNow + seconds(30);
-  steps.End(1000, kRest, {}, end);
-  EXPECT_EQ(steps.rests_until(), end + CatchUpSteps::kRestMax);
+  steps.End(0, Written(1));
+  EXPECT_TRUE(steps.MayBegin());
+  EXPECT_TRUE(steps.unhurried()) << "nothing is known yet of how fast the stream is";
 }
 
-TEST(CatchUpSteps, HaveNoRestWhileClientsWriteMoreThanHalfAsMuch) {
+TEST(CatchUpSteps, HurryWhileClientsWriteMoreThanHalfAsMuch) {
   CatchUpSteps enough;
-  EXPECT_GT(After(enough, Written(7), Written(7 + 500)), kNow);
+  EXPECT_TRUE(enough.unhurried());
+  EXPECT_TRUE(After(enough, kNow, 7, 7 + 500));
   CatchUpSteps outrun;
-  After(outrun, Written(7), Written(7 + 501));
-  EXPECT_TRUE(outrun.MayBegin(kNow + milliseconds(2)));
-}
-
-TEST(CatchUpSteps, SayHowLongTheStreamHasRested) {
-  CatchUpSteps steps;
-  After(steps, Written(1), Written(1));
-  EXPECT_EQ(steps.EndRest(kNow + milliseconds(2 + 7)), milliseconds(7));
-  EXPECT_EQ(steps.EndRest(kNow + milliseconds(20)), milliseconds(0)) << "once";
-  CatchUpSteps outrun;
-  After(outrun, Written(7), Written(7 + 501));
-  EXPECT_EQ(outrun.EndRest(kNow + milliseconds(20)), milliseconds(0));
+  EXPECT_FALSE(After(outrun, kNow, 7, 7 + 501));
+  EXPECT_TRUE(After(outrun, kNow + milliseconds(999), 7 + 501, 7 + 501)) << "2000 bytes by now";
 }
 
 TEST(CatchUpSteps, AreHeldAgainstWhatTheSameSecondHasSeen) {
   CatchUpSteps steps;
-  After(steps, Written(0), Written(1000));
-  const Instant later = kNow + seconds(1);
-  steps.Begin(Written(1000), later);
-  steps.End(1000, kRest, Written(1000), later + milliseconds(2));
-  EXPECT_FALSE(steps.MayBegin(later + milliseconds(2)));
-}
-
-TEST(CatchUpSteps, ThatBringNothingHaveNoRest) {
-  CatchUpSteps steps;
-  steps.Begin({}, kNow);
-  steps.Abandon();
-  EXPECT_TRUE(steps.MayBegin(kNow));
+  EXPECT_FALSE(After(steps, kNow, 0, 5000));
+  EXPECT_FALSE(After(steps, kNow + milliseconds(999), 5000, 5000));
+  steps.Begin(Written(5000), kNow + seconds(1));
+  EXPECT_TRUE(steps.unhurried());
+  steps.End(1000, Written(5500));
+  EXPECT_TRUE(steps.unhurried());
 }
 
 }  // namespace

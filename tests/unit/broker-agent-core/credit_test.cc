@@ -243,7 +243,6 @@ class CatchUpWindow : public Credit {
     AgentOptions options = Options();
     options.catch_up_read_bytes_max = kStepBytes;
     options.catch_up_window_bytes = kSteps * kStepBytes;
-    options.catch_up_rest = 3;
     return options;
   }
   /// Opens with more credit than the window takes, and lets the first reads return.
@@ -332,57 +331,66 @@ TEST_F(CatchUpWindow, OfAReplicaThatIsNoneAnyMoreMakesRoomForOthers) {
 }
 
 /// The follower is in no ISR, and a client has just written.
-class CatchUpRest : public CatchUpWindow {
+class CatchUpStep : public CatchUpWindow {
  protected:
-  CatchUpRest() : CatchUpWindow({0}) {}
+  CatchUpStep() : CatchUpWindow({0}) {}
 
   void Pass(Duration time) {
     broker.now = broker.now + time;
     Handle(TimePassed{});
   }
+  /// What was sent since the last call, in order.
+  std::vector<Batches> Sent() {
+    std::vector<Batches> all;
+    for (const LeaderItem& item : std::exchange(sent, {})) {
+      all.push_back(std::get<Batches>(item));
+    }
+    return all;
+  }
 };
 
-TEST_F(CatchUpRest, ComesAfterEachStepForSomeTimesItsLength) {
+TEST_F(CatchUpStep, IsAloneUntilItIsAcknowledged) {
   Open(kPartitions, kCredit);
   const std::vector<ReadFromLog> first = Reads();
   ASSERT_THAT(first, SizeIs(1)) << "one step at a time";
-  Pass(milliseconds(1));
   Return(first[0], kStepBytes);
-  Pass(milliseconds(1));
   EXPECT_THAT(Reads(), IsEmpty()) << "until it is acknowledged";
+  EXPECT_EQ(broker.agent.counters().catch_up_bytes, 0U) << "before the follower has it";
   Acknowledge(0);
-  Pass(milliseconds(5));
-  EXPECT_THAT(Reads(), IsEmpty());
-  Pass(milliseconds(1));
+  EXPECT_EQ(broker.agent.counters().catch_up_bytes, kStepBytes);
   const std::vector<ReadFromLog> next = Reads();
   ASSERT_THAT(next, SizeIs(1));
   EXPECT_EQ(KeyOf(next[0].partition), K(1)) << "who has waited longest";
 }
 
-TEST_F(CatchUpRest, IsCountedWithWhatTheStepHasBrought) {
-  Open(kPartitions, kCredit);
+TEST_F(CatchUpStep, IsUnhurried) {
+  Open(1, kCredit);
   const std::vector<ReadFromLog> first = Reads();
   ASSERT_THAT(first, SizeIs(1));
-  Pass(milliseconds(2));
+  Sent();
   Return(first[0], kStepBytes);
-  EXPECT_EQ(broker.agent.counters().catch_up_bytes, 0U) << "before the follower has it";
-  Acknowledge(0);
-  EXPECT_EQ(broker.agent.counters().catch_up_bytes, kStepBytes);
-  EXPECT_EQ(broker.agent.counters().catch_up_rests, milliseconds(0)) << "it has just begun";
-  Pass(milliseconds(6));
-  EXPECT_EQ(broker.agent.counters().catch_up_rests, milliseconds(6));
+  const std::vector<Batches> step = Sent();
+  ASSERT_THAT(step, SizeIs(1));
+  EXPECT_TRUE(step[0].unhurried);
 }
 
-TEST_F(CatchUpRest, IsNotCountedWhereNothingIsLeftToSend) {
+TEST_F(CatchUpStep, IsOvertakenByNothingOfItsPartition) {
   Open(1, kCredit);
-  const std::vector<ReadFromLog> only = Reads();
-  ASSERT_THAT(only, SizeIs(1));
-  Pass(milliseconds(2));
-  Return(only[0], 3 * kReadBytes, 3);
-  Acknowledge(0, 3);
+  const std::vector<ReadFromLog> step = Reads();
+  ASSERT_THAT(step, SizeIs(1));
+  Return(step[0], 3 * kReadBytes, 3);
+  Sent();
+  broker.Take<SendToFollower>();
+  broker.tells_stored = true;
+  broker.Produce(K(0), 1);
   Pass(milliseconds(100));
-  EXPECT_EQ(broker.agent.counters().catch_up_bytes, 3U * kReadBytes);
-  EXPECT_EQ(broker.agent.counters().catch_up_rests, milliseconds(0));
+  EXPECT_THAT(broker.Take<SendToFollower>(), IsEmpty()) << "no records";
+  EXPECT_THAT(Sent(), IsEmpty()) << "no marks";
+  Acknowledge(0, 3);
+  const std::vector<Batches> next = Sent();
+  ASSERT_THAT(next, SizeIs(1));
+  EXPECT_EQ(next[0].base_offset, Offset(3));
+  EXPECT_FALSE(next[0].unhurried) << "it comes from memory";
 }
 
 TEST_F(CatchUpWindow, CountsNothingForThoseInTheIsr) {
@@ -390,16 +398,15 @@ TEST_F(CatchUpWindow, CountsNothingForThoseInTheIsr) {
   Acknowledge(0);
   EXPECT_EQ(broker.agent.counters().stale_answers, 0U);
   EXPECT_EQ(broker.agent.counters().catch_up_bytes, 0U);
-  EXPECT_EQ(broker.agent.counters().catch_up_rests, milliseconds(0));
 }
 
-TEST_F(CatchUpRest, IsNotHadWhileNoClientWrites) {
+TEST_F(CatchUpStep, IsNotNeededWhileNoClientWrites) {
   Pass(CatchUpSteps::kClientsAtWork);
   Open(kPartitions, kCredit);
   EXPECT_THAT(Reads(), SizeIs(kSteps));
 }
 
-TEST_F(CatchUpRest, IsNotHadAfterAStepThatEndedWithItsSubscription) {
+TEST_F(CatchUpStep, EndsWithItsSubscription) {
   Open(kPartitions, kCredit);
   ASSERT_THAT(Reads(), SizeIs(1));
   FollowerMessage leave;
@@ -408,7 +415,7 @@ TEST_F(CatchUpRest, IsNotHadAfterAStepThatEndedWithItsSubscription) {
   EXPECT_THAT(Reads(), SizeIs(1));
 }
 
-TEST_F(CatchUpRest, IsNotHadByOneThatLacksOnlyWhatWasJustAppended) {
+TEST_F(CatchUpStep, IsWaitedForByNobodyWhoLacksOnlyWhatWasJustAppended) {
   Open(1, kCredit);
   ASSERT_THAT(Reads(), SizeIs(1));
   const int32_t at_its_end = 1;

@@ -80,7 +80,7 @@ TEST_F(Follower, AcknowledgesAfterTheWriteAndReturnsTheCredit) {
 }
 
 /// How the follower's disk is asked to append one record of a leader whose log ends there.
-AppendToLog::Turn TurnOf(std::vector<int32_t> isr, int64_t leader_end) {
+AppendToLog::Turn TurnOf(std::vector<int32_t> isr, int64_t leader_end, bool unhurried = false) {
   TestBroker broker(0);
   broker.Start(100);
   broker.Tell({.leader = 1, .epoch = 3, .version = 3, .isr = std::move(isr), .replicas = {0, 1}});
@@ -88,6 +88,7 @@ AppendToLog::Turn TurnOf(std::vector<int32_t> isr, int64_t leader_end) {
   const Subscribe ask = broker.Take<SendToLeader>().at(0).message.subscribe.at(0);
   Batches batches = OneBatch(ask, 0, 3);
   batches.leader_end = Offset(leader_end);
+  batches.unhurried = unhurried;
   for (const AgentAction& action : broker.agent.Handle(
            LeaderMessageReceived{.stream = stream, .message = {.items = {batches}}}, broker.now)) {
     if (const auto* append = std::get_if<AppendToLog>(&action)) {
@@ -103,6 +104,13 @@ TEST(FollowersAppends, GoBehindOthersWhileItCatchesUpOutsideTheIsr) {
   EXPECT_EQ(TurnOf({1}, 2), Turn::kBehindOthers);
   EXPECT_EQ(TurnOf({1}, 1), Turn::kInOrder) << "the last that the leader has";
   EXPECT_EQ(TurnOf({0, 1}, 2), Turn::kInOrder) << "the leader waits for it";
+}
+
+TEST(FollowersAppends, AreUnhurriedIfTheLeaderSaysSo) {
+  using Turn = AppendToLog::Turn;
+  EXPECT_EQ(TurnOf({1}, 2, true), Turn::kUnhurried);
+  EXPECT_EQ(TurnOf({1}, 1, true), Turn::kInOrder) << "the last that the leader has";
+  EXPECT_EQ(TurnOf({0, 1}, 2, true), Turn::kInOrder) << "it is in sync by now";
 }
 
 TEST_F(Follower, IgnoresAnswersOfAnotherSubscription) {

@@ -179,5 +179,46 @@ TEST_F(DiskQueueTest, WhatIsPutBackKeepsItsPlaceBeforeWhatComesAfterwards) {
   EXPECT_THAT(PopAll(), ElementsAre(1, 2));
 }
 
+/// An append of a log that rests.
+class RestingAppend : public DiskQueueTest {
+ protected:
+  void SetUp() override {
+    Append(1, 0, Turn::kUnhurried);
+    queue.PutBack(std::move(queue.Pop().action));
+  }
+  std::vector<uint64_t> PopAllMeanwhile() {
+    std::vector<uint64_t> numbers;
+    while (const auto next = queue.PopMeanwhile()) {
+      numbers.push_back(NumberOf(next->action));
+    }
+    return numbers;
+  }
+};
+
+TEST_F(RestingAppend, IsOvertakenByWhoIsKeptWaitingAndByReads) {
+  Append(2, 1, Turn::kUnhurried);
+  Read(3, 0);
+  Append(4, 1);
+  queue.Push(FindInLog{.partition = P(0)});
+  EXPECT_THAT(PopAllMeanwhile(), ElementsAre(2, 4, 3, 0));
+  EXPECT_THAT(PopAll(), ElementsAre(1));
+}
+
+TEST_F(RestingAppend, IsNotOvertakenByTrims) {
+  queue.Push(TrimLogs{});
+  EXPECT_THAT(PopAllMeanwhile(), ElementsAre());
+  EXPECT_THAT(PopAll(), ElementsAre(1, 0));
+}
+
+TEST_F(RestingAppend, EndsItsRestForALaterAppendOfItsLog) {
+  Append(2, 0);
+  EXPECT_THAT(PopAllMeanwhile(), ElementsAre(1, 2));
+}
+
+TEST_F(RestingAppend, EndsItsRestForAChangeOfLogs) {
+  queue.Push(TruncateLog{.partition = P(1), .op = OpId(2)});
+  EXPECT_THAT(PopAllMeanwhile(), ElementsAre(1, 2));
+}
+
 }  // namespace
 }  // namespace regent

@@ -1,5 +1,6 @@
 #include "broker-agent/io/disk_replica_store.h"
 
+#include <chrono>
 #include <memory>
 #include <string>
 #include <vector>
@@ -14,6 +15,7 @@
 namespace regent {
 namespace {
 
+using std::chrono::milliseconds;
 using testing::Create;
 using testing::DiskReplicaStoreTest;
 using ::testing::IsEmpty;
@@ -92,6 +94,18 @@ class LargeRecords : public StoredRecords {
                 std::nullopt);
     }
   }
+  void AppendOfLeader(int64_t base, size_t value_bytes, AppendToLog::Turn turn) {
+    RecordBatch batch{.base = Offset(base), .next = Offset(base + 1), .epoch = LeaderEpoch(3)};
+    batch.payload =
+        Slice(storage::Encode({.base = base, .count = 1, .epoch = 3, .value_bytes = value_bytes}));
+    store_->Do(AppendToLog{.source = AppendToLog::Source::kLeader,
+                           .partition = Partition(0),
+                           .op = OpId(9),
+                           .batches = {batch},
+                           .turn = turn});
+    ASSERT_EQ(Next<LogAppended>().error, std::nullopt);
+    RunAll();
+  }
   static constexpr const char* kSegment = "/data/test1-0/00000000000000000000.log";
 };
 
@@ -103,18 +117,18 @@ TEST_F(LargeRecords, AreGivenToTheDeviceWhereSyncsRunLongBeforeOne) {
   EXPECT_THAT(events_, IsEmpty());
 }
 
+TEST_F(LargeRecords, OfAFollowerThatCatchesUpAreGivenInSmallerPieces) {
+  const auto given = [this](int64_t base, AppendToLog::Turn turn) {
+    AppendOfLeader(base, storage::PartitionLog::kWritebackBytesBehindOthers, turn);
+    return files_.WrittenBack(kSegment) > 0;
+  };
+  EXPECT_FALSE(given(0, AppendToLog::Turn::kInOrder));
+  EXPECT_TRUE(given(1, AppendToLog::Turn::kUnhurried));
+}
+
 TEST_F(LargeRecords, OfAFollowerThatCatchesUpAreLetGoOfAndOthersAreNot) {
   const auto append = [this](int64_t base, AppendToLog::Turn turn) {
-    RecordBatch batch{.base = Offset(base), .next = Offset(base + 1), .epoch = LeaderEpoch(3)};
-    batch.payload = Slice(
-        storage::Encode({.base = base, .count = 1, .epoch = 3, .value_bytes = size_t{4} << 20U}));
-    store_->Do(AppendToLog{.source = AppendToLog::Source::kLeader,
-                           .partition = Partition(0),
-                           .op = OpId(9),
-                           .batches = {batch},
-                           .turn = turn});
-    ASSERT_EQ(Next<LogAppended>().error, std::nullopt);
-    RunAll();
+    AppendOfLeader(base, size_t{4} << 20U, turn);
   };
   constexpr int64_t kEnough = 6;
   static_assert(kEnough << 22U > storage::PartitionLog::kKeptBytes);
@@ -123,6 +137,7 @@ TEST_F(LargeRecords, OfAFollowerThatCatchesUpAreLetGoOfAndOthersAreNot) {
     append(base++, AppendToLog::Turn::kInOrder);
   }
   EXPECT_EQ(files_.LetGoBelow(kSegment), 0U);
+  append(base++, AppendToLog::Turn::kUnhurried);
   while (base < 2 * kEnough) {
     append(base++, AppendToLog::Turn::kBehindOthers);
   }
@@ -181,6 +196,84 @@ TEST_F(LargeRecords, OfAFollowerThatCatchesUpLetAnotherLogHaveItsTurn) {
                          .below = Offset(1),
                          .max_bytes = 1});
   EXPECT_EQ(Next<LogRead>().batches->front().payload.bytes(), large);
+}
+
+/// Appends of a follower that catches up while its leader's clients write. Each write takes 1 ms.
+class UnhurriedRecords : public LargeRecords {
+ protected:
+  void SetUp() override {
+    LargeRecords::SetUp();
+    files_.SetFault([this](storage::DiskOperation operation, const std::string& path) {
+      if (operation == storage::DiskOperation::kWrite && path == kSegment) {
+        disk_.Pass(milliseconds(1));
+      }
+      return std::optional<Error>();
+    });
+    began_ = disk_.Now();
+    store_->Do(AppendToLog{.source = AppendToLog::Source::kLeader,
+                           .partition = Partition(0),
+                           .op = OpId(7),
+                           .batches = {{.base = Offset(0),
+                                        .next = Offset(1),
+                                        .epoch = LeaderEpoch(3),
+                                        .payload = Slice(large_)}},
+                           .turn = AppendToLog::Turn::kUnhurried});
+    disk_.Run();
+  }
+  uint64_t Written() { return files_.SizeOf(kSegment).value(); }
+
+  const std::string large_ =
+      storage::EncodeBatch({.epoch = 3, .records = {{.value = std::string(300'000, 'v')}}});
+  Instant began_;
+};
+
+TEST_F(UnhurriedRecords, RestAfterEachPieceForAsLongAsItTook) {
+  EXPECT_THAT(events_, IsEmpty());
+  const uint64_t first = Written();
+  EXPECT_EQ(first, uint64_t{128} << 10U);
+  const Instant rested = disk_.Now() + (disk_.Now() - began_);
+  disk_.AdvanceTo(rested - Duration(1));
+  EXPECT_EQ(Written(), first);
+  disk_.AdvanceTo(rested);
+  EXPECT_EQ(Written(), 2 * first);
+  disk_.AdvanceTo(rested + milliseconds(2));
+  EXPECT_EQ(Next<LogAppended>().error, std::nullopt);
+  EXPECT_EQ(Written(), large_.size());
+}
+
+TEST_F(UnhurriedRecords, KeepNobodyWaitingWhileTheyRest) {
+  store_->Do(ReadFromLog{.partition = Partition(0),
+                         .op = OpId(8),
+                         .from = Offset(0),
+                         .below = Offset(1),
+                         .max_bytes = 1});
+  EXPECT_EQ(Next<LogRead>().op, OpId(8));
+  store_->Do(ChangeLogs{.op = OpId(9), .changes = {Create(1, 3)}});
+  EXPECT_EQ(Next<LogAppended>().op, OpId(7))
+      << "a change of logs comes after what was asked before";
+  EXPECT_EQ(Next<LogsChanged>().op, OpId(9));
+}
+
+TEST_F(UnhurriedRecords, GoOnBeforeOthersThatNobodyWaitsFor) {
+  files_.SetFault(nullptr);
+  AppendToLog next{.source = AppendToLog::Source::kLeader,
+                   .partition = Partition(0),
+                   .op = OpId(8),
+                   .batches = {Produced(1, 1, 3)},
+                   .turn = AppendToLog::Turn::kUnhurried};
+  next.batches[0].payload = Slice(storage::Encode({.base = 1, .count = 1, .epoch = 3}));
+  store_->Do(next);
+  disk_.Run();
+  EXPECT_THAT(events_, IsEmpty()) << "it waits for the end of the rest";
+  disk_.AdvanceTo(disk_.Now() + milliseconds(20));
+  EXPECT_EQ(Next<LogAppended>().op, OpId(7));
+  EXPECT_EQ(Next<LogAppended>().op, OpId(8));
+}
+
+TEST_F(UnhurriedRecords, GoAtOnceWhenTheStoreIsClosed) {
+  Close();
+  EXPECT_EQ(Next<LogAppended>().error, std::nullopt);
+  EXPECT_EQ(Written(), large_.size());
 }
 
 TEST_F(StoredRecords, AreReadFromTheMiddleOfABatchOnlyByThoseWhoSkip) {

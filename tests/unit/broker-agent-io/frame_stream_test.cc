@@ -9,7 +9,9 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include <asio.hpp>
@@ -32,6 +34,14 @@ std::string WithLength(const std::string& bytes) {
   std::string frame;
   storage::AppendBigEndian(frame, static_cast<uint32_t>(bytes.size()));
   return frame + bytes;
+}
+
+/// A part of a frame of which that many bytes are still to come.
+std::string Part(std::string_view bytes, size_t left) {
+  std::string part;
+  storage::AppendBigEndian(part, uint32_t{1} << 24U | static_cast<uint32_t>(4 + bytes.size()));
+  storage::AppendBigEndian(part, static_cast<uint32_t>(left));
+  return part.append(bytes);
 }
 
 kafka::Pieces FrameOf(const std::string& bytes) {
@@ -84,7 +94,21 @@ class Told {
                   const MutexLock lock(mutex_);
                   lost_.push_back(why);
                   changed_.notify_all();
+                },
+            .rested =
+                [this](Duration rest) {
+                  const MutexLock lock(mutex_);
+                  ++rests_;
+                  rested_ += rest;
+                  changed_.notify_all();
                 }};
+  }
+
+  /// Returns how long it has rested, that many times or more often.
+  Duration AwaitRested(int times) EXCLUDES(mutex_) {
+    const MutexLock lock(mutex_);
+    Await([this, times]() REQUIRES(mutex_) { return rests_ >= times; });
+    return rested_;
   }
 
   std::vector<std::string> AwaitFrames(size_t count) EXCLUDES(mutex_) {
@@ -114,6 +138,8 @@ class Told {
   std::condition_variable_any changed_;
   std::vector<std::string> frames_ GUARDED_BY(mutex_);
   std::vector<Error> lost_ GUARDED_BY(mutex_);
+  int rests_ GUARDED_BY(mutex_) = 0;
+  Duration rested_ GUARDED_BY(mutex_){0};
 };
 
 /// A stream that has connected, and the plain socket at its other end.
@@ -145,7 +171,7 @@ class FrameStreamTest : public ::testing::Test {
   HeldExecutor executor_;
   Told told_;
   std::shared_ptr<FrameStream> stream_ =
-      std::make_shared<FrameStream>(io_, executor_, told_.Events());
+      std::make_shared<FrameStream>(io_, executor_, told_.Events(), 1);
   std::thread thread_;
 };
 
@@ -180,12 +206,93 @@ TEST_F(FrameStreamTest, WhatIsSentByManyThreadsArrivesInWholeFramesAndEachThread
   large.join();
 }
 
-TEST_F(FrameStreamTest, AFrameThatIsTooLargeEndsIt) {
-  Write(std::string("\x01\x00\x00\x00", 4));
+TEST_F(FrameStreamTest, AFrameOfAnUnknownKindEndsIt) {
+  Write(std::string("\x02\x00\x00\x00", 4));
   const auto lost = told_.AwaitLost();
   ASSERT_EQ(lost.size(), 1U);
   EXPECT_EQ(lost[0].code, ErrorCode::kInvalidArgument);
-  EXPECT_THAT(lost[0].message, HasSubstr("16777216 bytes"));
+  EXPECT_THAT(lost[0].message, HasSubstr("unknown kind, 2"));
+}
+
+TEST_F(FrameStreamTest, AFrameThatComesInPartsIsTakenWholeAndOthersBetweenThem) {
+  const std::string large(2'000'000, 'x');
+  const std::string_view bytes = large;
+  std::string all = Part(bytes.substr(0, 1), large.size());
+  all += WithLength("one");
+  all += Part(bytes.substr(1, 1'500'000), large.size() - 1);
+  all += WithLength("two");
+  all += Part(bytes.substr(1'500'001), large.size() - 1'500'001);
+  all += WithLength("three");
+  for (size_t at = 0, piece = 1; at < all.size(); at += piece, piece = piece * 2 + 1) {
+    Write(all.substr(at, piece));
+  }
+  EXPECT_THAT(told_.AwaitFrames(4), ElementsAre("one", "two", large, "three"));
+}
+
+TEST_F(FrameStreamTest, APartOfAnotherFrameEndsIt) {
+  Write(Part("ab", 4) + Part("cd", 3));
+  const auto lost = told_.AwaitLost();
+  ASSERT_EQ(lost.size(), 1U);
+  EXPECT_EQ(lost[0].code, ErrorCode::kInvalidArgument);
+  EXPECT_THAT(lost[0].message, HasSubstr("3 bytes are still to come, instead of 2"));
+}
+
+/// The end of a rest is told.
+class UnhurriedFrames : public FrameStreamTest {
+ protected:
+  /// Reads a frame or a part from the other end; of a part, behind its head.
+  std::pair<bool, std::string> ReadNext() {
+    const auto word = storage::LoadBigEndian<uint32_t>(Read(4), 0);
+    const bool part = word >> 24U == 1;
+    std::string bytes = Read(word & 0xffffffU);
+    return {part, part ? bytes.substr(4) : bytes};
+  }
+};
+
+TEST_F(UnhurriedFrames, GoInPartsAndWhole) {
+  std::string large;
+  for (int i = 0; large.size() < 5 * FrameStream::kBytesPerPart / 2; ++i) {
+    large += std::to_string(i);
+  }
+  stream_->SendUnhurried(FrameOf(large));
+  stream_->SendUnhurried(FrameOf("x"));
+  std::string back;
+  while (back.size() < large.size()) {
+    const auto [part, bytes] = ReadNext();
+    ASSERT_TRUE(part);
+    ASSERT_LE(bytes.size(), FrameStream::kBytesPerPart);
+    back += bytes;
+  }
+  EXPECT_EQ(back, large);
+  EXPECT_EQ(ReadNext(), std::pair(true, std::string("x"))) << "no part has bytes of two";
+  EXPECT_GT(told_.AwaitRested(3), Duration(0)) << "after each part that another waited behind";
+}
+
+TEST_F(UnhurriedFrames, LetOthersOvertakeThem) {
+  constexpr size_t kLarge = size_t{8} << 20U;
+  stream_->SendUnhurried(FrameOf(std::string(kLarge, 'x')));
+  EXPECT_TRUE(ReadNext().first) << "it is on its way";
+  stream_->Send(FrameOf("hurried"));
+  size_t before = 0;
+  while (true) {
+    const auto [part, bytes] = ReadNext();
+    if (!part) {
+      EXPECT_EQ(bytes, "hurried");
+      break;
+    }
+    before += bytes.size();
+  }
+  // What the sockets' buffers hold goes first, and no more.
+  EXPECT_LT(before, kLarge - FrameStream::kBytesPerPart);
+}
+
+TEST_F(UnhurriedFrames, APeerThatTakesNoneOfThemIsLeft) {
+  const std::string mebibyte(1 << 20, 'x');
+  const size_t enough = 2 * (StreamOutbox<kafka::Pieces>::kBytesMax >> 20U);
+  for (size_t i = 0; i < enough; ++i) {
+    stream_->SendUnhurried(FrameOf(mebibyte));
+  }
+  EXPECT_THAT(told_.AwaitLost().at(0).message, HasSubstr("takes nothing"));
 }
 
 TEST_F(FrameStreamTest, AFrameThatIsRefusedEndsItAndNothingIsTakenAfterIt) {
@@ -241,7 +348,7 @@ TEST(FrameStream, ReadsNoFurtherThanTheExecutorHandles) {
   auto work = asio::make_work_guard(*io);
   HeldExecutor executor;
   Told told;
-  const auto stream = std::make_shared<FrameStream>(io, executor, told.Events());
+  const auto stream = std::make_shared<FrameStream>(io, executor, told.Events(), 1);
   stream->Begin(acceptor.accept().release());
   while (told.frames() < StreamInbox::kMessagesMax) {
     io->run_one();
@@ -266,7 +373,7 @@ TEST(FrameStream, WhoSaysNothingAfterConnectingIsLeft) {
   const auto io = std::make_shared<asio::io_context>(1);
   HeldExecutor executor;
   Told told;
-  const auto stream = std::make_shared<FrameStream>(io, executor, told.Events());
+  const auto stream = std::make_shared<FrameStream>(io, executor, told.Events(), 1);
   stream->Begin(acceptor.accept().release(), std::chrono::milliseconds(1));
   io->run();  // Returns when the stream has ended.
   EXPECT_THAT(told.AwaitLost().at(0).message, HasSubstr("a frame did not come in time"));
@@ -279,7 +386,7 @@ TEST(FrameStream, AHostsNameIsLookedUp) {
   auto work = asio::make_work_guard(*io);
   HeldExecutor executor;
   Told told;
-  const auto stream = std::make_shared<FrameStream>(io, executor, told.Events());
+  const auto stream = std::make_shared<FrameStream>(io, executor, told.Events(), 1);
   std::thread thread([&io]() { io->run(); });
   // The C library knows this one on any machine: it is inet_aton's form of 127.0.0.1.
   stream->Connect({.host = "127.1", .port = acceptor.local_endpoint().port()});
@@ -301,7 +408,7 @@ TEST(FrameStream, NobodyAtTheAddressIsALoss) {
   }
   HeldExecutor executor;
   Told told;
-  const auto stream = std::make_shared<FrameStream>(io, executor, told.Events());
+  const auto stream = std::make_shared<FrameStream>(io, executor, told.Events(), 1);
   stream->Send(FrameOf("waits for the connection"));
   stream->Connect({.host = "127.0.0.1", .port = port});
   io->run();

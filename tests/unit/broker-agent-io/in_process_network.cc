@@ -130,9 +130,12 @@ InProcessTransport::StreamRef InProcessTransport::Find(InboundId id) const {
 
 void InProcessTransport::Send(SendToFollower send) {
   if (const StreamRef stream = Find(send.stream)) {
-    for (const kafka::Pieces& frame : Encode(send.message)) {
-      if (!stream->to_follower->Send(frame)) {
-        stream->Cut();
+    const LeaderFrames frames = Encode(send.message);
+    for (const auto* const lane : {&frames.hurried, &frames.unhurried}) {
+      for (const kafka::Pieces& frame : *lane) {
+        if (!stream->to_follower->Send(frame)) {
+          stream->Cut();
+        }
       }
     }
   }

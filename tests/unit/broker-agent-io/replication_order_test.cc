@@ -110,8 +110,8 @@ class ReplicationOrder : public ::testing::Test {
 
   Loop leaders_loop_{"leader"};
   Loop followers_loop_{"follower"};
-  TcpReplicationTransport leader_{leaders_loop_, 1};
-  TcpReplicationTransport follower_{followers_loop_, 1};
+  TcpReplicationTransport leader_{leaders_loop_, 1, 1};
+  TcpReplicationTransport follower_{followers_loop_, 1, 1};
   std::unique_ptr<RpcPort> port_;
   InboundId stream_{0};
   Arrivals at_leader_;

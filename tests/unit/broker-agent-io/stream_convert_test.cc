@@ -92,8 +92,8 @@ TEST(StreamConvert, ALeadersMessageComesBackAsItWas) {
                                      .reason = RefusedReason::kStorage,
                                      .leader_epoch = LeaderEpoch(6)});
   const auto sent = Encode(message);
-  ASSERT_EQ(sent.size(), 1U);
-  const auto back = DecodeLeaderMessage(Received(sent[0]));
+  ASSERT_EQ(sent.hurried.size(), 1U);
+  const auto back = DecodeLeaderMessage(Received(sent.hurried[0]));
   ASSERT_TRUE(back.ok()) << back.error();
   EXPECT_EQ(*back, message);
 }
@@ -110,13 +110,25 @@ TEST(StreamConvert, ALargeMessageGoesInParts) {
                                        .batches = {mebibyte}});
   }
   LeaderMessage back;
-  for (const kafka::Pieces& part : Encode(message)) {
+  for (const kafka::Pieces& part : Encode(message).hurried) {
     EXPECT_LT(part.size(), size_t{3} << 19U) << "one item more than what closes a frame";
     const auto read = DecodeLeaderMessage(Received(part));
     ASSERT_TRUE(read.ok());
     back.items.insert(back.items.end(), read->items.begin(), read->items.end());
   }
   EXPECT_EQ(back, message);
+}
+
+TEST(StreamConvert, WhatIsUnhurriedGoesInFramesOfItsOwn) {
+  const auto marks = [](int32_t index, bool unhurried) {
+    return Batches{.partition = Key(index), .attempt = Attempt(1), .unhurried = unhurried};
+  };
+  const LeaderFrames frames = Encode({.items = {marks(0, true), marks(1, false), marks(2, true)}});
+  ASSERT_EQ(frames.hurried.size(), 1U);
+  ASSERT_EQ(frames.unhurried.size(), 1U);
+  const auto back = DecodeLeaderMessage(Received(frames.unhurried[0]));
+  ASSERT_TRUE(back.ok()) << back.error();
+  EXPECT_EQ(*back, (LeaderMessage{.items = {marks(0, true), marks(2, true)}}));
 }
 
 TEST(StreamConvert, RecordsAreSentFromWhereTheyLie) {
@@ -126,7 +138,7 @@ TEST(StreamConvert, RecordsAreSentFromWhereTheyLie) {
                                      .base_offset = batch.base,
                                      .next_offset = batch.next,
                                      .batches = {batch}});
-  const kafka::Pieces sent = Encode(message).at(0);
+  const kafka::Pieces sent = Encode(message).hurried.at(0);
   EXPECT_THAT(sent.Views(),
               Contains(Property(&std::string_view::data, batch.payload.bytes().data())));
 }

@@ -89,8 +89,8 @@ class TcpReplicationTransportTest : public ::testing::Test {
   Loop loop_{"agents"};
   Events at_leader_;
   Events at_follower_;
-  TcpReplicationTransport leader_{loop_, 2};
-  TcpReplicationTransport follower_{loop_, 1};
+  TcpReplicationTransport leader_{loop_, 2, 1};
+  TcpReplicationTransport follower_{loop_, 1, 1};
   InboundId inbound_{0};
 };
 

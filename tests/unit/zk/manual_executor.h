@@ -43,6 +43,8 @@ class ManualExecutor final : public Executor {
     while (RunOne()) {
     }
   }
+  /// What runs takes that long.
+  void Pass(Duration time) { now_ = now_ + time; }
   /// Moves time to `at`, running what falls due on the way.
   void AdvanceTo(Instant at) {
     Run();
@@ -52,7 +54,7 @@ class ManualExecutor final : public Executor {
       timers_.erase(timers_.begin());
       Run();
     }
-    now_ = at;
+    now_ = std::max(now_, at);
   }
 
  private:
