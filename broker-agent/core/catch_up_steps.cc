@@ -8,7 +8,6 @@ void CatchUpSteps::Begin(const ClientWrites& writes, Instant now) {
     second_began_ = now;
     brought_ = 0;
     written_before_ = writes.bytes;
-    outrun_ = false;
   }
 }
 

@@ -23,8 +23,8 @@ struct ClientWrites {
 /// step, which is what one read yields, is on its way at a time, and nobody on its way hurries
 /// (Batches::unhurried).
 ///
-/// Such a follower must still get ahead: once clients have written more than half of what the
-/// stream has brought in a second, its steps are hurried until that is over.
+/// Such a follower must still get ahead: as long as clients have written more than half of what the
+/// stream has brought in a second, the next step is hurried.
 class CatchUpSteps {
  public:
   /// Clients are at work if one has written within this time.
@@ -38,7 +38,7 @@ class CatchUpSteps {
   void Begin(const ClientWrites& writes, Instant now);
   /// The step that has begun has brought `bytes` to the follower; 0: it has not, nor will it.
   void End(int64_t bytes, const ClientWrites& writes);
-  /// Whether nobody hurries with the one that is under way, or would be.
+  /// Whether nobody hurries with the one that is under way, or comes next.
   bool unhurried() const { return !outrun_; }
 
  private:
@@ -46,7 +46,7 @@ class CatchUpSteps {
   std::optional<Instant> second_began_;
   int64_t brought_ = 0;         ///< In this second.
   int64_t written_before_ = 0;  ///< By clients, before this second.
-  bool outrun_ = false;         ///< In this second.
+  bool outrun_ = false;         ///< When the last step ended.
 };
 
 }  // namespace regent

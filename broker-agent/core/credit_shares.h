@@ -7,8 +7,10 @@
 namespace regent {
 
 /// Shares the credit of a follower's stream out among the shards that send on it. What the follower
-/// gives back is theirs whose bytes went first; what it gives beyond that, as at the beginning, is
-/// divided.
+/// gives back is theirs whose bytes were sent first; what it gives beyond that, as at the
+/// beginning, is divided. Bytes that overtake others on the stream (Batches::unhurried) are paid
+/// for by those: a shard lacks no more of it than what one step has, nor for longer than that
+/// takes.
 class CreditShares {
  public:
   explicit CreditShares(int32_t shards) : shards_(shards) {}

@@ -45,13 +45,19 @@ struct Downlink {
   Turns hungry;                       ///< Partitions with records to send and no credit.
   Turns throttled;                    ///< Likewise, that catch up and wait for their rate.
   Turns behind;                       ///< Likewise, that lack what has to be read.
-  Turns queued;                       ///< Likewise, while the step of another is under way.
+  Turns queued;                       ///< Likewise, while a step of another is under way.
   Turns uninformed;                   ///< Partitions whose marks may have to be sent alone.
   CatchUpSteps steps;                 ///< Of those that catch up.
   int64_t catching_up = 0;            ///< Bytes read from logs, or being read, without an Ack yet.
   std::set<PartitionKey> subscribed;  ///< Those with a subscription, parked or not.
   LeaderMessage outbox;
 
+  /// Lets the next one of those that catch up read, if no step is under way, and no other may.
+  void NextInQueue() {
+    if (behind.empty() && !queued.empty() && steps.MayBegin()) {
+      behind.Add(queued.Next());
+    }
+  }
   /// Whether the next one behind may read: no more than `window` bytes catch up at a time, or one
   /// batch.
   bool MayCatchUp(int64_t window) const {

@@ -132,7 +132,7 @@ void LeaderSide::Feed(Replica& replica, BrokerId follower, Downlink& link) {
 void LeaderSide::ReadOn(InboundId stream) {
   const AgentOptions& options = context_.options;
   Downlink& link = *links_.Find(stream);
-  while (link.MayCatchUp(options.catch_up_window_bytes)) {
+  for (; link.MayCatchUp(options.catch_up_window_bytes); link.NextInQueue()) {
     const auto [replica, subscription] = Served(link, stream, link.behind.Next());
     if (subscription == nullptr || subscription->busy() ||
         subscription->next >= replica->log->end || HeldBack(*replica, link.follower, link) ||
@@ -211,9 +211,7 @@ void LeaderSide::EndStep(InboundId stream, int64_t bytes) {
     return;
   }
   link->steps.End(bytes, client_writes_);
-  while (!link->queued.empty()) {
-    link->behind.Add(link->queued.Next());
-  }
+  link->NextInQueue();
 }
 
 void LeaderSide::Flush() {

@@ -97,9 +97,9 @@ struct Batches {
   Offset high_watermark{0};
   Offset log_start{0};
   Offset leader_end{0};  ///< The leader's LEO when this was sent.
-  /// Nobody waits for it, and clients of the leader are at work: whoever sends, carries or appends
-  /// it lets everything else go first and leaves the machine to others in between. So what is sent
-  /// later may overtake it, but for what is unhurried too.
+  /// Nobody waits for it, and clients of the leader are at work: whoever carries it, or appends it
+  /// while more is to come, lets everything else go first and leaves the machine to others in
+  /// between. So what is sent later may overtake it, but for what is unhurried too.
   bool unhurried = false;
 
   friend bool operator==(const Batches&, const Batches&) = default;

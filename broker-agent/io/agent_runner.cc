@@ -238,9 +238,7 @@ void AgentRunner::Handle(const AgentEvent& event) {
 }
 
 void AgentRunner::ArmTimer() {
-  const Instant now = parts_.executor.Now();
-  const Instant next = agent_.NextDeadline();
-  const Instant at = next > now ? next : now + kTimerStep;
+  const Instant at = std::max(agent_.NextDeadline(), parts_.executor.Now() + kTimerStep);
   if (at >= timer_at_) {
     return;
   }

@@ -36,8 +36,8 @@ class DiskQueue {
   };
   /// Not while it is empty.
   Next Pop();
-  /// Likewise, while the append that was put back last rests: what may overtake it, if there is
-  /// any.
+  /// Likewise, while the append that was put back last rests: what need not wait for that, if there
+  /// is any. That append itself if something must come behind it that does not wait.
   std::optional<Next> PopMeanwhile();
   /// Takes back what was popped last, an idle append that is not finished: it comes before
   /// everything else at the back, and before what has come meanwhile and must not overtake it.

@@ -26,9 +26,11 @@ LogView ViewOf(const storage::OpenedReplica::Extent& log, const storage::Journal
   return view;
 }
 
-bool IsUnhurried(const LogAction& action) {
+std::optional<OpId> OpOfUnhurried(const LogAction& action) {
   const auto* const append = std::get_if<AppendToLog>(&action);
-  return append != nullptr && append->turn == AppendToLog::Turn::kUnhurried;
+  return append != nullptr && append->turn == AppendToLog::Turn::kUnhurried
+             ? std::optional(append->op)
+             : std::nullopt;
 }
 
 }  // namespace
@@ -65,14 +67,14 @@ void DiskReplicaStore::Disk::DoNext() {
   {
     const MutexLock lock(mutex);
     if (queue.empty()) {
-      return;  // Of a rest that Close, or somebody behind whom nothing may rest, has cut short.
+      return;  // A task of what has been done before its turn: a rest was cut short.
     }
     next = resting && !closing ? queue.PopMeanwhile() : queue.Pop();
     if (!next) {
       ++waiting;
       return;
     }
-    rested = resting && IsUnhurried(next->action);
+    rested = resting && OpOfUnhurried(next->action) == resting;
   }
   if (logs == nullptr) {
     return;
@@ -84,18 +86,18 @@ void DiskReplicaStore::Disk::DoNext() {
   } else {
     std::visit([&](const auto& one) { Do(one); }, next->action);
     if (rested) {
-      EndRest(1);  // This was the task of what has cut it short.
+      EndRest(std::get<AppendToLog>(next->action).op);  // This was the task of what cut it short.
     }
   }
 }
 
-void DiskReplicaStore::Disk::EndRest(size_t tasks) {
-  {
-    const MutexLock lock(mutex);
-    resting = false;
-    tasks += std::exchange(waiting, 0);
+void DiskReplicaStore::Disk::EndRest(OpId append) {
+  const MutexLock lock(mutex);
+  if (resting != append) {
+    return;  // It was cut short.
   }
-  while (tasks-- > 0) {
+  resting.reset();
+  for (size_t tasks = 1 + std::exchange(waiting, 0); tasks > 0; --tasks) {
     disk.Post([self = shared_from_this()]() { self->DoNext(); });
   }
 }
@@ -116,7 +118,7 @@ void DiskReplicaStore::Disk::DoAll() {
 /// from ending.
 void DiskReplicaStore::Disk::DoInTurns(LogAction action) {
   const auto& append = std::get<AppendToLog>(action);
-  const int rest = IsUnhurried(action) ? options.catch_up_rest : 0;
+  const int rest = OpOfUnhurried(action) ? options.catch_up_rest : 0;
   LogAppended result{.partition = KeyOf(append.partition), .op = append.op, .error = {}};
   while (true) {
     const Instant began = disk.Now();
@@ -132,13 +134,14 @@ void DiskReplicaStore::Disk::DoInTurns(LogAction action) {
     if (closing || (pause == Duration(0) && !queue.urgent())) {
       continue;
     }
+    const OpId op = append.op;
     queue.PutBack(std::move(action));
     // With the lock: so Close, which waits for what was posted before, waits for this too.
     if (pause == Duration(0)) {
       disk.Post([self = shared_from_this()]() { self->DoNext(); });
     } else {
-      resting = true;
-      disk.PostAt(now + pause, [self = shared_from_this()]() { self->EndRest(1); });
+      resting = op;
+      disk.PostAt(now + pause, [self = shared_from_this(), op]() { self->EndRest(op); });
     }
     return;
   }

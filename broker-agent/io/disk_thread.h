@@ -45,11 +45,12 @@ struct DiskReplicaStore::Disk : std::enable_shared_from_this<DiskReplicaStore::D
         options(std::move(given)),
         cluster_id(logs->directory().cluster_id()) {}
 
-  /// Does what the queue has next: there is a task for each action.
+  /// Does what the queue has next, if there is something: each action has a task, or will have one
+  /// at the end of a rest.
   void DoNext() EXCLUDES(mutex);
   void DoAll() EXCLUDES(mutex);
-  /// What rests goes on, and what it has kept waiting: so many tasks, and one for each of those.
-  void EndRest(size_t tasks) EXCLUDES(mutex);
+  /// If that append rests, it goes on, and so does what it has kept waiting.
+  void EndRest(OpId append) EXCLUDES(mutex);
   void DoInTurns(LogAction action) EXCLUDES(mutex);
   void Do(const ChangeLogs& change);
   void Do(const ConfigureLogs& configure) const;
@@ -109,9 +110,9 @@ struct DiskReplicaStore::Disk : std::enable_shared_from_this<DiskReplicaStore::D
   AgentEventSink sink;
   mutable Mutex mutex;
   DiskQueue queue GUARDED_BY(mutex);
-  bool resting GUARDED_BY(mutex) = false;  ///< An append that was put back.
-  size_t waiting GUARDED_BY(mutex) = 0;    ///< Tasks of what may not overtake it.
-  bool closing GUARDED_BY(mutex) = false;  ///< Nothing is put back any more.
+  std::optional<OpId> resting GUARDED_BY(mutex);  ///< The append that was put back.
+  size_t waiting GUARDED_BY(mutex) = 0;           ///< Tasks of what may not overtake it.
+  bool closing GUARDED_BY(mutex) = false;         ///< Nothing is put back any more.
   std::optional<std::string> cluster_id GUARDED_BY(mutex);
 };
 

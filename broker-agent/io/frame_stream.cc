@@ -339,10 +339,13 @@ bool FrameStream::Push(Outbox FrameStream::*lane, Pieces frame) {
     if (over_) {
       return false;
     }
+    const bool unhurried = lane == &FrameStream::unhurried_;
+    if (unhurried && !parting_ && unhurried_.empty()) {
+      unhurried_since_ = MonotonicNow();
+    }
     const size_t bytes = frame.size();
     if ((this->*lane).Push(std::move(frame), bytes)) {
-      const bool rests = resting_ && lane == &FrameStream::unhurried_;
-      return connected_ && !rests && !std::exchange(sending_, true);
+      return connected_ && !(unhurried && resting_) && !std::exchange(sending_, true);
     }
   }
   End("the peer takes nothing");
@@ -352,21 +355,25 @@ bool FrameStream::Push(Outbox FrameStream::*lane, Pieces frame) {
 bool FrameStream::Refill() {
   on_their_way_.clear();
   const MutexLock lock(mutex_);
-  size_t bytes = 0;
-  while (!over_ && !outbox_.empty() && bytes < kBytesPerTurn) {
-    on_their_way_.push_back(outbox_.Pop());
-    bytes += on_their_way_.back().size();
+  if (over_) {
+    return false;
   }
-  if (!over_ && !resting_ && on_their_way_.empty()) {
-    if (!parting_ && !unhurried_.empty()) {
+  const bool may_part = !resting_ && (parting_ || !unhurried_.empty());
+  if (may_part && (outbox_.empty() || in_a_row_ >= kHurriedInARow)) {
+    if (!parting_) {
       parting_.emplace(unhurried_.Pop());
     }
-    if (parting_) {
-      on_their_way_.push_back(parting_->Next(kBytesPerPart));
-      part_on_its_way_ = true;
-      if (parting_->all_taken()) {
-        parting_.reset();
-      }
+    on_their_way_.push_back(parting_->Next(kBytesPerPart));
+    part_on_its_way_ = true;
+    in_a_row_ = 0;
+    if (parting_->all_taken()) {
+      parting_.reset();
+    }
+  } else {
+    for (size_t bytes = 0; !outbox_.empty() && bytes < kBytesPerTurn;) {
+      on_their_way_.push_back(outbox_.Pop());
+      bytes += on_their_way_.back().size();
+      in_a_row_ += on_their_way_.back().size();
     }
   }
   for (const Pieces& frame : on_their_way_) {
@@ -388,15 +395,15 @@ void FrameStream::Rest() {
     const MutexLock lock(mutex_);
     resting_ = true;
   }
-  Post([rest](FrameStream& self) {
+  Post([rest, began = MonotonicNow()](FrameStream& self) {
     self.pause_.expires_after(rest);
     self.pause_.async_wait(
-        [me = self.shared_from_this(), rest](std::error_code) { me->Rested(rest); });
+        [me = self.shared_from_this(), began](std::error_code) { me->Rested(began); });
   });
 }
 
-void FrameStream::Rested(Duration rest) {
-  bool waited_for = false;
+void FrameStream::Rested(Instant rest_began) {
+  Duration waited{0};
   bool busy = false;
   {
     const MutexLock lock(mutex_);
@@ -404,11 +411,13 @@ void FrameStream::Rested(Duration rest) {
       return;
     }
     resting_ = false;
-    waited_for = parting_.has_value() || !unhurried_.empty();
+    if (parting_ || !unhurried_.empty()) {
+      waited = MonotonicNow() - std::max(rest_began, unhurried_since_);
+    }
     busy = std::exchange(sending_, true);  // Whoever is at it goes on with what waits.
   }
-  if (waited_for && events_.rested != nullptr) {
-    events_.rested(rest);
+  if (waited > Duration(0) && events_.rested != nullptr) {
+    events_.rested(waited);
   }
   if (!busy) {
     DriveNext();

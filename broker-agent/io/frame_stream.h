@@ -36,14 +36,17 @@ namespace regent {
 ///          socket ─► received ─► executor  paused while the executor is behind
 ///
 /// Small frames therefore change threads once: the peer's reader wakes its executor. Unhurried ones
-/// go in parts, behind everything else, and after each part rest while others have the machine.
+/// go in parts, behind everything else but not never, and after each part rest while others have
+/// the machine.
 ///
 /// A peer that is gone without a word, or takes nothing any more, is noticed within 8 s (TCP
 /// keepalive and user timeout). Any thread may call.
 class FrameStream final : public std::enable_shared_from_this<FrameStream> {
  public:
-  /// So much of an unhurried frame goes at a time.
-  static constexpr size_t kBytesPerPart = size_t{128} << 10U;
+  /// So much of an unhurried frame goes at a time: a turn of the thread, with the part's head.
+  static constexpr size_t kBytesPerPart = (size_t{128} << 10U) - kPartHeadBytes;
+  /// After so much in a row that is not unhurried a part may go, too.
+  static constexpr size_t kHurriedInARow = size_t{1} << 20U;
   /// No rest is longer, however long the socket took for a part.
   static constexpr Duration kRestMax = std::chrono::milliseconds(20);
   /// One who has connected to us and says nothing does not keep others out.
@@ -124,7 +127,7 @@ class FrameStream final : public std::enable_shared_from_this<FrameStream> {
   bool Refill() EXCLUDES(mutex_);
   /// If that was a part of an unhurried frame.
   void Rest() EXCLUDES(mutex_);
-  void Rested(Duration rest) EXCLUDES(mutex_);
+  void Rested(Instant rest_began) EXCLUDES(mutex_);
 
   void End(const Error& why) EXCLUDES(mutex_);
   void End(const std::string& why) { End(Error{ErrorCode::kUnavailable, why}); }
@@ -162,6 +165,8 @@ class FrameStream final : public std::enable_shared_from_this<FrameStream> {
   Outbox unhurried_ GUARDED_BY(mutex_);
   std::optional<PartedFrame> parting_ GUARDED_BY(mutex_);  ///< The first of them.
   bool resting_ GUARDED_BY(mutex_) = false;                ///< No part may begin.
+  Instant unhurried_since_ GUARDED_BY(mutex_);             ///< When the first of them has come.
+  size_t in_a_row_ GUARDED_BY(mutex_) = 0;                 ///< Hurried bytes since the last part.
   StreamInbox inbox_ GUARDED_BY(mutex_);
   std::string peer_ GUARDED_BY(mutex_);
   Error why_ GUARDED_BY(mutex_);

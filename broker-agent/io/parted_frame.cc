@@ -15,7 +15,7 @@ using kafka::Pieces;
 
 constexpr uint32_t kPart = 1;
 constexpr uint32_t kKindShift = 24;
-constexpr size_t kLeftBytes = 4;
+constexpr size_t kLeftBytes = kPartHeadBytes - kFrameHeadBytes;
 
 Error NoFrame(const std::string& why) {
   return {ErrorCode::kInvalidArgument, why + ": close the connection"};
@@ -69,10 +69,10 @@ Result<std::optional<FrameHead>> DecodeFrameHead(std::string_view came) {
   if (kind != kPart) {
     return NoFrame("a frame of an unknown kind, " + std::to_string(kind));
   }
-  if (came.size() < kFrameHeadBytes + kLeftBytes) {
+  if (came.size() < kPartHeadBytes) {
     return std::optional<FrameHead>();
   }
-  const FrameHead head{.head = kFrameHeadBytes + kLeftBytes,
+  const FrameHead head{.head = kPartHeadBytes,
                        .bytes = length - std::min(length, kLeftBytes),
                        .left = storage::LoadBigEndian<uint32_t>(came, kFrameHeadBytes)};
   if (head.bytes == 0 || head.bytes > head.left || head.left > kFrameBytesMax) {

@@ -21,6 +21,7 @@ namespace regent {
 // The parts of a frame keep their order; other frames may come between them, but no other's parts.
 
 inline constexpr size_t kFrameHeadBytes = 4;
+inline constexpr size_t kPartHeadBytes = kFrameHeadBytes + 4;
 inline constexpr size_t kFrameBytesMax = (size_t{1} << 24U) - 1;
 
 struct FrameHead {

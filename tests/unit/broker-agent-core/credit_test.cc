@@ -374,7 +374,40 @@ TEST_F(CatchUpStep, IsUnhurried) {
   EXPECT_TRUE(step[0].unhurried);
 }
 
-TEST_F(CatchUpStep, IsOvertakenByNothingOfItsPartition) {
+TEST_F(CatchUpStep, IsHurriedOnceClientsOutrunTheStream) {
+  Open(1, kCredit);
+  const std::vector<ReadFromLog> first = Reads();
+  ASSERT_THAT(first, SizeIs(1));
+  broker.Produce(K(1), 100);
+  Return(first[0], 1);
+  Sent();
+  Acknowledge(0);
+  const std::vector<ReadFromLog> second = Reads();
+  ASSERT_THAT(second, SizeIs(1));
+  Return(second[0], kStepBytes);
+  const std::vector<Batches> step = Sent();
+  ASSERT_THAT(step, SizeIs(1));
+  EXPECT_FALSE(step[0].unhurried);
+}
+
+TEST_F(CatchUpStep, IsOvertakenByNoMarksOfItsPartition) {
+  Open(1, kCredit);
+  const std::vector<ReadFromLog> step = Reads();
+  ASSERT_THAT(step, SizeIs(1));
+  Return(step[0], 3 * kReadBytes, 3);
+  Sent();
+  Handle(LogsTrimmed{.items = {{.partition = K(0), .start = Offset(1), .more = false}}});
+  Pass(milliseconds(100));
+  EXPECT_THAT(Sent(), IsEmpty());
+  Acknowledge(0, 3);
+  Pass(milliseconds(100));
+  const std::vector<Batches> marks = Sent();
+  ASSERT_THAT(marks, SizeIs(1));
+  EXPECT_EQ(marks[0].log_start, Offset(1));
+  EXPECT_THAT(marks[0].batches, IsEmpty());
+}
+
+TEST_F(CatchUpStep, IsOvertakenByNoRecordsOfItsPartition) {
   Open(1, kCredit);
   const std::vector<ReadFromLog> step = Reads();
   ASSERT_THAT(step, SizeIs(1));
@@ -383,9 +416,7 @@ TEST_F(CatchUpStep, IsOvertakenByNothingOfItsPartition) {
   broker.Take<SendToFollower>();
   broker.tells_stored = true;
   broker.Produce(K(0), 1);
-  Pass(milliseconds(100));
-  EXPECT_THAT(broker.Take<SendToFollower>(), IsEmpty()) << "no records";
-  EXPECT_THAT(Sent(), IsEmpty()) << "no marks";
+  EXPECT_THAT(broker.Take<SendToFollower>(), IsEmpty());
   Acknowledge(0, 3);
   const std::vector<Batches> next = Sent();
   ASSERT_THAT(next, SizeIs(1));
@@ -404,6 +435,27 @@ TEST_F(CatchUpStep, IsNotNeededWhileNoClientWrites) {
   Pass(CatchUpSteps::kClientsAtWork);
   Open(kPartitions, kCredit);
   EXPECT_THAT(Reads(), SizeIs(kSteps));
+}
+
+/// Nobody is to take their time.
+class HurriedCatchUp : public Credit {
+ protected:
+  static AgentOptions Hurried() {
+    AgentOptions options = Options();
+    options.unhurried_catch_up = false;
+    return options;
+  }
+  HurriedCatchUp() : Credit(Hurried(), {0}) {}
+};
+
+TEST_F(HurriedCatchUp, HasManyReadsOnTheirWay) {
+  Open(kPartitions, kPartitions * kReadBytes);
+  const std::vector<ReadFromLog> asked = Reads();
+  EXPECT_THAT(asked, SizeIs(kPartitions));
+  sent.clear();
+  Return(asked[0], 1);
+  ASSERT_THAT(sent, SizeIs(1));
+  EXPECT_FALSE(std::get<Batches>(sent[0]).unhurried);
 }
 
 TEST_F(CatchUpStep, EndsWithItsSubscription) {

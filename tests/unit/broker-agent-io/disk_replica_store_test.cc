@@ -203,6 +203,8 @@ class UnhurriedRecords : public LargeRecords {
  protected:
   void SetUp() override {
     LargeRecords::SetUp();
+    store_->Do(ChangeLogs{.op = OpId(1), .changes = {Create(1, 3)}});
+    Next<LogsChanged>();
     files_.SetFault([this](storage::DiskOperation operation, const std::string& path) {
       if (operation == storage::DiskOperation::kWrite && path == kSegment) {
         disk_.Pass(milliseconds(1));
@@ -248,21 +250,20 @@ TEST_F(UnhurriedRecords, KeepNobodyWaitingWhileTheyRest) {
                          .below = Offset(1),
                          .max_bytes = 1});
   EXPECT_EQ(Next<LogRead>().op, OpId(8));
-  store_->Do(ChangeLogs{.op = OpId(9), .changes = {Create(1, 3)}});
+  store_->Do(ChangeLogs{.op = OpId(9), .changes = {Create(2, 3)}});
   EXPECT_EQ(Next<LogAppended>().op, OpId(7))
       << "a change of logs comes after what was asked before";
   EXPECT_EQ(Next<LogsChanged>().op, OpId(9));
 }
 
 TEST_F(UnhurriedRecords, GoOnBeforeOthersThatNobodyWaitsFor) {
-  files_.SetFault(nullptr);
-  AppendToLog next{.source = AppendToLog::Source::kLeader,
-                   .partition = Partition(0),
-                   .op = OpId(8),
-                   .batches = {Produced(1, 1, 3)},
-                   .turn = AppendToLog::Turn::kUnhurried};
-  next.batches[0].payload = Slice(storage::Encode({.base = 1, .count = 1, .epoch = 3}));
-  store_->Do(next);
+  RecordBatch other{.base = Offset(0), .next = Offset(1), .epoch = LeaderEpoch(3)};
+  other.payload = Slice(storage::Encode({.base = 0, .count = 1, .epoch = 3}));
+  store_->Do(AppendToLog{.source = AppendToLog::Source::kLeader,
+                         .partition = Partition(1),
+                         .op = OpId(8),
+                         .batches = {other},
+                         .turn = AppendToLog::Turn::kUnhurried});
   disk_.Run();
   EXPECT_THAT(events_, IsEmpty()) << "it waits for the end of the rest";
   disk_.AdvanceTo(disk_.Now() + milliseconds(20));

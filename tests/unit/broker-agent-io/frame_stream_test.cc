@@ -104,11 +104,11 @@ class Told {
                 }};
   }
 
-  /// Returns how long it has rested, that many times or more often.
-  Duration AwaitRested(int times) EXCLUDES(mutex_) {
+  /// Returns how often it has rested, and how long in all.
+  std::pair<int, Duration> AwaitRested(int times) EXCLUDES(mutex_) {
     const MutexLock lock(mutex_);
     Await([this, times]() REQUIRES(mutex_) { return rests_ >= times; });
-    return rested_;
+    return {rests_, rested_};
   }
 
   std::vector<std::string> AwaitFrames(size_t count) EXCLUDES(mutex_) {
@@ -120,6 +120,10 @@ class Told {
     const MutexLock lock(mutex_);
     Await([this]() REQUIRES(mutex_) { return !lost_.empty(); });
     return lost_;
+  }
+  int rests() EXCLUDES(mutex_) {
+    const MutexLock lock(mutex_);
+    return rests_;
   }
   size_t frames() EXCLUDES(mutex_) {
     const MutexLock lock(mutex_);
@@ -145,7 +149,9 @@ class Told {
 /// A stream that has connected, and the plain socket at its other end.
 class FrameStreamTest : public ::testing::Test {
  protected:
-  FrameStreamTest() : thread_([io = io_]() { io->run(); }) {
+  explicit FrameStreamTest(int rest = 1)
+      : stream_(std::make_shared<FrameStream>(io_, executor_, told_.Events(), rest)),
+        thread_([io = io_]() { io->run(); }) {
     stream_->Connect({.host = "127.0.0.1", .port = acceptor_.local_endpoint().port()});
     acceptor_.accept(peer_);
   }
@@ -170,8 +176,7 @@ class FrameStreamTest : public ::testing::Test {
   tcp::socket peer_{here_};
   HeldExecutor executor_;
   Told told_;
-  std::shared_ptr<FrameStream> stream_ =
-      std::make_shared<FrameStream>(io_, executor_, told_.Events(), 1);
+  std::shared_ptr<FrameStream> stream_;
   std::thread thread_;
 };
 
@@ -237,9 +242,10 @@ TEST_F(FrameStreamTest, APartOfAnotherFrameEndsIt) {
   EXPECT_THAT(lost[0].message, HasSubstr("3 bytes are still to come, instead of 2"));
 }
 
-/// The end of a rest is told.
 class UnhurriedFrames : public FrameStreamTest {
  protected:
+  explicit UnhurriedFrames(int rest = 1) : FrameStreamTest(rest) {}
+
   /// Reads a frame or a part from the other end; of a part, behind its head.
   std::pair<bool, std::string> ReadNext() {
     const auto word = storage::LoadBigEndian<uint32_t>(Read(4), 0);
@@ -265,25 +271,61 @@ TEST_F(UnhurriedFrames, GoInPartsAndWhole) {
   }
   EXPECT_EQ(back, large);
   EXPECT_EQ(ReadNext(), std::pair(true, std::string("x"))) << "no part has bytes of two";
-  EXPECT_GT(told_.AwaitRested(3), Duration(0)) << "after each part that another waited behind";
+  const auto [times, rested] = told_.AwaitRested(2);
+  EXPECT_GE(times, 2) << "after each part that another of the frame waited behind";
+  EXPECT_GT(rested, Duration(0));
 }
 
-TEST_F(UnhurriedFrames, LetOthersOvertakeThem) {
-  constexpr size_t kLarge = size_t{8} << 20U;
+TEST_F(UnhurriedFrames, AreSentAlsoIfTheyComeWhileItRests) {
+  for (int i = 0; i < 200; ++i) {
+    stream_->SendUnhurried(FrameOf(std::string(1000, 'x')));
+    ASSERT_EQ(ReadNext().second.size(), 1000U) << "the " << i << "th: or it waits for ever";
+  }
+}
+
+class NoRests : public UnhurriedFrames {
+ protected:
+  NoRests() : UnhurriedFrames(0) {}
+};
+
+TEST_F(NoRests, AreHadIfNoneIsWanted) {
+  stream_->SendUnhurried(FrameOf(std::string(5 * FrameStream::kBytesPerPart, 'x')));
+  for (int part = 0; part < 5; ++part) {
+    ASSERT_TRUE(ReadNext().first);
+  }
+  EXPECT_EQ(told_.rests(), 0);
+}
+
+/// As long as it may be.
+class LongRests : public UnhurriedFrames {
+ protected:
+  LongRests() : UnhurriedFrames(1'000'000) {}
+};
+
+TEST_F(LongRests, AreOthersTimeToOvertake) {
+  constexpr size_t kLarge = size_t{15} << 20U;  // Rests for more than two seconds in all.
   stream_->SendUnhurried(FrameOf(std::string(kLarge, 'x')));
   EXPECT_TRUE(ReadNext().first) << "it is on its way";
   stream_->Send(FrameOf("hurried"));
   size_t before = 0;
-  while (true) {
-    const auto [part, bytes] = ReadNext();
-    if (!part) {
-      EXPECT_EQ(bytes, "hurried");
-      break;
-    }
-    before += bytes.size();
+  for (auto next = ReadNext(); next.first; next = ReadNext()) {
+    before += next.second.size();
   }
-  // What the sockets' buffers hold goes first, and no more.
   EXPECT_LT(before, kLarge - FrameStream::kBytesPerPart);
+}
+
+TEST_F(UnhurriedFrames, HaveTheirTurnHoweverMuchOthersSend) {
+  // More than the sockets hold, so that the outbox is never empty while the test reads.
+  const std::string large(size_t{1} << 20U, 'h');
+  for (int i = 0; i < 40; ++i) {
+    stream_->Send(FrameOf(large));
+  }
+  stream_->SendUnhurried(FrameOf("unhurried"));
+  int before = 0;
+  for (auto next = ReadNext(); !next.first; next = ReadNext()) {
+    ++before;
+  }
+  EXPECT_LT(before, 40);
 }
 
 TEST_F(UnhurriedFrames, APeerThatTakesNoneOfThemIsLeft) {

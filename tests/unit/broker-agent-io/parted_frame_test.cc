@@ -8,6 +8,7 @@
 
 #include "broker-agent/core/slice.h"
 #include "broker-agent/log/big_endian.h"
+#include "broker-agent/log/memory_file_system.h"
 
 namespace regent {
 namespace {
@@ -54,6 +55,19 @@ TEST(PartedFrame, GivesItselfOutInPartsWhateverItsPieces) {
     }
     EXPECT_EQ(back, all);
   }
+}
+
+TEST(PartedFrame, GivesOutWhatLiesInAFileToo) {
+  storage::MemoryFileSystem files;
+  ASSERT_TRUE(files.Create("/f", "0123456789").ok());
+  kafka::Pieces frame;
+  frame.Append(Words({8}));
+  frame.Append("own");
+  frame.Append(FileSlice{.file = files.OpenRead("/f").value(), .position = 4, .length = 5});
+  PartedFrame parted(std::move(frame));
+  EXPECT_EQ(Read(parted.Next(5)).second, "own45");
+  EXPECT_EQ(Read(parted.Next(5)).second, "678");
+  EXPECT_TRUE(parted.all_taken());
 }
 
 TEST(PartedFrame, CopiesNothingAndOutlivesItsParts) {
