@@ -32,7 +32,7 @@ class DiskReplicaStore final : public ReplicaStore {
     std::function<int64_t()> wall_clock_ms;
     /// How many times as long as a piece of an unhurried append took the next one waits; 0: not at
     /// all.
-    int catch_up_rest = 1;
+    int catch_up_rest = 2;
     /// Where syncs run that nobody's append has to wait for; lives as long as `disk`. Null: on
     /// `disk`.
     Executor* sync = nullptr;

@@ -52,8 +52,10 @@ class DiskReplicaStoreTest : public ::testing::Test {
     recovered_ = RecoverState(logs->logs->directory(), logs->replicas);
     store_ = std::make_unique<DiskReplicaStore>(
         std::move(logs->logs), disk_,
-        DiskReplicaStore::Options{
-            .wall_clock_ms = []() { return kNow; }, .sync = &sync_, .journal = Journal()});
+        DiskReplicaStore::Options{.wall_clock_ms = []() { return kNow; },
+                                  .catch_up_rest = 1,
+                                  .sync = &sync_,
+                                  .journal = Journal()});
     store_->Start([this](AgentEvent event) { events_.push_back(std::move(event)); });
     disk_.Run();
   }
