@@ -133,7 +133,7 @@ std::optional<DiskQueue::Next> DiskQueue::PopMeanwhile() {
   return Next{.action = Take(lane, at)};
 }
 
-LogAction DiskQueue::Take(std::deque<LogAction>& lane, std::deque<LogAction>::iterator at) {
+LogAction DiskQueue::Take(std::deque<LogAction>& lane, const std::deque<LogAction>::iterator& at) {
   const bool from_front = &lane == &front_;
   LogAction action = std::move(*at);
   lane.erase(at);

@@ -54,7 +54,7 @@ class DiskQueue {
 
   void PushToFront(LogAction action);
   void PushToBack(LogAction action);
-  LogAction Take(std::deque<LogAction>& lane, std::deque<LogAction>::iterator at);
+  LogAction Take(std::deque<LogAction>& lane, const std::deque<LogAction>::iterator& at);
   void Popped(const PartitionKey& key, size_t Appends::*lane);
   /// Lets what waits at the back and changes logs go in front of what is pushed next: that of one
   /// log, or all of it.
