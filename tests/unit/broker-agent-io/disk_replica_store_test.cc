@@ -94,15 +94,21 @@ class LargeRecords : public StoredRecords {
                 std::nullopt);
     }
   }
-  void AppendOfLeader(int64_t base, size_t value_bytes, AppendToLog::Turn turn) {
+  static std::string RecordOf(int64_t base, size_t value_bytes) {
+    return storage::Encode({.base = base, .count = 1, .epoch = 3, .value_bytes = value_bytes});
+  }
+  /// Orders one record of a leader to be appended.
+  void Order(OpId op, int32_t partition, int64_t base, size_t value_bytes, AppendToLog::Turn turn) {
     RecordBatch batch{.base = Offset(base), .next = Offset(base + 1), .epoch = LeaderEpoch(3)};
-    batch.payload =
-        Slice(storage::Encode({.base = base, .count = 1, .epoch = 3, .value_bytes = value_bytes}));
+    batch.payload = Slice(RecordOf(base, value_bytes));
     store_->Do(AppendToLog{.source = AppendToLog::Source::kLeader,
-                           .partition = Partition(0),
-                           .op = OpId(9),
+                           .partition = Partition(partition),
+                           .op = op,
                            .batches = {batch},
                            .turn = turn});
+  }
+  void AppendOfLeader(int64_t base, size_t value_bytes, AppendToLog::Turn turn) {
+    Order(OpId(9), 0, base, value_bytes, turn);
     ASSERT_EQ(Next<LogAppended>().error, std::nullopt);
     RunAll();
   }
@@ -174,16 +180,8 @@ TEST_F(LargeRecords, OfAFollowerThatCatchesUpLetAnotherLogHaveItsTurn) {
         }
         return std::nullopt;
       });
-  const std::string large =
-      storage::EncodeBatch({.epoch = 3, .records = {{.value = std::string(1U << 20U, 'v')}}});
-  store_->Do(AppendToLog{.source = AppendToLog::Source::kLeader,
-                         .partition = Partition(0),
-                         .op = OpId(7),
-                         .batches = {{.base = Offset(0),
-                                      .next = Offset(1),
-                                      .epoch = LeaderEpoch(3),
-                                      .payload = Slice(large)}},
-                         .turn = AppendToLog::Turn::kBehindOthers});
+  constexpr size_t kLarge = size_t{1} << 20U;
+  Order(OpId(7), 0, 0, kLarge, AppendToLog::Turn::kBehindOthers);
   const auto first = Next<LogAppended>();
   EXPECT_EQ(first.op, OpId(8)) << "it came while the other was being written";
   EXPECT_EQ(first.error, std::nullopt);
@@ -195,7 +193,7 @@ TEST_F(LargeRecords, OfAFollowerThatCatchesUpLetAnotherLogHaveItsTurn) {
                          .from = Offset(0),
                          .below = Offset(1),
                          .max_bytes = 1});
-  EXPECT_EQ(Next<LogRead>().batches->front().payload.bytes(), large);
+  EXPECT_EQ(Next<LogRead>().batches->front().payload.bytes(), RecordOf(0, kLarge));
 }
 
 /// Appends of a follower that catches up while its leader's clients write. Each write takes 1 ms.
@@ -212,20 +210,12 @@ class UnhurriedRecords : public LargeRecords {
       return std::optional<Error>();
     });
     began_ = disk_.Now();
-    store_->Do(AppendToLog{.source = AppendToLog::Source::kLeader,
-                           .partition = Partition(0),
-                           .op = OpId(7),
-                           .batches = {{.base = Offset(0),
-                                        .next = Offset(1),
-                                        .epoch = LeaderEpoch(3),
-                                        .payload = Slice(large_)}},
-                           .turn = AppendToLog::Turn::kUnhurried});
+    Order(OpId(7), 0, 0, kValueBytes, AppendToLog::Turn::kUnhurried);
     disk_.Run();
   }
   uint64_t Written() { return files_.SizeOf(kSegment).value(); }
 
-  const std::string large_ =
-      storage::EncodeBatch({.epoch = 3, .records = {{.value = std::string(300'000, 'v')}}});
+  static constexpr size_t kValueBytes = 300'000;
   Instant began_;
 };
 
@@ -240,7 +230,7 @@ TEST_F(UnhurriedRecords, RestAfterEachPieceForAsLongAsItTook) {
   EXPECT_EQ(Written(), 2 * first);
   disk_.AdvanceTo(rested + milliseconds(2));
   EXPECT_EQ(Next<LogAppended>().error, std::nullopt);
-  EXPECT_EQ(Written(), large_.size());
+  EXPECT_EQ(Written(), RecordOf(0, kValueBytes).size());
 }
 
 TEST_F(UnhurriedRecords, KeepNobodyWaitingWhileTheyRest) {
@@ -257,13 +247,7 @@ TEST_F(UnhurriedRecords, KeepNobodyWaitingWhileTheyRest) {
 }
 
 TEST_F(UnhurriedRecords, GoOnBeforeOthersThatNobodyWaitsFor) {
-  RecordBatch other{.base = Offset(0), .next = Offset(1), .epoch = LeaderEpoch(3)};
-  other.payload = Slice(storage::Encode({.base = 0, .count = 1, .epoch = 3}));
-  store_->Do(AppendToLog{.source = AppendToLog::Source::kLeader,
-                         .partition = Partition(1),
-                         .op = OpId(8),
-                         .batches = {other},
-                         .turn = AppendToLog::Turn::kUnhurried});
+  Order(OpId(8), 1, 0, 1, AppendToLog::Turn::kUnhurried);
   disk_.Run();
   EXPECT_THAT(events_, IsEmpty()) << "it waits for the end of the rest";
   disk_.AdvanceTo(disk_.Now() + milliseconds(20));
@@ -274,7 +258,7 @@ TEST_F(UnhurriedRecords, GoOnBeforeOthersThatNobodyWaitsFor) {
 TEST_F(UnhurriedRecords, GoAtOnceWhenTheStoreIsClosed) {
   Close();
   EXPECT_EQ(Next<LogAppended>().error, std::nullopt);
-  EXPECT_EQ(Written(), large_.size());
+  EXPECT_EQ(Written(), RecordOf(0, kValueBytes).size());
 }
 
 TEST_F(StoredRecords, AreReadFromTheMiddleOfABatchOnlyByThoseWhoSkip) {
