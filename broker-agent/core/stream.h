@@ -130,6 +130,11 @@ struct Refused {
 };
 
 using LeaderItem = std::variant<Truncate, Batches, Refused>;
+/// Whether others may overtake it (Batches::unhurried).
+inline bool IsUnhurried(const LeaderItem& item) {
+  const auto* const batches = std::get_if<Batches>(&item);
+  return batches != nullptr && batches->unhurried;
+}
 
 /// The protocol groups the items by kind; here they keep the order in which they were decided. The
 /// order matters only within a partition, where a new attempt separates what must not be mixed:

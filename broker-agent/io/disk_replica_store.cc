@@ -5,6 +5,7 @@
 
 #include <glog/logging.h>
 
+#include "broker-agent/io/catch_up_rest.h"
 #include "broker-agent/io/disk_thread.h"
 
 namespace regent {
@@ -129,7 +130,7 @@ void DiskReplicaStore::Disk::DoInTurns(LogAction action) {
       return;
     }
     const Instant now = disk.Now();
-    const Duration pause = std::min(rest * (now - began), kRestMax);
+    const Duration pause = CatchUpRest(rest, now - began);
     const MutexLock lock(mutex);
     if (closing || (pause == Duration(0) && !queue.urgent())) {
       continue;

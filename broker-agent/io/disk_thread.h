@@ -1,6 +1,5 @@
 #pragma once
 
-#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -34,8 +33,6 @@ struct DiskReplicaStore::Disk : std::enable_shared_from_this<DiskReplicaStore::D
   static constexpr size_t kSegmentsPerTrim = 4;
   /// So much of an append that nobody waits for is written before others have their turn.
   static constexpr uint64_t kBytesPerTurn = uint64_t{128} << 10U;
-  /// No rest between two such turns is longer, however long the disk took for one.
-  static constexpr Duration kRestMax = std::chrono::milliseconds(20);
 
   Disk(std::unique_ptr<storage::ReplicaLogs> opened, Executor& executor, Options given)
       : logs(std::move(opened)),

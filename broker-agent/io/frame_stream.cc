@@ -14,6 +14,8 @@
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 
+#include "broker-agent/io/catch_up_rest.h"
+
 namespace regent {
 namespace {
 
@@ -387,7 +389,7 @@ void FrameStream::Rest() {
   if (!std::exchange(part_on_its_way_, false)) {
     return;
   }
-  const Duration rest = std::min(rest_ * std::exchange(part_took_, {}), kRestMax);
+  const Duration rest = CatchUpRest(rest_, std::exchange(part_took_, {}));
   if (rest == Duration(0)) {
     return;
   }

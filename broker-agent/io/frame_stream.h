@@ -47,8 +47,6 @@ class FrameStream final : public std::enable_shared_from_this<FrameStream> {
   static constexpr size_t kBytesPerPart = (size_t{128} << 10U) - kPartHeadBytes;
   /// After so much in a row that is not unhurried a part may go, too.
   static constexpr size_t kHurriedInARow = size_t{1} << 20U;
-  /// No rest is longer, however long the socket took for a part.
-  static constexpr Duration kRestMax = std::chrono::milliseconds(20);
   /// One who has connected to us and says nothing does not keep others out.
   static constexpr Duration kFirstFrameWithin = std::chrono::seconds(5);
 

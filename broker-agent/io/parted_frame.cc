@@ -21,39 +21,6 @@ Error NoFrame(const std::string& why) {
   return {ErrorCode::kInvalidArgument, why + ": close the connection"};
 }
 
-/// Moves up to `bytes` from the front of a piece to the end of `out`; returns how many.
-size_t Move(Pieces::Piece& piece,
-            size_t bytes,
-            const std::shared_ptr<const Pieces>& owner,
-            Pieces& out) {
-  return std::visit(Overloaded{
-                        [&](std::string_view& view) {
-                          const std::string_view front = view.substr(0, bytes);
-                          view.remove_prefix(front.size());
-                          out.Append(Slice(owner, front));
-                          return front.size();
-                        },
-                        [&](FileSlice& slice) {
-                          FileSlice front = slice;
-                          front.length = std::min<uint64_t>(bytes, slice.length);
-                          slice.position += front.length;
-                          slice.length -= front.length;
-                          const auto moved = static_cast<size_t>(front.length);
-                          out.Append(std::move(front));
-                          return moved;
-                        },
-                    },
-                    piece);
-}
-
-bool IsEmpty(const Pieces::Piece& piece) {
-  return std::visit(Overloaded{
-                        [](std::string_view view) { return view.empty(); },
-                        [](const FileSlice& slice) { return slice.length == 0; },
-                    },
-                    piece);
-}
-
 }  // namespace
 
 Result<std::optional<FrameHead>> DecodeFrameHead(std::string_view came) {
@@ -105,8 +72,19 @@ Pieces PartedFrame::Next(size_t bytes_max) {
 void PartedFrame::Take(size_t bytes, Pieces& out) {
   left_ -= bytes;
   while (bytes > 0) {
-    bytes -= Move(pieces_.front(), bytes, frame_, out);
-    if (IsEmpty(pieces_.front())) {
+    Pieces::Piece& piece = pieces_.front();
+    const size_t taken = std::min(bytes, kafka::SizeOf(piece));
+    std::visit(Overloaded{
+                   [&](std::string_view view) { out.Append(Slice(frame_, view.substr(0, taken))); },
+                   [&](FileSlice slice) {
+                     slice.length = taken;
+                     out.Append(std::move(slice));
+                   },
+               },
+               piece);
+    kafka::RemoveFront(piece, taken);
+    bytes -= taken;
+    if (kafka::SizeOf(piece) == 0) {
       pieces_.pop_front();
     }
   }

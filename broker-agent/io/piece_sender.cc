@@ -15,7 +15,6 @@
 #include <sys/uio.h>
 
 #include "broker-agent/log/file_system.h"
-#include "common/base/overloaded.h"
 
 namespace regent {
 namespace {
@@ -112,28 +111,10 @@ PieceSender::Progress PieceSender::FileFailed(const FileSlice& slice, const std:
 
 void PieceSender::Drop(size_t bytes) {
   while (bytes > 0) {
-    const size_t gone = std::visit(Overloaded{
-                                       [&](std::string_view& view) {
-                                         const size_t taken = std::min(bytes, view.size());
-                                         view.remove_prefix(taken);
-                                         return taken;
-                                       },
-                                       [&](FileSlice& slice) {
-                                         const uint64_t taken =
-                                             std::min<uint64_t>(bytes, slice.length);
-                                         slice.position += taken;
-                                         slice.length -= taken;
-                                         return static_cast<size_t>(taken);
-                                       },
-                                   },
-                                   pieces_.front());
+    const size_t gone = std::min(bytes, kafka::SizeOf(pieces_.front()));
+    kafka::RemoveFront(pieces_.front(), gone);
     bytes -= gone;
-    const bool done = std::visit(Overloaded{
-                                     [](std::string_view view) { return view.empty(); },
-                                     [](const FileSlice& slice) { return slice.length == 0; },
-                                 },
-                                 pieces_.front());
-    if (done) {
+    if (kafka::SizeOf(pieces_.front()) == 0) {
       pieces_.pop_front();
     }
   }

@@ -414,8 +414,7 @@ LeaderFrames Encode(const LeaderMessage& message) {
     }
   };
   for (const LeaderItem& item : message.items) {
-    const auto* const batches = std::get_if<Batches>(&item);
-    const bool waits = batches != nullptr && batches->unhurried;
+    const bool waits = IsUnhurried(item);
     LeaderFrame& frame = waits ? unhurried : hurried;
     if (frame.full()) {
       finish(frame, waits ? frames.unhurried : frames.hurried);

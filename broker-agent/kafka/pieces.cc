@@ -64,4 +64,23 @@ std::string Pieces::Flatten() const {
   return bytes;
 }
 
+size_t SizeOf(const Pieces::Piece& piece) {
+  return std::visit(Overloaded{
+                        [](std::string_view view) { return view.size(); },
+                        [](const FileSlice& slice) { return static_cast<size_t>(slice.length); },
+                    },
+                    piece);
+}
+
+void RemoveFront(Pieces::Piece& piece, size_t bytes) {
+  std::visit(Overloaded{
+                 [bytes](std::string_view& view) { view.remove_prefix(bytes); },
+                 [bytes](FileSlice& slice) {
+                   slice.position += bytes;
+                   slice.length -= bytes;
+                 },
+             },
+             piece);
+}
+
 }  // namespace regent::kafka

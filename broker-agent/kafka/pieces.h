@@ -50,4 +50,8 @@ class Pieces {
   size_t foreign_bytes_ = 0;
 };
 
+size_t SizeOf(const Pieces::Piece& piece);
+/// Takes away the first bytes of a piece, which has so many.
+void RemoveFront(Pieces::Piece& piece, size_t bytes);
+
 }  // namespace regent::kafka

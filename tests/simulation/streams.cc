@@ -66,9 +66,7 @@ std::pair<LeaderMessage, LeaderMessage> ByHurry(LeaderMessage message) {
   LeaderMessage hurried;
   LeaderMessage unhurried;
   for (LeaderItem& item : message.items) {
-    const auto* const batches = std::get_if<Batches>(&item);
-    const bool waits = batches != nullptr && batches->unhurried;
-    (waits ? unhurried : hurried).items.push_back(std::move(item));
+    (IsUnhurried(item) ? unhurried : hurried).items.push_back(std::move(item));
   }
   return {std::move(hurried), std::move(unhurried)};
 }

@@ -339,6 +339,12 @@ class CatchUpStep : public CatchUpWindow {
     broker.now = broker.now + time;
     Handle(TimePassed{});
   }
+  /// The one read that was asked for since.
+  ReadFromLog OnlyRead() {
+    const std::vector<ReadFromLog> asked = Reads();
+    EXPECT_THAT(asked, SizeIs(1));
+    return asked.at(0);
+  }
   /// What was sent since the last call, in order.
   std::vector<Batches> Sent() {
     std::vector<Batches> all;
@@ -365,10 +371,9 @@ TEST_F(CatchUpStep, IsAloneUntilItIsAcknowledged) {
 
 TEST_F(CatchUpStep, IsUnhurried) {
   Open(1, kCredit);
-  const std::vector<ReadFromLog> first = Reads();
-  ASSERT_THAT(first, SizeIs(1));
+  const ReadFromLog first = OnlyRead();
   Sent();
-  Return(first[0], kStepBytes);
+  Return(first, kStepBytes);
   const std::vector<Batches> step = Sent();
   ASSERT_THAT(step, SizeIs(1));
   EXPECT_TRUE(step[0].unhurried);
@@ -376,15 +381,13 @@ TEST_F(CatchUpStep, IsUnhurried) {
 
 TEST_F(CatchUpStep, IsHurriedOnceClientsOutrunTheStream) {
   Open(1, kCredit);
-  const std::vector<ReadFromLog> first = Reads();
-  ASSERT_THAT(first, SizeIs(1));
+  const ReadFromLog first = OnlyRead();
   broker.Produce(K(1), 100);
-  Return(first[0], 1);
+  Return(first, 1);
   Sent();
   Acknowledge(0);
-  const std::vector<ReadFromLog> second = Reads();
-  ASSERT_THAT(second, SizeIs(1));
-  Return(second[0], kStepBytes);
+  const ReadFromLog second = OnlyRead();
+  Return(second, kStepBytes);
   const std::vector<Batches> step = Sent();
   ASSERT_THAT(step, SizeIs(1));
   EXPECT_FALSE(step[0].unhurried);
@@ -392,9 +395,8 @@ TEST_F(CatchUpStep, IsHurriedOnceClientsOutrunTheStream) {
 
 TEST_F(CatchUpStep, IsOvertakenByNoMarksOfItsPartition) {
   Open(1, kCredit);
-  const std::vector<ReadFromLog> step = Reads();
-  ASSERT_THAT(step, SizeIs(1));
-  Return(step[0], 3 * kReadBytes, 3);
+  const ReadFromLog step = OnlyRead();
+  Return(step, 3 * kReadBytes, 3);
   Sent();
   Handle(LogsTrimmed{.items = {{.partition = K(0), .start = Offset(1), .more = false}}});
   Pass(milliseconds(100));
@@ -409,9 +411,8 @@ TEST_F(CatchUpStep, IsOvertakenByNoMarksOfItsPartition) {
 
 TEST_F(CatchUpStep, IsOvertakenByNoRecordsOfItsPartition) {
   Open(1, kCredit);
-  const std::vector<ReadFromLog> step = Reads();
-  ASSERT_THAT(step, SizeIs(1));
-  Return(step[0], 3 * kReadBytes, 3);
+  const ReadFromLog step = OnlyRead();
+  Return(step, 3 * kReadBytes, 3);
   Sent();
   broker.Take<SendToFollower>();
   broker.tells_stored = true;

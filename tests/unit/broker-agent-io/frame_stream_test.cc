@@ -167,6 +167,13 @@ class FrameStreamTest : public ::testing::Test {
     asio::read(peer_, asio::buffer(read));
     return read;
   }
+  /// More than the stream lets wait.
+  void SendTooMuch(void (FrameStream::*send)(kafka::Pieces)) {
+    const std::string mebibyte(1 << 20, 'x');
+    for (size_t i = 0; i < 2 * (StreamOutbox<kafka::Pieces>::kBytesMax >> 20U); ++i) {
+      ((*stream_).*send)(FrameOf(mebibyte));
+    }
+  }
   void Write(const std::string& bytes) { asio::write(peer_, asio::buffer(bytes)); }
 
   std::shared_ptr<asio::io_context> io_ = std::make_shared<asio::io_context>(1);
@@ -329,11 +336,7 @@ TEST_F(UnhurriedFrames, HaveTheirTurnHoweverMuchOthersSend) {
 }
 
 TEST_F(UnhurriedFrames, APeerThatTakesNoneOfThemIsLeft) {
-  const std::string mebibyte(1 << 20, 'x');
-  const size_t enough = 2 * (StreamOutbox<kafka::Pieces>::kBytesMax >> 20U);
-  for (size_t i = 0; i < enough; ++i) {
-    stream_->SendUnhurried(FrameOf(mebibyte));
-  }
+  SendTooMuch(&FrameStream::SendUnhurried);
   EXPECT_THAT(told_.AwaitLost().at(0).message, HasSubstr("takes nothing"));
 }
 
@@ -351,11 +354,7 @@ TEST_F(FrameStreamTest, APeerThatGoesIsNoticed) {
 }
 
 TEST_F(FrameStreamTest, APeerThatTakesNothingIsLeft) {
-  const std::string mebibyte(1 << 20, 'x');
-  const size_t enough = 2 * (StreamOutbox<kafka::Pieces>::kBytesMax >> 20U);
-  for (size_t i = 0; i < enough; ++i) {
-    stream_->Send(FrameOf(mebibyte));
-  }
+  SendTooMuch(&FrameStream::Send);
   EXPECT_THAT(told_.AwaitLost().at(0).message, HasSubstr("takes nothing"));
 }
 
