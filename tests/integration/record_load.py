@@ -1,5 +1,6 @@
 """Producers and consumers that remember what they have sent and found."""
 
+import json
 import threading
 
 import confluent_kafka
@@ -11,7 +12,12 @@ BROKERS = "127.0.0.1:9092,127.0.0.1:9093,127.0.0.1:9094"
 
 class Load:
     """An idempotent producer with acks=all on a thread of its own, until it is stopped. Its records
-    are numbers, of `digits` at least."""
+    are numbers, of `digits` at least.
+
+    librdkafka 2.0.2, which is Debian 12's, can lose a partition for good. Brokers hear of a new
+    leader one after the other; if the client is told of the new one, of the former one and of the
+    new one again before it has carried out the move between, it knows the leader and goes on asking
+    the former one. Its statistics show that, and a client to which it has happened is replaced."""
 
     def __init__(self, topic, partitions, digits=1):
         self.acknowledged = {p: [] for p in range(partitions)}
@@ -19,12 +25,35 @@ class Load:
         self.topic = topic
         self.digits = digits
         self.stop_asked = threading.Event()
+        self.begin()
+        self.thread = threading.Thread(target=self.run)
+        self.thread.start()
+
+    def begin(self):
+        self.elsewhere = set()
+        self.astray = set()
         self.producer = confluent_kafka.Producer({
             "bootstrap.servers": BROKERS, "acks": "all", "enable.idempotence": True,
             "message.timeout.ms": 120_000, "linger.ms": 1, "reconnect.backoff.max.ms": 200,
-            "log_level": 0})
-        self.thread = threading.Thread(target=self.run)
-        self.thread.start()
+            "statistics.interval.ms": 1000, "stats_cb": self.observe, "log_level": 0})
+
+    def observe(self, statistics):
+        """Partitions are astray that stay with one broker and know of another leader."""
+        before = self.elsewhere
+        self.elsewhere = {
+            (partition["partition"], partition["broker"], partition["leader"])
+            for topic in json.loads(statistics)["topics"].values()
+            for partition in topic["partitions"].values()
+            if min(partition["broker"], partition["leader"]) >= 0
+            and partition["broker"] != partition["leader"]}
+        self.astray = before & self.elsewhere
+
+    def begin_anew_if_astray(self):
+        if self.astray:
+            print(f"the client is replaced; (partition, broker, leader): {sorted(self.astray)}")
+            self.producer.purge()
+            self.producer.flush()
+            self.begin()
 
     def run(self):
         number = 0
@@ -38,15 +67,19 @@ class Load:
                         break
                     except BufferError:
                         self.producer.poll(0.05)
+                        self.begin_anew_if_astray()
             number += 1
             self.producer.poll(0.002)
-        self.producer.flush()
+            self.begin_anew_if_astray()
+        while self.producer.flush(0.5) > 0:
+            self.begin_anew_if_astray()
 
     def delivered(self, error, message):
-        if error:
-            self.failed.append(str(error))
-        else:
+        if error is None:
             self.acknowledged[message.partition()].append(int(message.value()))
+        elif error.code() not in (confluent_kafka.KafkaError._PURGE_QUEUE,
+                                  confluent_kafka.KafkaError._PURGE_INFLIGHT):
+            self.failed.append(str(error))
 
     def count(self):
         return min(len(got) for got in self.acknowledged.values())
