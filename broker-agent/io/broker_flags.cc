@@ -88,7 +88,7 @@ void DefineFlags(CLI::App& app, BrokerFlags& flags) {
   app.add_option(
          "--replication-catch-up-rest", flags.replication_catch_up_rest,
          "While clients write, what a follower outside the ISR lacks goes in small pieces, after "
-         "each of which both rest for so many times as long as it took (2; 0: they never rest)")
+         "each of which both rest for so many times as long as it took (4; 0: they never rest)")
       ->check(CLI::Range(0, 1000));
   app.add_option("--shards", flags.shards,
                  "Among how many agents, with threads of their own, the partitions are spread (0: "

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "broker-agent/io/catch_up_rest.h"
 #include "broker-agent/kafka/client_service.h"
 #include "common/base/instant.h"
 #include "common/base/result.h"
@@ -33,7 +34,7 @@ struct BrokerFlags {
   std::string flush = "system";
   int64_t retention_check_interval_ms = 300'000;
   int64_t replication_throttle_bytes_per_second = 0;
-  int replication_catch_up_rest = 2;
+  int replication_catch_up_rest = kCatchUpRestTimes;
   int32_t shards = 0;
   int32_t default_min_insync_replicas = 1;
   bool auto_create_topics = false;
@@ -63,7 +64,7 @@ struct BrokerSettings {
   TopicSettings default_topic_settings;  ///< Of topics that do not say.
   Duration retention_check_interval = std::chrono::minutes(5);
   int64_t catch_up_bytes_per_second = 0;  ///< 0: no limit.
-  int catch_up_rest = 2;                  ///< 0: none.
+  int catch_up_rest = kCatchUpRestTimes;  ///< 0: none.
   int32_t shards = 1;                     ///< 1 to kShardsMax.
 };
 

@@ -7,6 +7,9 @@
 
 namespace regent {
 
+/// Unless an operator says otherwise a rest is so many times as long as the piece took.
+inline constexpr int kCatchUpRestTimes = 4;
+
 /// No rest is longer, however long a disk or a socket took for a piece.
 inline constexpr Duration kCatchUpRestMax = std::chrono::milliseconds(20);
 

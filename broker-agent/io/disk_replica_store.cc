@@ -5,7 +5,6 @@
 
 #include <glog/logging.h>
 
-#include "broker-agent/io/catch_up_rest.h"
 #include "broker-agent/io/disk_thread.h"
 
 namespace regent {

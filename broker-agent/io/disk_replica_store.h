@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "broker-agent/core/agent_options.h"
+#include "broker-agent/io/catch_up_rest.h"
 #include "broker-agent/io/replica_store.h"
 #include "broker-agent/log/data_directory.h"
 #include "broker-agent/log/replica_logs.h"
@@ -32,7 +33,7 @@ class DiskReplicaStore final : public ReplicaStore {
     std::function<int64_t()> wall_clock_ms;
     /// How many times as long as a piece of an unhurried append took the next one waits; 0: not at
     /// all.
-    int catch_up_rest = 2;
+    int catch_up_rest = kCatchUpRestTimes;
     /// Where syncs run that nobody's append has to wait for; lives as long as `disk`. Null: on
     /// `disk`.
     Executor* sync = nullptr;

@@ -4,9 +4,7 @@ Three brokers, a ZooKeeper and the load (tests/bench/load) on this machine.
 """
 
 import concurrent.futures
-import mmap
 import pathlib
-import re
 import shutil
 import signal
 import statistics
@@ -207,16 +205,6 @@ def _rotated(partition):
     return [(partition + r) % len(BROKERS) for r in BROKERS]
 
 
-def touch_memory():
-    """A virtual machine may get its memory from its host when it is first touched: the first to be measured
-    would pay for that."""
-    available = re.search(r"MemAvailable: +(\d+) kB", pathlib.Path("/proc/meminfo").read_text())
-    pages = (int(available[1]) << 10) * 3 // 4 // mmap.PAGESIZE
-    with mmap.mmap(-1, pages * mmap.PAGESIZE) as memory:
-        for page in range(pages):
-            memory[page * mmap.PAGESIZE] = 1
-
-
 def measure(kind, directory, emit, scale, runs):
     """Returns {work: (value, unit)}, having emitted it."""
     values = {}
@@ -227,7 +215,6 @@ def measure(kind, directory, emit, scale, runs):
         emit(work, value, unit, conditions)
     home = directory / kind.__name__
     home.mkdir()
-    touch_memory()
     system = kind(home)
     try:
         system.start()
