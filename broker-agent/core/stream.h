@@ -130,6 +130,7 @@ struct Refused {
 };
 
 using LeaderItem = std::variant<Truncate, Batches, Refused>;
+
 /// Whether others may overtake it (Batches::unhurried).
 inline bool IsUnhurried(const LeaderItem& item) {
   const auto* const batches = std::get_if<Batches>(&item);

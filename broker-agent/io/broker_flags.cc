@@ -1,6 +1,7 @@
 #include "broker-agent/io/broker_flags.h"
 
 #include <algorithm>
+#include <string>
 #include <string_view>
 #include <thread>
 #include <utility>
@@ -87,8 +88,9 @@ void DefineFlags(CLI::App& app, BrokerFlags& flags) {
       ->check(CLI::Range(int64_t{0}, int64_t{1} << 40U));
   app.add_option(
          "--replication-catch-up-rest", flags.replication_catch_up_rest,
-         "While clients write, what a follower outside the ISR lacks goes in small pieces, after "
-         "each of which both rest for so many times as long as it took (4; 0: they never rest)")
+         "While clients write, what a follower outside the ISR lacks goes in small pieces, between "
+         "which both rest for so many times as long as one took (" +
+             std::to_string(kCatchUpRestTimes) + "; 0: they never rest)")
       ->check(CLI::Range(0, 1000));
   app.add_option("--shards", flags.shards,
                  "Among how many agents, with threads of their own, the partitions are spread (0: "

@@ -27,6 +27,8 @@ READS = 5  # Of the backlog; the median counts.
 RUNS = 2  # Of as many records as it goes; the last one counts.
 RUNS_TO_WARM_UP = 4  # For a machine that compiles while it runs.
 STEADY_SECONDS = 10
+BESIDE_PER_SECOND = 500  # Records to each partition beside a follower that catches up.
+BESIDE = f"--per-second={BESIDE_PER_SECOND}", "--linger-ms=0"
 DISK_NEEDED = 30 << 30
 
 
@@ -94,7 +96,8 @@ class DataPath:
         for when in rounds[0][1]:
             for number, name in enumerate(others):
                 for percentile in ("p50", "p99"):
-                    self.emit(f"{what}: {percentile} of {name}, 500 records/s, linger 0 ms, {when}",
+                    self.emit(f"{what}: {percentile} of {name}, {BESIDE_PER_SECOND} records/s, "
+                              f"linger 0 ms, {when}",
                               statistics.median(latencies[when][number][percentile]
                                                 for _, latencies in rounds), "ms")
         self.stop_and_empty(follower)
@@ -113,27 +116,27 @@ class DataPath:
 
     def catch_up_beside_clients(self, follower, topics):
         """Returns how long it takes, and {when: the latencies of each topic that is written to}."""
-        pace = ("--per-second=500", "--linger-ms=0")
         self.stop_and_empty(follower)
-        latencies = {"just before": self.latencies(topics, pace)}
+        latencies = {"just before": self.latencies(topics)}
         loads = []
         try:
             for number in range(topics):
                 loads.append(regent_load.Running(
-                    f"meanwhile-{number}", f"--sizes={RECORD}", "--acks=all", *pace))
+                    f"meanwhile-{number}", f"--sizes={RECORD}", "--acks=all", *BESIDE))
             seconds = self.seconds_to_catch_up(follower)
             latencies["meanwhile"] = [load.stop()[0]["latencyMs"] for load in loads]
         finally:
             for load in loads:
                 load.destroy()
-        latencies["once all three are in sync"] = self.latencies(topics, pace)
+        latencies["once all three are in sync"] = self.latencies(topics)
         return seconds, latencies
 
-    def latencies(self, topics, pace):
+    def latencies(self, topics):
         """Of as many topics as are written to at a time."""
+        records = BESIDE_PER_SECOND * STEADY_SECONDS
         with concurrent.futures.ThreadPoolExecutor() as pool:
-            loads = pool.map(lambda number: self.load(f"meanwhile-{number}", *pace,
-                                                      f"--records={500 * STEADY_SECONDS}"),
+            loads = pool.map(lambda number: self.load(f"meanwhile-{number}", *BESIDE,
+                                                      f"--records={records}"),
                              range(topics))
         return [load["latencyMs"] for load in loads]
 
