@@ -101,7 +101,7 @@ struct ShardParts {
   const std::string suffix;
   Loop sync{"sync" + suffix};
   Loop disk{"disk" + suffix};
-  Loop loop{"agent" + suffix};
+  Loop loop{"agent" + suffix, Loop::Threads::kBorrowed};
   DiskReplicaStore store;
   GrpcControllerClient controller;
 };

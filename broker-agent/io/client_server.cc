@@ -392,7 +392,10 @@ void ClientServer::Impl::Start(Serve serve) {
   thread_ = std::thread([this]() {
     pthread_setname_np(pthread_self(), "clients");
     BlockBrokenPipeSignal();
-    io_.run();
+    LentThread lent;
+    while (io_.run_one() > 0) {
+      lent.Settle();
+    }
   });
 }
 

@@ -8,6 +8,7 @@
 
 #include "broker-agent/io/stream_convert.h"
 #include "broker-agent/kafka/text.h"
+#include "common/runtime/loop.h"
 
 namespace regent {
 namespace {
@@ -25,7 +26,10 @@ TcpReplicationTransport::TcpReplicationTransport(Executor& executor, int32_t thr
     std::thread thread([io, index]() {
       const std::string name = "replication" + (index == 0 ? "" : "-" + std::to_string(index));
       pthread_setname_np(pthread_self(), name.c_str());
-      io->run();
+      LentThread lent;
+      while (io->run_one() > 0) {
+        lent.Settle();
+      }
     });
     threads_.push_back({.io = std::move(io), .work = std::move(work), .thread = std::move(thread)});
   }

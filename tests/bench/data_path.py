@@ -4,6 +4,7 @@ Three brokers, a ZooKeeper and the load (tests/bench/load) on this machine.
 """
 
 import concurrent.futures
+import contextlib
 import pathlib
 import shutil
 import signal
@@ -16,6 +17,7 @@ import judges
 import produce
 import regent_load
 from harness import eventually
+from page_cache import PageCache
 from systems import BROKERS, PORT, Kafka, KafkaRaft, Regent
 
 RECORD = 1024
@@ -33,8 +35,9 @@ DISK_NEEDED = 30 << 30
 
 
 class DataPath:
-    def __init__(self, system, emit, scale, runs):
+    def __init__(self, system, emit, scale, runs, page_cache):
         self.system = system
+        self.page_cache = page_cache
         self.emit = emit
         self.records, self.replicas = scale
         self.runs = runs
@@ -113,6 +116,7 @@ class DataPath:
     def stop_and_empty(self, follower):
         self.stop(follower)
         shutil.rmtree(self.backlog_of(follower))
+        self.page_cache.fill()
 
     def catch_up_beside_clients(self, follower, topics):
         """Returns how long it takes, and {when: the latencies of each topic that is written to}."""
@@ -218,7 +222,7 @@ def _rotated(partition):
     return [(partition + r) % len(BROKERS) for r in BROKERS]
 
 
-def measure(kind, directory, emit, scale, runs):
+def measure(kind, directory, emit, scale, runs, page_cache):
     """Returns {work: (value, unit)}, having emitted it."""
     values = {}
     conditions = f"{kind.name}, 3 brokers, RF 3, acks=all, records of 1 KiB"
@@ -229,9 +233,10 @@ def measure(kind, directory, emit, scale, runs):
     home = directory / kind.__name__
     home.mkdir()
     system = kind(home)
+    page_cache.fill()
     try:
         system.start()
-        DataPath(system, note, scale, runs).run()
+        DataPath(system, note, scale, runs, page_cache).run()
     finally:
         system.close()
     return values
@@ -250,9 +255,10 @@ def run(directory, emit, options):
         raise SystemExit(f"{directory} has less than {DISK_NEEDED >> 30} GiB free: set TMPDIR")
     scale = options.scale or SCALE
     runs = RUNS_TO_WARM_UP if options.rival else RUNS
-    ours = measure(Regent, directory, emit, scale, runs)
-    for kind in (Kafka, KafkaRaft) if options.rival else ():
-        theirs = measure(kind, directory, emit, scale, runs)
-        for work, (value, unit) in theirs.items():
-            if value and unit:
-                emit(work, ours[work][0] / value, "times", f"Regent against {kind.name}")
+    with contextlib.closing(PageCache(directory)) as page_cache:
+        ours = measure(Regent, directory, emit, scale, runs, page_cache)
+        for kind in (Kafka, KafkaRaft) if options.rival else ():
+            theirs = measure(kind, directory, emit, scale, runs, page_cache)
+            for work, (value, unit) in theirs.items():
+                if value and unit:
+                    emit(work, ours[work][0] / value, "times", f"Regent against {kind.name}")

@@ -67,7 +67,7 @@ class ThreadedBroker {
 
     Loop sync{"sync"};
     Loop disk{"disk"};
-    Loop loop{"agent"};
+    Loop loop{"agent", Loop::Threads::kBorrowed};
     DiskReplicaStore store;
     std::unique_ptr<ControllerClient> controller;
   };

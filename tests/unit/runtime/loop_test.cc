@@ -1,10 +1,14 @@
 #include "common/runtime/loop.h"
 
+#include <array>
 #include <atomic>
+#include <functional>
 #include <future>
 #include <memory>
+#include <optional>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include <gmock/gmock.h>
@@ -158,6 +162,224 @@ TEST(Loop, TellsTheLongestWaitAlsoOfTasksThatStillWait) {
   loop.Close();
   EXPECT_GE(loop.TakeLongestWait(), milliseconds(2));
   EXPECT_EQ(loop.TakeLongestWait(), Duration{0});
+}
+
+/// A loop that borrows threads. Its own one may be awake just when somebody posts, and then runs
+/// the task itself: a claim that another thread does is one that it does sooner or later.
+class BorrowingLoopTest : public ::testing::Test {
+ protected:
+  static constexpr int kTries = 10'000;
+
+  /// A task that notes who runs it.
+  std::function<void()> NoteThread(std::thread::id& ran_on) {
+    return [this, &ran_on] {
+      EXPECT_TRUE(loop_.OnLoopThread());
+      ran_on = std::this_thread::get_id();
+    };
+  }
+  std::thread::id OwnThread() {
+    std::promise<std::thread::id> id;
+    std::thread([&] { loop_.Post([&] { id.set_value(std::this_thread::get_id()); }); }).join();
+    return id.get_future().get();
+  }
+  /// Once everything that was posted before has run.
+  void Await() {
+    std::promise<void> done;
+    std::thread([&] { loop_.Post([&] { done.set_value(); }); }).join();
+    done.get_future().wait();
+  }
+
+  Loop loop_{"borrows", Loop::Threads::kBorrowed};
+};
+
+TEST_F(BorrowingLoopTest, IsRunByTheLentThreadThatHasPosted) {
+  std::thread::id ran_on;
+  LentThread lent;
+  for (int tries = 0; ran_on != std::this_thread::get_id(); ++tries) {
+    ASSERT_LT(tries, kTries);
+    Await();
+    loop_.Post(NoteThread(ran_on));
+    lent.Settle();
+    EXPECT_FALSE(loop_.OnLoopThread());
+    EXPECT_FALSE(lent.owes());
+  }
+}
+
+TEST_F(BorrowingLoopTest, IsRunByItsOwnThreadWhenALentOneHasMoreToDo) {
+  std::thread::id ran_on;
+  const std::thread::id own = OwnThread();
+  LentThread lent;
+  loop_.Post(NoteThread(ran_on));
+  lent.Wake();
+  Await();
+  EXPECT_EQ(ran_on, own);
+}
+
+TEST_F(BorrowingLoopTest, IsRunByItsOwnThreadWhenALentOneEnds) {
+  std::thread::id ran_on;
+  const std::thread::id own = OwnThread();
+  std::promise<void> done;
+  {
+    const LentThread lent;
+    loop_.Post(NoteThread(ran_on));
+    loop_.Post([&] { done.set_value(); });
+  }
+  done.get_future().wait();
+  EXPECT_EQ(ran_on, own);
+}
+
+TEST_F(BorrowingLoopTest, IsLeftAloneByALentThreadWhileItRuns) {
+  std::thread::id ran_on;
+  const std::thread::id own = OwnThread();
+  LentThread lent;
+  std::promise<void> begun;
+  std::promise<void> release;
+  std::thread([&] {
+    loop_.Post([&] {
+      begun.set_value();
+      release.get_future().wait();
+    });
+  }).join();
+  begun.get_future().wait();
+  loop_.Post(NoteThread(ran_on));
+  lent.Settle();
+  EXPECT_EQ(ran_on, std::thread::id()) << "two tasks at a time";
+  release.set_value();
+  Await();
+  EXPECT_EQ(ran_on, own);
+}
+
+TEST_F(BorrowingLoopTest, HasALentThreadForSoLongOnly) {
+  std::thread::id ran_on;
+  const std::thread::id own = OwnThread();
+  LentThread lent;
+  loop_.Post([] {
+    const Instant end = MonotonicNow() + LentThread::kLongest;
+    while (MonotonicNow() < end) {
+    }
+  });
+  loop_.Post(NoteThread(ran_on));
+  lent.Settle();
+  Await();
+  EXPECT_EQ(ran_on, own);
+}
+
+TEST_F(BorrowingLoopTest, RunsOnALentThreadWhatItsOwnTasksLeadTo) {
+  std::vector<int> order;
+  Loop next("next", Loop::Threads::kBorrowed);
+  std::thread::id ran_on;
+  LentThread lent;
+  loop_.Post([&] {
+    order.push_back(1);
+    loop_.Post([&] { order.push_back(3); });
+    loop_.PostUrgent([&] { order.push_back(2); });
+    next.Post([&] { ran_on = std::this_thread::get_id(); });
+  });
+  // What takes long may leave some of it to the loops' own threads: so it may be a while.
+  lent.Settle();
+  Await();
+  next.Close();
+  EXPECT_THAT(order, ElementsAre(1, 2, 3));
+  EXPECT_NE(ran_on, std::thread::id());
+}
+
+TEST_F(BorrowingLoopTest, KeepsTheTimersThatItsTasksSetOnALentThread) {
+  std::promise<void> fired;
+  LentThread lent;
+  loop_.Post([&] { loop_.PostAt(loop_.Now() + milliseconds(1), [&] { fired.set_value(); }); });
+  lent.Settle();
+  EXPECT_EQ(fired.get_future().wait_for(std::chrono::seconds(20)), std::future_status::ready);
+}
+
+TEST_F(BorrowingLoopTest, ClosesOnlyOnceALentThreadHasDoneWithIt) {
+  std::atomic<bool> ended = false;
+  std::promise<void> begun;
+  std::promise<void> refused;
+  std::thread lender([&] {
+    LentThread lent;
+    loop_.Post([&] {
+      begun.set_value();
+      refused.get_future().wait();
+      ended = true;
+    });
+    lent.Settle();
+  });
+  begun.get_future().wait();
+  std::thread watcher([&] {
+    while (loop_.Post([] {})) {  // By now somebody closes it.
+    }
+    refused.set_value();
+  });
+  loop_.Close();
+  EXPECT_TRUE(ended);
+  watcher.join();
+  lender.join();
+}
+
+TEST_F(BorrowingLoopTest, RunsOneTaskAtATimeAndInOrderOnWhicheverThread) {
+  constexpr int kThreads = 4;
+  constexpr int kEach = 5000;
+  std::array<int, kThreads> next{};  // No lock: that is the claim.
+  int out_of_order = 0;
+  std::vector<std::thread> threads;
+  threads.reserve(kThreads);
+  for (int t = 0; t < kThreads; ++t) {
+    threads.emplace_back([&, t] {
+      std::optional<LentThread> lent;
+      if (t % 2 == 0) {
+        lent.emplace();
+      }
+      for (int i = 0; i < kEach; ++i) {
+        loop_.Post([&, t, i] { out_of_order += std::exchange(next.at(t), i + 1) == i ? 0 : 1; });
+        if (lent) {
+          lent->Settle();
+        }
+      }
+    });
+  }
+  for (std::thread& thread : threads) {
+    thread.join();
+  }
+  loop_.Close();
+  EXPECT_THAT(next, ::testing::Each(kEach));
+  EXPECT_EQ(out_of_order, 0);
+}
+
+TEST_F(BorrowingLoopTest, BorrowsTheThreadOfALoopThatHasNothingElseToDo) {
+  Loop posts("posts");
+  bool borrowed = false;
+  for (int tries = 0; !borrowed; ++tries) {
+    ASSERT_LT(tries, kTries);
+    Await();
+    std::thread::id poster;
+    std::promise<std::thread::id> ran_on;
+    posts.Post([&] {
+      poster = std::this_thread::get_id();
+      loop_.Post([&] { ran_on.set_value(std::this_thread::get_id()); });
+    });
+    borrowed = ran_on.get_future().get() == poster;
+  }
+}
+
+TEST_F(BorrowingLoopTest, DoesNotBorrowTheThreadOfALoopThatIsBusy) {
+  const std::thread::id own = OwnThread();
+  std::promise<std::thread::id> ran_on;
+  Loop posts("posts");
+  Plug plug(posts);
+  posts.Post([&] { loop_.Post([&] { ran_on.set_value(std::this_thread::get_id()); }); });
+  posts.Post([] {});
+  plug.Release();
+  EXPECT_EQ(ran_on.get_future().get(), own);
+}
+
+TEST_F(BorrowingLoopTest, DoesNotLendItsOwnThread) {
+  const std::thread::id own = OwnThread();
+  std::promise<std::thread::id> ran_on;
+  Loop next("next", Loop::Threads::kBorrowed);
+  std::thread([&] {
+    loop_.Post([&] { next.Post([&] { ran_on.set_value(std::this_thread::get_id()); }); });
+  }).join();
+  EXPECT_NE(ran_on.get_future().get(), own);
 }
 
 TEST(LoopDeathTest, CannotWaitForItself) {
