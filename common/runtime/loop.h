@@ -42,8 +42,8 @@ class Executor {
 /// A loop that borrows threads (Threads::kBorrowed) is also run by a LentThread that has posted to
 /// it, if its own thread sleeps: to wake one thread and put another to sleep costs more than most
 /// tasks do. Such tasks, too, run one at a time and in their order, and need no lock for what they
-/// share; but the next may find itself on another thread than the last, so none may wait for a thread
-/// that lends itself. A loop's own thread does so unless the loop borrows.
+/// share; but the next may find itself on another thread than the last, so none may wait for a
+/// thread that lends itself. A loop's own thread does so unless the loop borrows.
 class Loop final : public Executor {
  public:
   enum class Threads { kOwn, kBorrowed };

@@ -197,11 +197,11 @@ TEST_F(BorrowingLoopTest, IsRunByTheLentThreadThatHasPosted) {
   LentThread lent;
   for (int tries = 0; ran_on != std::this_thread::get_id(); ++tries) {
     ASSERT_LT(tries, kTries);
-    Await();
     loop_.Post(NoteThread(ran_on));
     lent.Settle();
     EXPECT_FALSE(loop_.OnLoopThread());
     EXPECT_FALSE(lent.owes());
+    Await();
   }
 }
 
@@ -317,13 +317,13 @@ TEST_F(BorrowingLoopTest, ClosesOnlyOnceALentThreadHasDoneWithIt) {
 }
 
 TEST_F(BorrowingLoopTest, RunsOneTaskAtATimeAndInOrderOnWhicheverThread) {
-  constexpr int kThreads = 4;
+  constexpr size_t kThreads = 4;
   constexpr int kEach = 5000;
   std::array<int, kThreads> next{};  // No lock: that is the claim.
   int out_of_order = 0;
   std::vector<std::thread> threads;
   threads.reserve(kThreads);
-  for (int t = 0; t < kThreads; ++t) {
+  for (size_t t = 0; t < kThreads; ++t) {
     threads.emplace_back([&, t] {
       std::optional<LentThread> lent;
       if (t % 2 == 0) {
