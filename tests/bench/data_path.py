@@ -26,8 +26,9 @@ BACKLOG = 2 << 30  # Bytes that a follower lacks.
 KEPT_IN_MEMORY = 64 << 20  # At the end of the backlog; more than a broker keeps of what it appended.
 CATCH_UPS = 3  # Beside clients; the medians count.
 READS = 5  # Of the backlog; the median counts.
-RUNS = 2  # Of as many records as it goes; the last one counts.
-RUNS_TO_WARM_UP = 4  # For a machine that compiles while it runs.
+WARM_UPS = 1  # Runs as fast as it goes before those that count.
+RIVALS_WARM_UPS = 3  # For a machine that compiles while it runs.
+RUNS = 3  # As fast as it goes; the medians count.
 STEADY_SECONDS = 10
 BESIDE_PER_SECOND = 500  # Records to each partition beside a follower that catches up.
 BESIDE = f"--per-second={BESIDE_PER_SECOND}", "--linger-ms=0"
@@ -35,12 +36,12 @@ DISK_NEEDED = 30 << 30
 
 
 class DataPath:
-    def __init__(self, system, emit, scale, runs, page_cache):
+    def __init__(self, system, emit, scale, warm_ups, page_cache):
         self.system = system
         self.page_cache = page_cache
         self.emit = emit
         self.records, self.replicas = scale
-        self.runs = runs
+        self.warm_ups = warm_ups
 
     def run(self):
         self.as_fast_as_it_goes("one", 1)
@@ -62,13 +63,16 @@ class DataPath:
         what = f"{partitions} partition{'s' * (partitions > 1)}, as fast as it goes, linger 5 ms"
         self.system.topic(topic, [_rotated(p) for p in range(partitions)])
         flags = (f"--partitions={partitions}", f"--records={self.records}", "--linger-ms=5")
-        self.load(topic, *flags, f"--runs={self.runs - 1}")
-        before = self.system.cpu_seconds()
-        produced = self.load(topic, *flags)
-        cpu = self.system.cpu_seconds() - before
-        self.emit(what, produced["mbPerSecond"], "MB/s")
-        self.emit(f"{what}: processor time of the three brokers", 1000 * cpu * 1e6
-                  / produced["bytes"], "ms/MB")
+        self.load(topic, *flags, f"--runs={self.warm_ups}")
+        figures = []
+        for _ in range(RUNS):
+            before = self.system.cpu_seconds()
+            produced = self.load(topic, *flags)
+            cpu = self.system.cpu_seconds() - before
+            figures.append((produced["mbPerSecond"], 1000 * cpu * 1e6 / produced["bytes"]))
+        rates, costs = zip(*figures)
+        self.emit(what, statistics.median(rates), "MB/s")
+        self.emit(f"{what}: processor time of the three brokers", statistics.median(costs), "ms/MB")
 
     def steady(self, per_second, linger_ms):
         topic = f"steady-{per_second}"
@@ -222,7 +226,7 @@ def _rotated(partition):
     return [(partition + r) % len(BROKERS) for r in BROKERS]
 
 
-def measure(kind, directory, emit, scale, runs, page_cache):
+def measure(kind, directory, emit, scale, warm_ups, page_cache):
     """Returns {work: (value, unit)}, having emitted it."""
     values = {}
     conditions = f"{kind.name}, 3 brokers, RF 3, acks=all, records of 1 KiB"
@@ -236,7 +240,7 @@ def measure(kind, directory, emit, scale, runs, page_cache):
     page_cache.fill()
     try:
         system.start()
-        DataPath(system, note, scale, runs, page_cache).run()
+        DataPath(system, note, scale, warm_ups, page_cache).run()
     finally:
         system.close()
     return values
@@ -254,11 +258,11 @@ def run(directory, emit, options):
     if shutil.disk_usage(directory).free < DISK_NEEDED:
         raise SystemExit(f"{directory} has less than {DISK_NEEDED >> 30} GiB free: set TMPDIR")
     scale = options.scale or SCALE
-    runs = RUNS_TO_WARM_UP if options.rival else RUNS
+    warm_ups = RIVALS_WARM_UPS if options.rival else WARM_UPS
     with contextlib.closing(PageCache(directory)) as page_cache:
-        ours = measure(Regent, directory, emit, scale, runs, page_cache)
+        ours = measure(Regent, directory, emit, scale, warm_ups, page_cache)
         for kind in (Kafka, KafkaRaft) if options.rival else ():
-            theirs = measure(kind, directory, emit, scale, runs, page_cache)
+            theirs = measure(kind, directory, emit, scale, warm_ups, page_cache)
             for work, (value, unit) in theirs.items():
                 if value and unit:
                     emit(work, ours[work][0] / value, "times", f"Regent against {kind.name}")
