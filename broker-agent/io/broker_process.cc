@@ -93,9 +93,7 @@ struct ShardParts {
                .catch_up_rest = catch_up_rest,
                .sync = &sync,
                .journal = &journal}) {
-    for (Loop* const busy : {&sync, &disk}) {
-      busy->Post([] { AskForTimeSlice(kLongSlice); });
-    }
+    sync.Post([] { AskForTimeSlice(kLongSlice); });
   }
 
   const std::string suffix;

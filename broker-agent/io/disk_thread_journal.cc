@@ -76,7 +76,12 @@ void DiskReplicaStore::Disk::Do(const ChangeLogs& change) {
   }
   sink(std::move(result));
   if (deletes) {
-    RemoveDeleted();
+    // A task of its own: nobody who waits for the result waits for that.
+    disk.Post([self = shared_from_this()]() {
+      if (self->logs != nullptr) {
+        self->RemoveDeleted();
+      }
+    });
   }
 }
 

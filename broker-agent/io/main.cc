@@ -265,7 +265,7 @@ int main(int argc, char** argv) {
   google::InitGoogleLogging(argv[0]);
   FLAGS_logtostderr = true;
   regent::KeepMemory();
-  regent::AskForTimeSlice(regent::kShortSlice);  // So do all threads but a disk's.
+  regent::AskForTimeSlice(regent::kShortSlice);  // So do all threads but those for syncs.
   regent::ShutdownSignals signals;
 
   regent::BrokerFlags flags;

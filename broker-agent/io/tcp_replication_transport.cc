@@ -170,7 +170,9 @@ void TcpReplicationTransport::Shutdown() {
   }
   for (Thread& thread : threads_) {
     thread.work.reset();  // It ends once the streams have.
-    if (thread.thread.joinable()) {
+    // A loop that borrows threads may end the transport on one of these. No event comes of that one
+    // any more, and whoever destroys the transport waits for it.
+    if (thread.thread.joinable() && thread.thread.get_id() != std::this_thread::get_id()) {
       thread.thread.join();
     }
   }

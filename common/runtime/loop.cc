@@ -218,7 +218,8 @@ void LentThread::RunUntil(Instant end, Loop::Inbox& inbox) {
       return;  // Whoever that is looks again.
     }
     inbox.runner = Loop::Runner::kLentThread;
-    for (Instant now = MonotonicNow(); now < end && !inbox.empty(); now = MonotonicNow()) {
+    for (Instant now = MonotonicNow(); now < end && inbox.urgent.empty() && !inbox.normal.empty();
+         now = MonotonicNow()) {
       Loop::RunFirst(inbox, now);
     }
     inbox.runner = Loop::Runner::kNobody;

@@ -41,9 +41,10 @@ class Executor {
 ///
 /// A loop that borrows threads (Threads::kBorrowed) is also run by a LentThread that has posted to
 /// it, if its own thread sleeps: to wake one thread and put another to sleep costs more than most
-/// tasks do. Such tasks, too, run one at a time and in their order, and need no lock for what they
-/// share; but the next may find itself on another thread than the last, so none may wait for a
-/// thread that lends itself. A loop's own thread does so unless the loop borrows.
+/// tasks do. What is urgent its own thread runs all the same, for that may take long. Tasks run one
+/// at a time and in their order, and need no lock for what they share; but the next may find itself
+/// on another thread than the last, so none may wait for a thread that lends itself. A loop's own
+/// thread does so unless the loop borrows.
 class Loop final : public Executor {
  public:
   enum class Threads { kOwn, kBorrowed };
@@ -112,8 +113,8 @@ class Loop final : public Executor {
 /// and that this thread posts to. A thread has one at most.
 ///
 /// What the thread posts wakes nobody until Settle or Wake: one of them comes after each of the
-/// thread's tasks, with no lock held. (Whatever another thread posts wakes the loop as ever, and
-/// with it what has been posted before.)
+/// thread's tasks, with no lock held. (What a thread posts that does not lend itself wakes the loop
+/// as ever, for what has been posted before, too.)
 class LentThread {
  public:
   /// They have the thread for so long, and until the end of the task that is under way then. What
@@ -126,7 +127,8 @@ class LentThread {
   LentThread(const LentThread&) = delete;
   LentThread& operator=(const LentThread&) = delete;
 
-  /// Runs the loops that this thread has posted to, but for those that are being run.
+  /// Runs the loops that this thread has posted to, but for those that are being run and for what
+  /// is urgent.
   void Settle();
   /// Wakes them instead: this thread has more to do.
   void Wake();

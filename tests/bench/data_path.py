@@ -32,7 +32,7 @@ RUNS = 3  # As fast as it goes; the medians count.
 STEADY_SECONDS = 10
 BESIDE_PER_SECOND = 500  # Records to each partition beside a follower that catches up.
 BESIDE = f"--per-second={BESIDE_PER_SECOND}", "--linger-ms=0"
-DISK_NEEDED = 30 << 30
+DISK_NEEDED = 40 << 30
 
 
 class DataPath:

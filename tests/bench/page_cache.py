@@ -5,7 +5,7 @@ import pathlib
 MIB = 1 << 20
 STEP = 256 * MIB
 READ = 16 * MIB
-LITTLE = STEP // 4  # If a step takes no more of the free memory than that, there is none to be had.
+LITTLE = STEP // 4  # A step that takes no more of the free memory than that finds none.
 
 
 class PageCache:
@@ -22,11 +22,12 @@ class PageCache:
         self.file.truncate(self.size)
 
     def fill(self):
-        free = _memory("MemFree")
+        free, in_vain = _memory("MemFree"), 0
         for _ in range(self.size // STEP):
             self._read(STEP)
             before, free = free, _memory("MemFree")
-            if before - free < LITTLE:
+            in_vain = in_vain + 1 if before - free < LITTLE else 0
+            if in_vain == 2:  # Once may be somebody else's doing.
                 return
 
     def _read(self, wanted):

@@ -2,7 +2,9 @@
 
 #include <condition_variable>
 #include <functional>
+#include <future>
 #include <string>
+#include <thread>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -11,6 +13,7 @@
 #include <gtest/gtest.h>
 
 #include "common/base/mutex.h"
+#include "common/runtime/loop.h"
 
 namespace regent {
 namespace {
@@ -126,6 +129,30 @@ TEST_F(TcpReplicationTransportTest, TheOtherHearsOfAnEndAndWhoEndsHearsNothing) 
   leader_.Shutdown();
   at_follower_.Await<OutboundLost>();
   EXPECT_FALSE(at_leader_.Has<InboundLost>());
+}
+
+TEST_F(TcpReplicationTransportTest, MayBeEndedByALoopThatHasBorrowedItsThread) {
+  constexpr int kTries = 10'000;
+  std::thread::id poster;
+  std::thread::id ended_on;
+  for (int tries = 0; ended_on == std::thread::id() || ended_on != poster; ++tries) {
+    ASSERT_LT(tries, kTries);
+    std::promise<void> ended;
+    Loop agents("agents", Loop::Threads::kBorrowed);
+    TcpReplicationTransport transport(agents, 1, 1);
+    transport.Start([&](const AgentEvent&) {
+      poster = std::this_thread::get_id();
+      agents.Post([&] {
+        ended_on = std::this_thread::get_id();
+        transport.Shutdown();
+        ended.set_value();
+      });
+    });
+    auto [socket, accepted] = Connection();
+    transport.Accept(accepted);
+    socket.close();
+    ended.get_future().wait();
+  }
 }
 
 TEST_F(TcpReplicationTransportTest, AStreamToNobodyIsLost) {
