@@ -151,11 +151,7 @@ void Loop::Run(Inbox& inbox) {
       if (lent && lent->owes()) {
         const bool more = !inbox.empty();
         inbox.mutex.unlock();
-        if (more) {
-          lent->Wake();
-        } else {
-          lent->Settle();
-        }
+        more ? lent->Wake() : lent->Settle();
         inbox.mutex.lock();
       }
       continue;

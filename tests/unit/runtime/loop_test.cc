@@ -5,7 +5,6 @@
 #include <functional>
 #include <future>
 #include <memory>
-#include <optional>
 #include <string>
 #include <thread>
 #include <utility>
@@ -135,13 +134,15 @@ TEST(Loop, TaskMayPostFromManyThreads) {
   constexpr int kEach = 2000;
   {
     Loop loop("many");
+    const auto post_each = [&] {
+      for (int i = 0; i < kEach; ++i) {
+        loop.Post([&] { ++count; });
+      }
+    };
     std::vector<std::thread> threads;
+    threads.reserve(kThreads);
     for (int t = 0; t < kThreads; ++t) {
-      threads.emplace_back([&] {
-        for (int i = 0; i < kEach; ++i) {
-          loop.Post([&] { ++count; });
-        }
-      });
+      threads.emplace_back(post_each);
     }
     for (std::thread& thread : threads) {
       thread.join();
@@ -338,21 +339,26 @@ TEST_F(BorrowingLoopTest, RunsOneTaskAtATimeAndInOrderOnWhicheverThread) {
   constexpr int kEach = 5000;
   std::array<int, kThreads> next{};  // No lock: that is the claim.
   int out_of_order = 0;
+  const auto run = [&](size_t thread, int i) {
+    out_of_order += std::exchange(next.at(thread), i + 1) == i ? 0 : 1;
+  };
+  const auto post_each = [&](size_t thread) {
+    for (int i = 0; i < kEach; ++i) {
+      loop_.Post([&run, thread, i] { run(thread, i); });
+    }
+  };
+  const auto lend_for_each = [&](size_t thread) {
+    LentThread lent;
+    for (int i = 0; i < kEach; ++i) {
+      loop_.Post([&run, thread, i] { run(thread, i); });
+      lent.Settle();
+    }
+  };
   std::vector<std::thread> threads;
   threads.reserve(kThreads);
-  for (size_t t = 0; t < kThreads; ++t) {
-    threads.emplace_back([&, t] {
-      std::optional<LentThread> lent;
-      if (t % 2 == 0) {
-        lent.emplace();
-      }
-      for (int i = 0; i < kEach; ++i) {
-        loop_.Post([&, t, i] { out_of_order += std::exchange(next.at(t), i + 1) == i ? 0 : 1; });
-        if (lent) {
-          lent->Settle();
-        }
-      }
-    });
+  for (size_t t = 0; t < kThreads; t += 2) {
+    threads.emplace_back(lend_for_each, t);
+    threads.emplace_back(post_each, t + 1);
   }
   for (std::thread& thread : threads) {
     thread.join();
