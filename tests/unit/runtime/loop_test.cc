@@ -132,22 +132,21 @@ TEST(Loop, TaskMayPostFromManyThreads) {
   int count = 0;
   constexpr int kThreads = 4;
   constexpr int kEach = 2000;
-  {
-    Loop loop("many");
-    const auto post_each = [&] {
-      for (int i = 0; i < kEach; ++i) {
-        loop.Post([&] { ++count; });
-      }
-    };
-    std::vector<std::thread> threads;
-    threads.reserve(kThreads);
-    for (int t = 0; t < kThreads; ++t) {
-      threads.emplace_back(post_each);
+  Loop loop("many");
+  const auto post_each = [&] {
+    for (int i = 0; i < kEach; ++i) {
+      loop.Post([&] { ++count; });
     }
-    for (std::thread& thread : threads) {
-      thread.join();
-    }
+  };
+  std::vector<std::thread> threads;
+  threads.reserve(kThreads);
+  for (int t = 0; t < kThreads; ++t) {
+    threads.emplace_back(post_each);
   }
+  for (std::thread& thread : threads) {
+    thread.join();
+  }
+  loop.Close();
   EXPECT_EQ(count, kThreads * kEach);
 }
 
