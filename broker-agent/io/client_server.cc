@@ -20,6 +20,7 @@
 #include "broker-agent/io/complaints.h"
 #include "broker-agent/io/frame_buffer.h"
 #include "broker-agent/io/piece_sender.h"
+#include "broker-agent/io/run_lent.h"
 #include "broker-agent/io/tcp_listener.h"
 #include "broker-agent/kafka/frame.h"
 #include "broker-agent/kafka/pieces.h"
@@ -392,10 +393,7 @@ void ClientServer::Impl::Start(Serve serve) {
   thread_ = std::thread([this]() {
     pthread_setname_np(pthread_self(), "clients");
     BlockBrokenPipeSignal();
-    LentThread lent;
-    while (io_.run_one() > 0) {
-      lent.Settle();
-    }
+    RunLent(io_);
   });
 }
 

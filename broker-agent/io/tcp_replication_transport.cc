@@ -6,9 +6,9 @@
 
 #include <glog/logging.h>
 
+#include "broker-agent/io/run_lent.h"
 #include "broker-agent/io/stream_convert.h"
 #include "broker-agent/kafka/text.h"
-#include "common/runtime/loop.h"
 
 namespace regent {
 namespace {
@@ -26,10 +26,7 @@ TcpReplicationTransport::TcpReplicationTransport(Executor& executor, int32_t thr
     std::thread thread([io, index]() {
       const std::string name = "replication" + (index == 0 ? "" : "-" + std::to_string(index));
       pthread_setname_np(pthread_self(), name.c_str());
-      LentThread lent;
-      while (io->run_one() > 0) {
-        lent.Settle();
-      }
+      RunLent(*io);
     });
     threads_.push_back({.io = std::move(io), .work = std::move(work), .thread = std::move(thread)});
   }

@@ -171,10 +171,10 @@ class BorrowingLoopTest : public ::testing::Test {
   static constexpr int kTries = 10'000;
 
   /// A task that notes who runs it.
-  std::function<void()> NoteThread(std::thread::id& ran_on) {
-    return [this, &ran_on] {
+  std::function<void()> NoteThread() {
+    return [this] {
       EXPECT_TRUE(loop_.OnLoopThread());
-      ran_on = std::this_thread::get_id();
+      ran_on_ = std::this_thread::get_id();
     };
   }
   std::thread::id OwnThread() {
@@ -190,14 +190,15 @@ class BorrowingLoopTest : public ::testing::Test {
   }
 
   Loop loop_{"borrows", Loop::Threads::kBorrowed};
+  const std::thread::id own_ = OwnThread();
+  std::thread::id ran_on_;
 };
 
 TEST_F(BorrowingLoopTest, IsRunByTheLentThreadThatHasPosted) {
-  std::thread::id ran_on;
   LentThread lent;
-  for (int tries = 0; ran_on != std::this_thread::get_id(); ++tries) {
+  for (int tries = 0; ran_on_ != std::this_thread::get_id(); ++tries) {
     ASSERT_LT(tries, kTries);
-    loop_.Post(NoteThread(ran_on));
+    loop_.Post(NoteThread());
     lent.Settle();
     EXPECT_FALSE(loop_.OnLoopThread());
     EXPECT_FALSE(lent.owes());
@@ -206,31 +207,25 @@ TEST_F(BorrowingLoopTest, IsRunByTheLentThreadThatHasPosted) {
 }
 
 TEST_F(BorrowingLoopTest, IsRunByItsOwnThreadWhenALentOneHasMoreToDo) {
-  std::thread::id ran_on;
-  const std::thread::id own = OwnThread();
   LentThread lent;
-  loop_.Post(NoteThread(ran_on));
+  loop_.Post(NoteThread());
   lent.Wake();
   Await();
-  EXPECT_EQ(ran_on, own);
+  EXPECT_EQ(ran_on_, own_);
 }
 
 TEST_F(BorrowingLoopTest, IsRunByItsOwnThreadWhenALentOneEnds) {
-  std::thread::id ran_on;
-  const std::thread::id own = OwnThread();
   std::promise<void> done;
   {
     const LentThread lent;
-    loop_.Post(NoteThread(ran_on));
+    loop_.Post(NoteThread());
     loop_.Post([&] { done.set_value(); });
   }
   done.get_future().wait();
-  EXPECT_EQ(ran_on, own);
+  EXPECT_EQ(ran_on_, own_);
 }
 
 TEST_F(BorrowingLoopTest, IsLeftAloneByALentThreadWhileItRuns) {
-  std::thread::id ran_on;
-  const std::thread::id own = OwnThread();
   LentThread lent;
   std::promise<void> begun;
   std::promise<void> release;
@@ -238,38 +233,35 @@ TEST_F(BorrowingLoopTest, IsLeftAloneByALentThreadWhileItRuns) {
     begun.set_value();
     release.get_future().wait();
   });
-  std::thread([&] { loop_.Post(NoteThread(ran_on)); }).join();  // Wakes it.
+  std::thread([&] { loop_.Post(NoteThread()); }).join();  // Wakes it.
   begun.get_future().wait();
   lent.Settle();
-  EXPECT_EQ(ran_on, std::thread::id()) << "two tasks at a time";
+  EXPECT_EQ(ran_on_, std::thread::id()) << "two tasks at a time";
   release.set_value();
   Await();
-  EXPECT_EQ(ran_on, own);
+  EXPECT_EQ(ran_on_, own_);
 }
 
 TEST_F(BorrowingLoopTest, HasALentThreadForSoLongOnly) {
-  std::thread::id ran_on;
-  const std::thread::id own = OwnThread();
   LentThread lent;
-  loop_.Post([] {
+  loop_.Post([this] {
+    loop_.Post(NoteThread());
     const Instant end = MonotonicNow() + LentThread::kLongest;
     while (MonotonicNow() < end) {
     }
   });
-  loop_.Post(NoteThread(ran_on));
   lent.Settle();
-  Await();
-  EXPECT_EQ(ran_on, own);
+  Await();  // The first has run now, and so
+  Await();  // has the one that it has posted.
+  EXPECT_EQ(ran_on_, own_);
 }
 
 TEST_F(BorrowingLoopTest, LeavesWhatIsUrgentToItsOwnThread) {
-  std::thread::id ran_on;
-  const std::thread::id own = OwnThread();
   LentThread lent;
-  loop_.PostUrgent(NoteThread(ran_on));
+  loop_.PostUrgent(NoteThread());
   lent.Settle();
   Await();
-  EXPECT_EQ(ran_on, own);
+  EXPECT_EQ(ran_on_, own_);
 }
 
 TEST_F(BorrowingLoopTest, KeepsTheOrderOfWhatItsTasksPostOnALentThread) {
@@ -384,24 +376,22 @@ TEST_F(BorrowingLoopTest, BorrowsTheThreadOfALoopThatHasNothingElseToDo) {
 }
 
 TEST_F(BorrowingLoopTest, DoesNotBorrowTheThreadOfALoopThatIsBusy) {
-  const std::thread::id own = OwnThread();
   std::promise<std::thread::id> ran_on;
   Loop posts("posts");
   Plug plug(posts);
   posts.Post([&] { loop_.Post([&] { ran_on.set_value(std::this_thread::get_id()); }); });
   posts.Post([] {});
   plug.Release();
-  EXPECT_EQ(ran_on.get_future().get(), own);
+  EXPECT_EQ(ran_on.get_future().get(), own_);
 }
 
 TEST_F(BorrowingLoopTest, DoesNotLendItsOwnThread) {
-  const std::thread::id own = OwnThread();
   std::promise<std::thread::id> ran_on;
   Loop next("next", Loop::Threads::kBorrowed);
   std::thread([&] {
     loop_.Post([&] { next.Post([&] { ran_on.set_value(std::this_thread::get_id()); }); });
   }).join();
-  EXPECT_NE(ran_on.get_future().get(), own);
+  EXPECT_NE(ran_on.get_future().get(), own_);
 }
 
 TEST(LoopDeathTest, CannotWaitForItself) {
