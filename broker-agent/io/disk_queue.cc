@@ -148,10 +148,14 @@ LogAction DiskQueue::Take(std::deque<LogAction>& lane, const std::deque<LogActio
   return action;
 }
 
-void DiskQueue::PutBack(LogAction append) {
+void DiskQueue::PutBack(LogAction action) {
+  if (ChangesNoLog(action)) {
+    back_.push_front(std::move(action));
+    return;
+  }
   CHECK(taken_) << "nothing to put back";
   ++(appends_[*taken_].*(taken_first_ ? &Appends::front : &Appends::back));
-  (taken_first_ ? front_ : back_).push_front(std::move(append));
+  (taken_first_ ? front_ : back_).push_front(std::move(action));
   taken_.reset();
 }
 

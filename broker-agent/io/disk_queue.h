@@ -39,9 +39,10 @@ class DiskQueue {
   /// Likewise, while the append that was put back last rests: what need not wait for that, if there
   /// is any. That append itself if something must come behind it that does not wait.
   std::optional<Next> PopMeanwhile();
-  /// Takes back what was popped last, an idle append that is not finished: it comes before
-  /// everything else at the back, and before what has come meanwhile and must not overtake it.
-  void PutBack(LogAction append);
+  /// Takes back what was popped last, an idle append or an idle read that is not finished: it comes
+  /// before everything else at the back, and before what has come meanwhile and must not overtake
+  /// it. No read overtakes a read.
+  void PutBack(LogAction action);
   /// Whether anybody is kept waiting.
   bool urgent() const { return !front_.empty(); }
 

@@ -26,6 +26,14 @@ LogView ViewOf(const storage::OpenedReplica::Extent& log, const storage::Journal
   return view;
 }
 
+/// Whether others may have their turn before it is done. A leader's bytes are the same in each
+/// turn; a producer's may be stamped with the time.
+bool MayGoInTurns(const LogAction& action) {
+  const auto* const append = std::get_if<AppendToLog>(&action);
+  return std::holds_alternative<ReadFromLog>(action) ||
+         (append != nullptr && append->source == AppendToLog::Source::kLeader);
+}
+
 std::optional<OpId> OpOfUnhurried(const LogAction& action) {
   const auto* const append = std::get_if<AppendToLog>(&action);
   return append != nullptr && append->turn == AppendToLog::Turn::kUnhurried
@@ -79,9 +87,7 @@ void DiskReplicaStore::Disk::DoNext() {
   if (logs == nullptr) {
     return;
   }
-  // A leader's bytes are the same in each turn; a producer's may be stamped with the time.
-  const auto* append = std::get_if<AppendToLog>(&next->action);
-  if (next->idle && append != nullptr && append->source == AppendToLog::Source::kLeader) {
+  if (next->idle && MayGoInTurns(next->action)) {
     DoInTurns(std::move(next->action));
   } else {
     std::visit([&](const auto& one) { Do(one); }, next->action);
@@ -112,20 +118,16 @@ void DiskReplicaStore::Disk::DoAll() {
   }
 }
 
-/// Appends what nobody waits for, until somebody waits for something else, or, if it is unhurried,
-/// until it is to rest: a large batch takes as long as many small ones. It goes on when the front
-/// is empty, or is done at once when it is the back's turn, so whoever writes much cannot keep it
-/// from ending.
+/// Reads, or appends what nobody waits for, until somebody waits for something else, or, if it is
+/// unhurried, until it is to rest: a large batch takes as long as many small ones. It goes on when
+/// the front is empty, or is done at once when it is the back's turn, so whoever writes much cannot
+/// keep it from ending.
 void DiskReplicaStore::Disk::DoInTurns(LogAction action) {
-  const auto& append = std::get<AppendToLog>(action);
-  const int rest = OpOfUnhurried(action) ? options.catch_up_rest : 0;
-  LogAppended result{.partition = KeyOf(append.partition), .op = append.op, .error = {}};
+  const std::optional<OpId> unhurried = OpOfUnhurried(action);
+  const int rest = unhurried ? options.catch_up_rest : 0;
   while (true) {
     const Instant began = disk.Now();
-    const Result<bool> whole = Append(append, kBytesPerTurn, result);
-    if (!whole.ok() || *whole) {
-      result.error = ErrorOf(whole);
-      sink(std::move(result));
+    if (DoSome(action, kBytesPerTurn)) {
       return;
     }
     const Instant now = disk.Now();
@@ -134,17 +136,23 @@ void DiskReplicaStore::Disk::DoInTurns(LogAction action) {
     if (closing || (pause == Duration(0) && !queue.urgent())) {
       continue;
     }
-    const OpId op = append.op;
     queue.PutBack(std::move(action));
     // With the lock: so Close, which waits for what was posted before, waits for this too.
     if (pause == Duration(0)) {
       disk.Post([self = shared_from_this()]() { self->DoNext(); });
     } else {
-      resting = op;
-      disk.PostAt(now + pause, [self = shared_from_this(), op]() { self->EndRest(op); });
+      resting = unhurried;
+      disk.PostAt(now + pause,
+                  [self = shared_from_this(), op = *unhurried]() { self->EndRest(op); });
     }
     return;
   }
+}
+
+bool DiskReplicaStore::Disk::DoSome(const LogAction& action, uint64_t bytes_max) {
+  const auto* const append = std::get_if<AppendToLog>(&action);
+  return append != nullptr ? DoSome(*append, bytes_max)
+                           : DoSome(std::get<ReadFromLog>(action), bytes_max);
 }
 
 // --- The store, for other threads ----------------------------------------------------------------

@@ -14,6 +14,7 @@
 
 #include "broker-agent/io/disk_queue.h"
 #include "broker-agent/io/disk_replica_store.h"
+#include "broker-agent/log/log_reading.h"
 #include "broker-agent/log/log_sync.h"
 #include "broker-agent/log/partition_log.h"
 #include "broker-agent/log/segment_list.h"
@@ -31,7 +32,8 @@ std::optional<Error> ErrorOf(const Result<T>& status) {
 struct DiskReplicaStore::Disk : std::enable_shared_from_this<DiskReplicaStore::Disk> {
   /// A log's old segments go so many at a time: other logs wait meanwhile.
   static constexpr size_t kSegmentsPerTrim = 4;
-  /// So much of an append that nobody waits for is written before others have their turn.
+  /// So much of a read, or of an append that nobody waits for, is done before others have their
+  /// turn.
   static constexpr uint64_t kBytesPerTurn = uint64_t{128} << 10U;
 
   Disk(std::unique_ptr<storage::ReplicaLogs> opened, Executor& executor, Options given)
@@ -56,7 +58,7 @@ struct DiskReplicaStore::Disk : std::enable_shared_from_this<DiskReplicaStore::D
   void Do(const SyncLog& order);
   void Do(const TruncateLog& truncate) const;
   void Do(const RestartLog& restart) const;
-  void Do(const ReadFromLog& read) const;
+  void Do(const ReadFromLog& read);
   void Do(const FindInLog& find) const;
   void FailIfDiskFailed(const PartitionKey& key, const std::optional<Error>& read) const;
   void Do(const RecordMarks& record) const;
@@ -78,6 +80,14 @@ struct DiskReplicaStore::Disk : std::enable_shared_from_this<DiskReplicaStore::D
                    << removed.error() << '"';
     }
   }
+  /// Does so much of what may be done in turns. False: it is to go on later, nobody has been
+  /// answered.
+  bool DoSome(const LogAction& action, uint64_t bytes_max);
+  bool DoSome(const AppendToLog& append, uint64_t bytes_max);
+  bool DoSome(const ReadFromLog& read, uint64_t bytes_max);
+  /// Makes it the read that is under way. False: it has been answered.
+  bool Begin(const ReadFromLog& read);
+  void Answer(const ReadFromLog& read, Result<storage::ReadBatches> found) const;
   /// False: only that much of it has been written so far, and the log has none of it.
   Result<bool> Append(const AppendToLog& append, uint64_t bytes_max, LogAppended& result);
   /// Syncs a log on the other thread. `done` comes on this one, unless everything is closed by
@@ -103,6 +113,12 @@ struct DiskReplicaStore::Disk : std::enable_shared_from_this<DiskReplicaStore::D
   std::set<storage::ReplicaKey>
       sealed_syncs;  ///< The disk's thread only: of these one is on its way.
   std::set<storage::ReplicaKey> writebacks;  ///< Likewise.
+  /// Likewise: the read that was begun last, until it is answered. No other comes in between.
+  struct ReadUnderWay {
+    OpId op{0};
+    storage::LogReading reading;
+  };
+  std::optional<ReadUnderWay> read_under_way;
   const Options options;
   AgentEventSink sink;
   mutable Mutex mutex;

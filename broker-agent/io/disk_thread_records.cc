@@ -63,9 +63,18 @@ Result<bool> DiskReplicaStore::Disk::Append(const AppendToLog& append,
 }
 
 void DiskReplicaStore::Disk::Do(const AppendToLog& append) {
+  DoSome(append, std::numeric_limits<uint64_t>::max());
+}
+
+bool DiskReplicaStore::Disk::DoSome(const AppendToLog& append, uint64_t bytes_max) {
   LogAppended result{.partition = KeyOf(append.partition), .op = append.op, .error = {}};
-  result.error = ErrorOf(Append(append, std::numeric_limits<uint64_t>::max(), result));
+  const Result<bool> whole = Append(append, bytes_max, result);
+  if (whole.ok() && !*whole) {
+    return false;
+  }
+  result.error = ErrorOf(whole);
   sink(std::move(result));
+  return true;
 }
 
 void DiskReplicaStore::Disk::Sync(const ReplicaKey& key,
@@ -272,13 +281,31 @@ void DiskReplicaStore::Disk::Do(const RestartLog& restart) const {
 
 // --- Reads ---------------------------------------------------------------------------------------
 
-void DiskReplicaStore::Disk::Do(const ReadFromLog& read) const {
-  LogRead result{.partition = KeyOf(read.partition), .op = read.op};
+void DiskReplicaStore::Disk::Do(const ReadFromLog& read) {
+  DoSome(read, std::numeric_limits<uint64_t>::max());
+}
+
+bool DiskReplicaStore::Disk::DoSome(const ReadFromLog& read, uint64_t bytes_max) {
+  if (!read_under_way && !Begin(read)) {
+    return true;
+  }
+  CHECK_EQ(read_under_way->op, read.op)
+      << "the queue has let a read overtake one that was put back";
+  storage::LogReading& reading = read_under_way->reading;
+  const Result<bool> whole = reading.ReadSome(bytes_max);
+  if (whole.ok() && !*whole) {
+    return false;
+  }
+  Answer(read, whole.ok() ? reading.Finish() : whole.error());
+  read_under_way.reset();
+  return true;
+}
+
+bool DiskReplicaStore::Disk::Begin(const ReadFromLog& read) {
   const Result<storage::PartitionLog*> log = logs->Find(KeyOf(read.partition));
   if (!log.ok()) {
-    result.batches = log.error();
-    sink(std::move(result));
-    return;
+    sink(LogRead{.partition = KeyOf(read.partition), .op = read.op, .batches = log.error()});
+    return false;
   }
   const storage::ReadRequest request{
       .from = read.from,
@@ -287,10 +314,21 @@ void DiskReplicaStore::Disk::Do(const ReadFromLog& read) const {
   if (read.alignment == ReadFromLog::Alignment::kContaining) {
     if (std::optional<FileSlice> slice = storage::SliceToSend(**log, request)) {
       sink(LogSliced{.op = read.op, .slice = *std::move(slice)});
-      return;
+      return false;
     }
   }
-  Result<storage::ReadBatches> found = (*log)->Read(request);
+  Result<storage::LogReading> reading = (*log)->BeginRead(request);
+  if (!reading.ok()) {
+    Answer(read, reading.error());
+    return false;
+  }
+  read_under_way = {.op = read.op, .reading = std::move(reading).value()};
+  return true;
+}
+
+void DiskReplicaStore::Disk::Answer(const ReadFromLog& read,
+                                    Result<storage::ReadBatches> found) const {
+  LogRead result{.partition = KeyOf(read.partition), .op = read.op};
   if (!found.ok()) {
     result.batches = found.error();
   } else if (read.alignment == ReadFromLog::Alignment::kExact && !found->heads.empty() &&

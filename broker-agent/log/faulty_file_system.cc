@@ -66,8 +66,12 @@ class FaultyFileSystem::FaultyReadFile final : public ReadFile {
   FaultyReadFile(FaultyFileSystem& system, std::shared_ptr<const ReadFile> inner, std::string path)
       : system_(system), inner_(std::move(inner)), path_(std::move(path)) {}
 
-  Result<std::string> ReadAt(uint64_t offset, size_t length) const override {
-    return system_.Do(DiskOperation::kRead, path_, [&] { return inner_->ReadAt(offset, length); });
+  Result<size_t> ReadInto(uint64_t offset, std::span<char> into) const override {
+    return system_.Do(DiskOperation::kRead, path_, [&] { return inner_->ReadInto(offset, into); });
+  }
+  void StopReadingAhead() const override { inner_->StopReadingAhead(); }
+  void Prefetch(uint64_t offset, uint64_t length) const override {
+    inner_->Prefetch(offset, length);
   }
   const std::string& path() const override { return path_; }
   int descriptor() const override { return inner_->descriptor(); }

@@ -39,8 +39,25 @@ class ReadFile {
  public:
   virtual ~ReadFile() = default;
 
+  /// Fills `into` with what lies from `offset` on, and returns how many bytes that is: fewer only
+  /// where the file ends.
+  virtual Result<size_t> ReadInto(uint64_t offset, std::span<char> into) const = 0;
   /// Returns `length` bytes from `offset` on; fewer only where the file ends.
-  virtual Result<std::string> ReadAt(uint64_t offset, size_t length) const = 0;
+  Result<std::string> ReadAt(uint64_t offset, size_t length) const {
+    std::string bytes(length, '\0');
+    const Result<size_t> read = ReadInto(offset, bytes);
+    if (!read.ok()) {
+      return read.error();
+    }
+    bytes.resize(*read);
+    return bytes;
+  }
+  /// From now on the system fetches nothing from the device but what is read or prefetched. By
+  /// itself it reads ahead of whoever reads from one end to the other, up to megabytes in one go.
+  virtual void StopReadingAhead() const = 0;
+  /// Tells the system that this stretch, or what the file has of it, will be read soon: it may
+  /// begin to fetch it. Never fails; hardly blocks.
+  virtual void Prefetch(uint64_t offset, uint64_t length) const = 0;
   /// The name that it was opened by, for messages.
   virtual const std::string& path() const = 0;
   /// For the system's calls that copy from file to socket; −1 where there is none.

@@ -88,7 +88,7 @@ class MemoryFileSystem::OpenReadFile final : public ReadFile {
                uint64_t crashes)
       : system_(system), file_(std::move(file)), path_(std::move(path)), crashes_(crashes) {}
 
-  Result<std::string> ReadAt(uint64_t offset, size_t length) const override {
+  Result<size_t> ReadInto(uint64_t offset, std::span<char> into) const override {
     const MutexLock lock(system_.mutex_);
     if (crashes_ != system_.crashes_) {
       return Error{ErrorCode::kUnavailable, path_ + ": opened before the crash"};
@@ -96,9 +96,15 @@ class MemoryFileSystem::OpenReadFile final : public ReadFile {
     if (auto error = system_.Check(DiskOperation::kRead, path_)) {
       return *error;
     }
-    return offset < file_->content.size() ? file_->content.substr(offset, length) : std::string();
+    const std::string& content = file_->content;
+    return offset < content.size() ? content.copy(into.data(), into.size(), offset) : 0;
   }
 
+  void StopReadingAhead() const override {}
+  void Prefetch(uint64_t offset, uint64_t length) const override {
+    const MutexLock lock(system_.mutex_);
+    file_->prefetched = offset + length;
+  }
   const std::string& path() const override { return path_; }
   int descriptor() const override { return -1; }
   bool InMemory(uint64_t /*offset*/, size_t /*length*/) const override { return true; }
@@ -363,6 +369,12 @@ uint64_t MemoryFileSystem::WrittenBack(const std::string& file) {
   const MutexLock lock(mutex_);
   const std::shared_ptr<File> found = FindFile(file);
   return found == nullptr ? 0 : found->given;
+}
+
+uint64_t MemoryFileSystem::PrefetchedBelow(const std::string& file) {
+  const MutexLock lock(mutex_);
+  const std::shared_ptr<File> found = FindFile(file);
+  return found == nullptr ? 0 : found->prefetched;
 }
 
 uint64_t MemoryFileSystem::LetGoBelow(const std::string& file) {

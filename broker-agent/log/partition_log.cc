@@ -15,17 +15,6 @@ namespace {
 /// Positions and relative offsets within a segment are int32.
 constexpr int64_t kSegmentSpanMax = std::numeric_limits<int32_t>::max();
 
-BatchHead HeadOf(const BatchHeader& header) {
-  return {
-      .base = header.base, .next = header.next(), .epoch = header.epoch, .bytes = header.bytes()};
-}
-
-/// Whether a read that has taken `taken` bytes takes this batch too.
-bool Takes(const ReadRequest& request, uint64_t taken, const BatchHeader& header) {
-  return header.next() <= request.below &&
-         (taken == 0 || taken + header.bytes() <= request.bytes_max);
-}
-
 Result<std::vector<BatchHeader>> HeadersOf(std::span<const std::string_view> pieces) {
   std::vector<BatchHeader> headers;
   for (const std::string_view piece : pieces) {
@@ -389,46 +378,39 @@ Result<std::optional<PlacedBatch>> PartitionLog::FirstOf(const ReadRequest& requ
   if (!first.ok()) {
     return first.error();
   }
-  return Takes(request, 0, first->header) ? std::optional(*first) : std::nullopt;
+  return first->header.next() <= request.below ? std::optional(*first) : std::nullopt;
 }
 
-Result<ReadBatches> PartitionLog::Read(const ReadRequest& request) {
+Result<LogReading> PartitionLog::BeginRead(const ReadRequest& request) {
   const Result<std::optional<PlacedBatch>> first = FirstOf(request);
   if (!first.ok()) {
     return first.error();
   }
-  ReadBatches read;
   if (!*first) {
-    return read;
+    return LogReading();
   }
   Segment& segment = segments_->Holding(request.from);
   const Result<std::shared_ptr<const ReadFile>> reader = segment.Reader();
   if (!reader.ok()) {
     return reader.error();
   }
-  const uint64_t length = std::min(std::max(request.bytes_max, (*first)->header.bytes()),
-                                   segment.bytes() - (*first)->position);
-  Result<std::string> bytes = (*reader)->ReadAt((*first)->position, length);
-  if (!bytes.ok()) {
-    return bytes.error();
+  const uint64_t position = (*first)->position;
+  const uint64_t length =
+      std::min(std::max(request.bytes_max, (*first)->header.bytes()), segment.bytes() - position);
+  return LogReading(request, {.file = *reader, .position = position, .length = length},
+                    segment.bytes());
+}
+
+Result<ReadBatches> PartitionLog::Read(const ReadRequest& request) {
+  Result<LogReading> reading = BeginRead(request);
+  if (!reading.ok()) {
+    return reading.error();
   }
-  // The last batch may be there only in part; so may a broken one, which is reported when a read
-  // begins with it.
-  const SplitBatches split = Split(*bytes);
-  uint64_t taken = 0;
-  for (const RecordBatchView& batch : split.batches) {
-    if (!Takes(request, taken, batch.header)) {
-      break;
-    }
-    taken += batch.header.bytes();
-    read.heads.push_back(HeadOf(batch.header));
+  const Result<bool> read = reading->ReadSome(std::numeric_limits<uint64_t>::max());
+  if (!read.ok()) {
+    return read.error();
   }
-  if (read.heads.empty()) {
-    return Error{ErrorCode::kCorrupt, segment.path() + " has changed under the log"};
-  }
-  read.bytes = std::move(bytes).value();
-  read.bytes.resize(taken);
-  return read;
+  return reading->Finish();
 }
 
 Result<FileSlice> PartitionLog::ReadSlice(const ReadRequest& request) {
@@ -452,7 +434,9 @@ Result<FileSlice> PartitionLog::ReadSlice(const ReadRequest& request) {
   if (!end.ok()) {
     return end.error();
   }
-  return FileSlice{.file = *reader, .position = position, .length = *end - position};
+  const uint64_t length = *end - position;
+  (*reader)->Prefetch(*end, std::min(BytesToPrefetchBehind(length), segment.bytes() - *end));
+  return FileSlice{.file = *reader, .position = position, .length = length};
 }
 
 Result<std::optional<TimedOffset>> PartitionLog::FindOffsetByTime(Timestamp target) {

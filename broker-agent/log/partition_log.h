@@ -14,6 +14,7 @@
 #include "broker-agent/core/file_slice.h"
 #include "broker-agent/log/file_system.h"
 #include "broker-agent/log/log_config.h"
+#include "broker-agent/log/log_reading.h"
 #include "broker-agent/log/log_recovery.h"
 #include "broker-agent/log/record_batch_view.h"
 #include "broker-agent/log/segment_list.h"
@@ -21,28 +22,6 @@
 #include "common/model/ids.h"
 
 namespace regent::storage {
-
-/// What a reader must know of a batch without looking into it.
-struct BatchHead {
-  Offset base{0};
-  Offset next{0};
-  LeaderEpoch epoch = kNoLeaderEpoch;
-  uint64_t bytes = 0;
-
-  friend bool operator==(const BatchHead&, const BatchHead&) = default;
-};
-
-/// Bytes of whole batches and the head of each.
-struct ReadBatches {
-  std::string bytes;
-  std::vector<BatchHead> heads;
-};
-
-struct ReadRequest {
-  Offset from{0};
-  Offset below{0};
-  uint64_t bytes_max = 0;
-};
 
 struct Appended {
   Offset first{0};
@@ -163,6 +142,8 @@ class PartitionLog {
   /// `below`: as many as bytes_max takes, but one at least if there is one. kInvalidArgument:
   /// `from` is not within the log.
   Result<ReadBatches> Read(const ReadRequest& request);
+  /// Begins what Read does, for whoever does it bit by bit.
+  Result<LogReading> BeginRead(const ReadRequest& request);
   /// As Read, without reading the records. Between the first batch and the last ones it believes
   /// the index: a batch that the disk has spoilt there is for the reader to find, by its checksum.
   Result<FileSlice> ReadSlice(const ReadRequest& request);

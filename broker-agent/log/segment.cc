@@ -163,7 +163,7 @@ Result<std::optional<BadBatch>> Segment::Rebuild(const Rebuilding& how) {
   synced_to_ = base_;
   greatest_ = times_.last();
   first_timestamp_.reset();
-  const Result<std::shared_ptr<const ReadFile>> reader = Reader();
+  const Result<std::shared_ptr<const ReadFile>> reader = files_.OpenRead(path_);
   if (!reader.ok()) {
     return reader.error();
   }
@@ -214,7 +214,7 @@ Status Segment::CutBadTail() {
 }
 
 Status Segment::Visit(const BatchVisitor& visit) {
-  const Result<std::shared_ptr<const ReadFile>> reader = Reader();
+  const Result<std::shared_ptr<const ReadFile>> reader = files_.OpenRead(path_);
   if (!reader.ok()) {
     return reader.error();
   }
@@ -463,6 +463,8 @@ Result<std::shared_ptr<const ReadFile>> Segment::Reader() {
       return opened;
     }
     reader_ = std::move(opened).value();
+    // Megabytes fetched in one go keep appends waiting: who reads records says what comes next.
+    reader_->StopReadingAhead();
   }
   return reader_;
 }

@@ -137,13 +137,14 @@ std::vector<StoredBatch> Disk::BatchesAfter(const TopicPartition& partition,
   }
   Offset next = last != nullptr ? last->header.next() : segment.value_or(Offset(0));
   while (segment) {
-    const auto file = files_.OpenRead(
-        storage::JoinPath(directory, storage::SegmentFileName(*segment, storage::kLogSuffix)));
+    const std::string path =
+        storage::JoinPath(directory, storage::SegmentFileName(*segment, storage::kLogSuffix));
+    const auto file = files_.OpenRead(path);
     if (!file.ok()) {
       break;
     }
-    constexpr size_t kSegmentBytesMax = size_t{1} << 26U;
-    const std::string bytes = (*file)->ReadAt(position, kSegmentBytesMax).value();
+    const uint64_t end = std::max(position, files_.SizeOf(path).value());
+    const std::string bytes = (*file)->ReadAt(position, end - position).value();
     for (const storage::RecordBatchView& batch : storage::Split(bytes).batches) {
       batches.push_back({.header = batch.header,
                          .bytes = std::string(batch.bytes),

@@ -179,6 +179,17 @@ TEST_F(DiskQueueTest, WhatIsPutBackKeepsItsPlaceBeforeWhatComesAfterwards) {
   EXPECT_THAT(PopAll(), ElementsAre(1, 2));
 }
 
+TEST_F(DiskQueueTest, AReadThatIsPutBackComesBeforeTheRestOfTheBackAndBehindAChangeOfLogs) {
+  Read(1, 0);
+  DiskQueue::Next next = queue.Pop();
+  EXPECT_TRUE(next.idle);
+  Read(2, 0);
+  Append(3, 1);
+  queue.Push(TruncateLog{.partition = P(0), .op = OpId(4)});
+  queue.PutBack(std::move(next.action));
+  EXPECT_THAT(PopAll(), ElementsAre(3, 4, 1, 2));
+}
+
 /// An append of a log that rests.
 class RestingAppend : public DiskQueueTest {
  protected:
@@ -202,6 +213,12 @@ TEST_F(RestingAppend, IsOvertakenByWhoIsKeptWaitingAndByReads) {
   queue.Push(FindInLog{.partition = P(0)});
   EXPECT_THAT(PopAllMeanwhile(), ElementsAre(2, 4, 3, 0));
   EXPECT_THAT(PopAll(), ElementsAre(1));
+}
+
+TEST_F(RestingAppend, IsOvertakenByReadsInTheirOrder) {
+  Read(2, 0);
+  Read(3, 0);
+  EXPECT_THAT(PopAllMeanwhile(), ElementsAre(2, 3));
 }
 
 TEST_F(RestingAppend, IsNotOvertakenByTrims) {

@@ -196,6 +196,90 @@ TEST_F(LargeRecords, OfAFollowerThatCatchesUpLetAnotherLogHaveItsTurn) {
   EXPECT_EQ(Next<LogRead>().batches->front().payload.bytes(), RecordOf(0, kLarge));
 }
 
+/// Reads of a batch of a MiB, during which something else is asked for.
+class LargeReads : public LargeRecords {
+ protected:
+  void SetUp() override {
+    LargeRecords::SetUp();
+    store_->Do(ChangeLogs{.op = OpId(1), .changes = {Create(1, 3)}});
+    Next<LogsChanged>();
+    AppendOfLeader(0, kLarge, AppendToLog::Turn::kInOrder);
+  }
+  void ReadWhile(std::function<void()> ask) {
+    files_.SetFault([this, ask = std::move(ask)](storage::DiskOperation operation,
+                                                 const std::string& path) -> std::optional<Error> {
+      // The file is opened, the batch's head is read, and then its first piece.
+      if (operation == storage::DiskOperation::kRead && path == kSegment && ++reads_ == 3) {
+        ask();
+      }
+      return reads_ == failing_ ? std::optional(Error{ErrorCode::kUnavailable, "planned"})
+                                : std::nullopt;
+    });
+    OrderRead(OpId(3));
+  }
+  void OrderRead(OpId read) {
+    store_->Do(ReadFromLog{.partition = Partition(0),
+                           .op = read,
+                           .from = Offset(0),
+                           .below = Offset(1),
+                           .max_bytes = 1});
+  }
+  void AppendToOther() {
+    store_->Do(AppendToLog{.source = AppendToLog::Source::kProducer,
+                           .partition = Partition(1),
+                           .op = OpId(8),
+                           .batches = {Produced(0, 1, 3)}});
+  }
+  void ExpectRead(OpId op = OpId(3)) {
+    const auto read = Next<LogRead>();
+    EXPECT_EQ(read.op, op);
+    ASSERT_TRUE(read.batches.ok()) << read.batches.error();
+    EXPECT_TRUE(read.batches->front().payload.bytes() == RecordOf(0, kLarge));
+  }
+
+  static constexpr size_t kLarge = size_t{1} << 20U;
+  int reads_ = 0;
+  int failing_ = 0;  ///< Which of them; 0: none.
+};
+
+TEST_F(LargeReads, LetAnAppendHaveItsTurn) {
+  ReadWhile([this] { AppendToOther(); });
+  EXPECT_EQ(Next<LogAppended>().op, OpId(8)) << "it came while the other was being read";
+  ExpectRead();
+  EXPECT_EQ(reads_, 2 + 9) << "a batch is read in pieces of 128 KiB, and none of them twice";
+}
+
+TEST_F(LargeReads, GoOnWhateverBecomesOfTheirLog) {
+  ReadWhile([this] {
+    store_->Do(ChangeLogs{.op = OpId(9),
+                          .changes = {{.kind = LogChange::Kind::kDelete,
+                                       .partition = Partition(0),
+                                       .leader_epoch = LeaderEpoch(3),
+                                       .partition_epoch = PartitionEpoch(3)}}});
+  });
+  EXPECT_EQ(Next<LogsChanged>().op, OpId(9));
+  ExpectRead();
+}
+
+TEST_F(LargeReads, ThatFailOnTheirWayLeaveNothingToTheNext) {
+  failing_ = 5;
+  ReadWhile([this] { AppendToOther(); });
+  EXPECT_EQ(Next<LogAppended>().op, OpId(8));
+  EXPECT_EQ(Next<LogRead>().batches.error().message, "planned");
+  OrderRead(OpId(4));
+  ExpectRead(OpId(4));
+}
+
+TEST_F(LargeReads, AreFinishedBeforeTheStoreIsClosed) {
+  ReadWhile([this] {
+    AppendToOther();
+    store_->Close([](const Status& closed) { EXPECT_TRUE(closed.ok()); });
+  });
+  RunAll();
+  ExpectRead();
+  EXPECT_EQ(Next<LogAppended>().op, OpId(8));
+}
+
 /// Appends of a follower that catches up while its leader's clients write. Each write takes 1 ms.
 class UnhurriedRecords : public LargeRecords {
  protected:

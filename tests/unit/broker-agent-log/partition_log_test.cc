@@ -189,6 +189,31 @@ TEST_F(PartitionLogTest, ASliceEndsBeforeABatchThatIsTorn) {
   EXPECT_EQ(slice->length, 2 * ten_bytes_);
 }
 
+TEST_F(PartitionLogTest, AsksTheDeviceForAsMuchAgainBehindWhatIsRead) {
+  config_ = {};
+  Make(0);
+  const auto batch = [](int64_t base) {
+    return EncodeBatch({.base = base, .records = {{.value = std::string(100'000, 'x')}}});
+  };
+  const uint64_t bytes = batch(0).size();
+  for (int64_t base = 0; base < 40; ++base) {
+    ASSERT_TRUE(AppendOne(*log_, batch(base)).ok());
+  }
+  for (const bool sliced : {false, true}) {
+    const auto below = [&](int64_t from, uint64_t batches) {
+      const ReadRequest request{
+          .from = Offset(from), .below = Offset(40), .bytes_max = batches * bytes};
+      CHECK(sliced ? log_->ReadSlice(request).ok() : log_->Read(request).ok());
+      return memory_.PrefetchedBelow("/p/00000000000000000000.log");
+    };
+    EXPECT_EQ(below(0, 3), 6 * bytes) << sliced;
+    EXPECT_EQ(below(7, 4), 15 * bytes) << sliced;
+    EXPECT_EQ(below(1, 1), 2 * bytes + (128 << 10)) << "not too little, " << sliced;
+    EXPECT_EQ(below(0, 20), 20 * bytes + (1 << 20)) << "not too much, " << sliced;
+    EXPECT_EQ(below(30, 6), 40 * bytes) << "not more than there is, " << sliced;
+  }
+}
+
 TEST_F(PartitionLogTest, SealsASegmentThatIsFullAndGoesOnInTheNext) {
   Make(0);
   AppendTens(4);

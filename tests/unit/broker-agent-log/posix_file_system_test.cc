@@ -7,6 +7,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <thread>
 #include <vector>
 
 #include <gmock/gmock.h>
@@ -155,6 +156,38 @@ TEST_F(PosixFileSystemTest, LetsGoOfMemoryAndOfNothingElse) {
   EXPECT_EQ((*read)->InMemory(0, bytes.size() / 2), only_in_memory);
   EXPECT_TRUE((*read)->InMemory(bytes.size() / 2, bytes.size() / 2));
   EXPECT_EQ(*files_->Read(file, bytes.size()), bytes);
+}
+
+TEST_F(PosixFileSystemTest, FetchesNothingButWhatIsAskedForOnceItIsTold) {
+  const std::string file = JoinPath(path_, "f");
+  const std::string bytes(size_t{4} << 20U, 'x');
+  constexpr size_t kPart = size_t{256} << 10U;
+  ASSERT_TRUE(files_->Create(file, bytes).ok());
+  {
+    auto append = files_->OpenAppend(file, bytes.size());
+    ASSERT_TRUE(append.ok());
+    ASSERT_TRUE((*append)->Sync().ok());
+    (*append)->LetGo(0, bytes.size());
+  }
+  const auto read = files_->OpenRead(file);
+  ASSERT_TRUE(read.ok());
+  if ((*read)->InMemory(bytes.size() - kPart, kPart)) {
+    GTEST_SKIP() << path_ << " lies in memory alone";
+  }
+  (*read)->StopReadingAhead();
+  for (size_t at = 0; at < 4 * kPart; at += kPart) {
+    ASSERT_EQ((*read)->ReadAt(at, kPart).value(), bytes.substr(at, kPart));
+    EXPECT_TRUE((*read)->InMemory(at, kPart));
+    EXPECT_FALSE((*read)->InMemory(at + kPart, 1)) << "what comes next";
+  }
+  (*read)->Prefetch(8 * kPart, kPart);
+  while (!(*read)->InMemory(8 * kPart, kPart)) {
+    std::this_thread::yield();
+  }
+  EXPECT_FALSE((*read)->InMemory(7 * kPart, 1));
+  EXPECT_FALSE((*read)->InMemory(9 * kPart, 1));
+  (*read)->Prefetch(bytes.size() - 1, 10 * kPart);
+  EXPECT_EQ((*read)->ReadAt(bytes.size() - 1, 10).value(), "x") << "nothing comes of too much";
 }
 
 TEST_F(PosixFileSystemTest, ReadsAnywhereAlsoWhenTheNameIsGone) {
