@@ -130,7 +130,7 @@ std::optional<DiskQueue::Next> DiskQueue::PopMeanwhile() {
   if (at == lane.end()) {
     return std::nullopt;
   }
-  return Next{.action = Take(lane, at)};
+  return Next{.action = Take(lane, at), .idle = !from_front};
 }
 
 LogAction DiskQueue::Take(std::deque<LogAction>& lane, const std::deque<LogAction>::iterator& at) {

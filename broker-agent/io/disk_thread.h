@@ -36,6 +36,11 @@ struct DiskReplicaStore::Disk : std::enable_shared_from_this<DiskReplicaStore::D
   /// turn.
   static constexpr uint64_t kBytesPerTurn = uint64_t{128} << 10U;
 
+  struct ReadUnderWay {
+    OpId op{0};
+    storage::LogReading reading;
+  };
+
   Disk(std::unique_ptr<storage::ReplicaLogs> opened, Executor& executor, Options given)
       : logs(std::move(opened)),
         disk(executor),
@@ -114,10 +119,6 @@ struct DiskReplicaStore::Disk : std::enable_shared_from_this<DiskReplicaStore::D
       sealed_syncs;  ///< The disk's thread only: of these one is on its way.
   std::set<storage::ReplicaKey> writebacks;  ///< Likewise.
   /// Likewise: the read that was begun last, until it is answered. No other comes in between.
-  struct ReadUnderWay {
-    OpId op{0};
-    storage::LogReading reading;
-  };
   std::optional<ReadUnderWay> read_under_way;
   const Options options;
   AgentEventSink sink;

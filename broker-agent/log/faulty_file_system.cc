@@ -71,6 +71,7 @@ class FaultyFileSystem::FaultyReadFile final : public ReadFile {
   }
   void StopReadingAhead() const override { inner_->StopReadingAhead(); }
   void Prefetch(uint64_t offset, uint64_t length) const override {
+    system_.prefetched_below_ = offset + length;
     inner_->Prefetch(offset, length);
   }
   const std::string& path() const override { return path_; }

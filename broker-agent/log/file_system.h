@@ -56,7 +56,7 @@ class ReadFile {
   /// itself it reads ahead of whoever reads from one end to the other, up to megabytes in one go.
   virtual void StopReadingAhead() const = 0;
   /// Tells the system that this stretch, or what the file has of it, will be read soon: it may
-  /// begin to fetch it. Never fails; hardly blocks.
+  /// begin to fetch it. Never fails; does not wait for the device to have done so.
   virtual void Prefetch(uint64_t offset, uint64_t length) const = 0;
   /// The name that it was opened by, for messages.
   virtual const std::string& path() const = 0;

@@ -10,7 +10,8 @@
 namespace regent::storage {
 namespace {
 
-/// So much is prefetched and read in turn: both keep the thread from other work.
+/// So much is prefetched, and then read, at a time; only the first piece is preceded by all that is
+/// ahead of it, most of which its predecessor has prefetched already if there was one.
 constexpr uint64_t kPieceBytes = uint64_t{128} << 10U;
 constexpr uint64_t kPrefetchBytesMin = kPieceBytes;
 constexpr uint64_t kPrefetchBytesMax = uint64_t{1} << 20U;
@@ -36,7 +37,7 @@ uint64_t BytesToPrefetchBehind(uint64_t bytes) {
 /// the end.
 void LogReading::PrefetchBehind(uint64_t read) {
   const uint64_t until =
-      std::min(read + BytesToPrefetchBehind(stretch_.length), end_of_file_ - stretch_.position);
+      std::min(read + BytesToPrefetchBehind(stretch_.length), end_ - stretch_.position);
   if (until > prefetched_) {
     stretch_.file->Prefetch(stretch_.position + prefetched_, until - prefetched_);
     prefetched_ = until;

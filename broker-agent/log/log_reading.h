@@ -48,9 +48,10 @@ class LogReading {
  public:
   /// Of a log that has nothing for the reader.
   LogReading() = default;
-  /// `stretch` begins with a batch and holds at least that one; its file has `end_of_file` bytes.
-  LogReading(const ReadRequest& request, FileSlice stretch, uint64_t end_of_file)
-      : request_(request), stretch_(std::move(stretch)), end_of_file_(end_of_file) {}
+  /// `stretch` begins with a batch and holds at least that one; `end` is where the segment's
+  /// batches end in its file, not before the stretch does.
+  LogReading(const ReadRequest& request, FileSlice stretch, uint64_t end)
+      : request_(request), stretch_(std::move(stretch)), end_(end) {}
 
   /// Reads no more than `bytes_max`, which is not 0. False: there is more to be read.
   Result<bool> ReadSome(uint64_t bytes_max);
@@ -62,7 +63,7 @@ class LogReading {
 
   ReadRequest request_;
   FileSlice stretch_;
-  uint64_t end_of_file_ = 0;
+  uint64_t end_ = 0;
   uint64_t prefetched_ = 0;  ///< Of the stretch and what lies behind it.
   std::string bytes_;
 };

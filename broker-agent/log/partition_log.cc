@@ -434,9 +434,7 @@ Result<FileSlice> PartitionLog::ReadSlice(const ReadRequest& request) {
   if (!end.ok()) {
     return end.error();
   }
-  const uint64_t length = *end - position;
-  (*reader)->Prefetch(*end, std::min(BytesToPrefetchBehind(length), segment.bytes() - *end));
-  return FileSlice{.file = *reader, .position = position, .length = length};
+  return FileSlice{.file = *reader, .position = position, .length = *end - position};
 }
 
 Result<std::optional<TimedOffset>> PartitionLog::FindOffsetByTime(Timestamp target) {

@@ -331,9 +331,6 @@ Result<ProducerStates> ReplicaLogs::ProducersOf(const ReplicaKey& key) {
   if (!visited.ok()) {
     return visited.error();
   }
-  if (const Status released = (*log)->ReleaseFiles(); !released.ok()) {
-    return released.error();  // Each of its segments was opened.
-  }
   return producers;
 }
 

@@ -15,6 +15,7 @@ std::optional<FileSlice> SliceToSend(PartitionLog& log, const ReadRequest& reque
       !slice->file->InMemory(slice->position, slice->length)) {
     return std::nullopt;
   }
+  slice->file->Prefetch(slice->position + slice->length, BytesToPrefetchBehind(slice->length));
   return std::move(slice).value();
 }
 

@@ -18,19 +18,18 @@ import produce
 import regent_load
 from harness import eventually
 from page_cache import PageCache
-from stillness import Stillness
 from systems import BROKERS, PORT, Kafka, KafkaRaft, Regent
 
 RECORD = 1024
 SCALE = 600_000, 5_000  # Records of a run as fast as it goes; replicas that change their leader.
 BACKLOG = 2 << 30  # Bytes that a follower lacks.
 KEPT_IN_MEMORY = 64 << 20  # At the end of the backlog; more than a broker keeps of what it appended.
-CATCH_UPS = 3  # Beside clients, while the machine is calm; the medians count.
+CATCH_UPS = 3  # Beside clients; the medians count.
 READS = 5  # Of the backlog; the median counts.
 WARM_UPS = 1  # Runs as fast as it goes before those that count.
 RIVALS_WARM_UPS = 3  # For a machine that compiles while it runs.
 RUNS = 3  # As fast as it goes; the medians count.
-STEADY_RUNS = 3  # While the machine is calm; the medians count.
+STEADY_RUNS = 3  # The medians count.
 STEADY_SECONDS = 10
 BESIDE_PER_SECOND = 500  # Records to each partition beside a follower that catches up.
 BESIDE = f"--per-second={BESIDE_PER_SECOND}", "--linger-ms=0"
@@ -38,10 +37,9 @@ DISK_NEEDED = 40 << 30
 
 
 class DataPath:
-    def __init__(self, system, emit, scale, warm_ups, page_cache, stillness):
+    def __init__(self, system, emit, scale, warm_ups, page_cache):
         self.system = system
         self.page_cache = page_cache
-        self.stillness = stillness
         self.emit = emit
         self.records, self.replicas = scale
         self.warm_ups = warm_ups
@@ -82,20 +80,12 @@ class DataPath:
         self.system.topic(topic, [_rotated(0)])
         flags = (f"--per-second={per_second}", f"--linger-ms={linger_ms}")
         self.load(topic, *flags, f"--records={2 * per_second}")
-
-        def measure():
-            with self.stillness.watch():
-                return self.load(topic, *flags, f"--records={STEADY_SECONDS * per_second}")
-        what = f"{per_second:,} records/s, linger {linger_ms} ms"
-        runs = self.calm_ones(STEADY_RUNS, measure, what)
+        latencies = [self.load(topic, *flags,
+                               f"--records={STEADY_SECONDS * per_second}")["latencyMs"]
+                     for _ in range(STEADY_RUNS)]
         for percentile in ("p50", "p99"):
-            self.emit(f"{what}: {percentile}",
-                      statistics.median(run["latencyMs"][percentile] for run in runs), "ms")
-
-    def calm_ones(self, wanted, measure, what):
-        results, others = self.stillness.calm_ones(wanted, measure)
-        self.emit(f"{what}: runs while the machine itself stood still", others, "")
-        return results
+            self.emit(f"{per_second:,} records/s, linger {linger_ms} ms: {percentile}",
+                      statistics.median(run[percentile] for run in latencies), "ms")
 
     def catch_up(self):
         """A follower that has nothing gets 2 GiB of a partition, while two others of the same leader are
@@ -109,8 +99,7 @@ class DataPath:
             system.topic(f"meanwhile-{number}", [replicas])
         self.stop(follower)
         self.load("backlog", f"--records={BACKLOG // RECORD}", "--linger-ms=5")
-        rounds = self.calm_ones(
-            CATCH_UPS, lambda: self.catch_up_beside_clients(follower, len(others)), what)
+        rounds = [self.catch_up_beside_clients(follower, len(others)) for _ in range(CATCH_UPS)]
         seconds = statistics.median(seconds for seconds, _ in rounds)
         self.emit(f"{what}: its first bytes -> in sync", seconds, "s")
         self.emit(f"{what}: the same", BACKLOG / 1e6 / seconds, "MB/s")
@@ -139,19 +128,18 @@ class DataPath:
     def catch_up_beside_clients(self, follower, topics):
         """Returns how long it takes, and {when: the latencies of each topic that is written to}."""
         self.stop_and_empty(follower)
-        with self.stillness.watch():
-            latencies = {"just before": self.latencies(topics)}
-            loads = []
-            try:
-                for number in range(topics):
-                    loads.append(regent_load.Running(
-                        f"meanwhile-{number}", f"--sizes={RECORD}", "--acks=all", *BESIDE))
-                seconds = self.seconds_to_catch_up(follower)
-                latencies["meanwhile"] = [load.stop()[0]["latencyMs"] for load in loads]
-            finally:
-                for load in loads:
-                    load.destroy()
-            latencies["once all three are in sync"] = self.latencies(topics)
+        latencies = {"just before": self.latencies(topics)}
+        loads = []
+        try:
+            for number in range(topics):
+                loads.append(regent_load.Running(
+                    f"meanwhile-{number}", f"--sizes={RECORD}", "--acks=all", *BESIDE))
+            seconds = self.seconds_to_catch_up(follower)
+            latencies["meanwhile"] = [load.stop()[0]["latencyMs"] for load in loads]
+        finally:
+            for load in loads:
+                load.destroy()
+        latencies["once all three are in sync"] = self.latencies(topics)
         return seconds, latencies
 
     def latencies(self, topics):
@@ -241,7 +229,7 @@ def _rotated(partition):
     return [(partition + r) % len(BROKERS) for r in BROKERS]
 
 
-def measure(kind, directory, emit, scale, warm_ups, page_cache, stillness):
+def measure(kind, directory, emit, scale, warm_ups, page_cache):
     """Returns {work: (value, unit)}, having emitted it."""
     values = {}
     conditions = f"{kind.name}, 3 brokers, RF 3, acks=all, records of 1 KiB"
@@ -255,7 +243,7 @@ def measure(kind, directory, emit, scale, warm_ups, page_cache, stillness):
     page_cache.fill()
     try:
         system.start()
-        DataPath(system, note, scale, warm_ups, page_cache, stillness).run()
+        DataPath(system, note, scale, warm_ups, page_cache).run()
     finally:
         system.close()
     return values
@@ -274,11 +262,10 @@ def run(directory, emit, options):
         raise SystemExit(f"{directory} has less than {DISK_NEEDED >> 30} GiB free: set TMPDIR")
     scale = options.scale or SCALE
     warm_ups = RIVALS_WARM_UPS if options.rival else WARM_UPS
-    with (contextlib.closing(PageCache(directory)) as page_cache,
-          contextlib.closing(Stillness()) as stillness):
-        ours = measure(Regent, directory, emit, scale, warm_ups, page_cache, stillness)
+    with contextlib.closing(PageCache(directory)) as page_cache:
+        ours = measure(Regent, directory, emit, scale, warm_ups, page_cache)
         for kind in (Kafka, KafkaRaft) if options.rival else ():
-            theirs = measure(kind, directory, emit, scale, warm_ups, page_cache, stillness)
+            theirs = measure(kind, directory, emit, scale, warm_ups, page_cache)
             for work, (value, unit) in theirs.items():
                 if value and unit:
                     emit(work, ours[work][0] / value, "times", f"Regent against {kind.name}")

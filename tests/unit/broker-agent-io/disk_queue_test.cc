@@ -215,10 +215,16 @@ TEST_F(RestingAppend, IsOvertakenByWhoIsKeptWaitingAndByReads) {
   EXPECT_THAT(PopAll(), ElementsAre(1));
 }
 
-TEST_F(RestingAppend, IsOvertakenByReadsInTheirOrder) {
+TEST_F(RestingAppend, IsOvertakenByReadsThatKeepTheirOrderWhenOneIsPutBack) {
   Read(2, 0);
   Read(3, 0);
-  EXPECT_THAT(PopAllMeanwhile(), ElementsAre(2, 3));
+  auto next = queue.PopMeanwhile();
+  ASSERT_TRUE(next);
+  EXPECT_TRUE(next->idle);
+  Append(4, 1);
+  queue.PutBack(std::move(next->action));
+  EXPECT_THAT(PopAllMeanwhile(), ElementsAre(4, 2, 3));
+  EXPECT_THAT(PopAll(), ElementsAre(1));
 }
 
 TEST_F(RestingAppend, IsNotOvertakenByTrims) {

@@ -208,8 +208,11 @@ class LargeReads : public LargeRecords {
   void ReadWhile(std::function<void()> ask) {
     files_.SetFault([this, ask = std::move(ask)](storage::DiskOperation operation,
                                                  const std::string& path) -> std::optional<Error> {
+      if (operation != storage::DiskOperation::kRead || path != kSegment) {
+        return std::nullopt;
+      }
       // The file is opened, the batch's head is read, and then its first piece.
-      if (operation == storage::DiskOperation::kRead && path == kSegment && ++reads_ == 3) {
+      if (++reads_ == 3) {
         ask();
       }
       return reads_ == failing_ ? std::optional(Error{ErrorCode::kUnavailable, "planned"})
@@ -261,6 +264,17 @@ TEST_F(LargeReads, GoOnWhateverBecomesOfTheirLog) {
   ExpectRead();
 }
 
+TEST_F(LargeReads, OfALogThatIsCutMeanwhileAreAnsweredAndTheNextIsRight) {
+  ReadWhile([this] {
+    store_->Do(TruncateLog{.partition = Partition(0), .op = OpId(9), .to = Offset(0)});
+  });
+  EXPECT_EQ(Next<LogTruncated>().op, OpId(9));
+  EXPECT_EQ(Next<LogRead>().batches.error().code, ErrorCode::kCorrupt);
+  AppendOfLeader(0, kLarge, AppendToLog::Turn::kInOrder);
+  OrderRead(OpId(4));
+  ExpectRead(OpId(4));
+}
+
 TEST_F(LargeReads, ThatFailOnTheirWayLeaveNothingToTheNext) {
   failing_ = 5;
   ReadWhile([this] { AppendToOther(); });
@@ -271,11 +285,13 @@ TEST_F(LargeReads, ThatFailOnTheirWayLeaveNothingToTheNext) {
 }
 
 TEST_F(LargeReads, AreFinishedBeforeTheStoreIsClosed) {
-  ReadWhile([this] {
+  bool closed = false;
+  ReadWhile([&] {
     AppendToOther();
-    store_->Close([](const Status& closed) { EXPECT_TRUE(closed.ok()); });
+    store_->Close([&](const Status& status) { closed = status.ok(); });
   });
   RunAll();
+  EXPECT_TRUE(closed);
   ExpectRead();
   EXPECT_EQ(Next<LogAppended>().op, OpId(8));
 }

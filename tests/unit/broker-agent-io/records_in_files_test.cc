@@ -140,6 +140,12 @@ TEST_F(RecordsInFiles, AreSlicesOfTheSameBytesThatAReadGives) {
   }
 }
 
+TEST_F(RecordsInFiles, AreFollowedByAsManyThatTheDeviceIsAskedFor) {
+  const AgentEvent event = store_->Read(1, 400'000);
+  const FileSlice& slice = std::get<LogSliced>(event).slice;
+  EXPECT_EQ(files_.prefetched_below(), slice.position + 2 * slice.length);
+}
+
 TEST_F(RecordsInFiles, AreReadWhereAFollowerWantsThem) {
   EXPECT_FALSE(Sliced(store_->Read(0, 1'000'000, Alignment::kExact)));
 }

@@ -199,19 +199,32 @@ TEST_F(PartitionLogTest, AsksTheDeviceForAsMuchAgainBehindWhatIsRead) {
   for (int64_t base = 0; base < 40; ++base) {
     ASSERT_TRUE(AppendOne(*log_, batch(base)).ok());
   }
-  for (const bool sliced : {false, true}) {
-    const auto below = [&](int64_t from, uint64_t batches) {
-      const ReadRequest request{
-          .from = Offset(from), .below = Offset(40), .bytes_max = batches * bytes};
-      CHECK(sliced ? log_->ReadSlice(request).ok() : log_->Read(request).ok());
-      return memory_.PrefetchedBelow("/p/00000000000000000000.log");
-    };
-    EXPECT_EQ(below(0, 3), 6 * bytes) << sliced;
-    EXPECT_EQ(below(7, 4), 15 * bytes) << sliced;
-    EXPECT_EQ(below(1, 1), 2 * bytes + (128 << 10)) << "not too little, " << sliced;
-    EXPECT_EQ(below(0, 20), 20 * bytes + (1 << 20)) << "not too much, " << sliced;
-    EXPECT_EQ(below(30, 6), 40 * bytes) << "not more than there is, " << sliced;
-  }
+  const auto below = [&](int64_t from, uint64_t batches) {
+    CHECK(Read(from, 40, batches * bytes).ok());
+    return memory_.PrefetchedBelow("/p/00000000000000000000.log");
+  };
+  EXPECT_EQ(below(0, 3), 6 * bytes);
+  EXPECT_EQ(below(7, 4), 15 * bytes);
+  EXPECT_EQ(below(1, 1), 2 * bytes + (128 << 10)) << "not too little";
+  EXPECT_EQ(below(0, 20), 20 * bytes + (1 << 20)) << "not too much";
+  EXPECT_EQ(below(30, 6), 40 * bytes) << "not more than there is";
+}
+
+TEST_F(PartitionLogTest, LeavesReadingAheadToTheSystemOnlyWhereItChecksASegment) {
+  const std::string path = "/p/00000000000000000000.log";
+  Make(0);
+  AppendTens(2);
+  ASSERT_TRUE(Read(0, 20, 1).ok());
+  EXPECT_FALSE(memory_.ReadsAhead(path));
+  log_.reset();
+  auto opened = PartitionLog::Open(files_, "/p", config_, {});
+  ASSERT_TRUE(opened.ok()) << opened.error();
+  log_ = std::move(opened->log);
+  EXPECT_TRUE(memory_.ReadsAhead(path));
+  ASSERT_TRUE(log_->ReadSlice({.from = Offset(0), .below = Offset(20), .bytes_max = 1}).ok());
+  EXPECT_FALSE(memory_.ReadsAhead(path));
+  ASSERT_TRUE(log_->Visit([](const BatchHeader&) {}).ok());
+  EXPECT_TRUE(memory_.ReadsAhead(path));
 }
 
 TEST_F(PartitionLogTest, SealsASegmentThatIsFullAndGoesOnInTheNext) {

@@ -1,5 +1,6 @@
 #include "broker-agent/log/posix_file_system.h"
 
+#include <chrono>
 #include <cstdint>
 #include <cstdlib>
 #include <filesystem>
@@ -181,7 +182,9 @@ TEST_F(PosixFileSystemTest, FetchesNothingButWhatIsAskedForOnceItIsTold) {
     EXPECT_FALSE((*read)->InMemory(at + kPart, 1)) << "what comes next";
   }
   (*read)->Prefetch(8 * kPart, kPart);
+  const auto patience = std::chrono::steady_clock::now() + std::chrono::seconds(30);
   while (!(*read)->InMemory(8 * kPart, kPart)) {
+    ASSERT_LT(std::chrono::steady_clock::now(), patience);
     std::this_thread::yield();
   }
   EXPECT_FALSE((*read)->InMemory(7 * kPart, 1));
