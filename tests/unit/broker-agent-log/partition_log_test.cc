@@ -1,5 +1,6 @@
 #include "broker-agent/log/partition_log.h"
 
+#include <algorithm>
 #include <memory>
 #include <string>
 #include <vector>
@@ -40,6 +41,10 @@ class PartitionLogTest : public ::testing::Test {
   }
   Result<ReadBatches> Read(int64_t from, int64_t below, uint64_t bytes_max) {
     return log_->Read({.from = Offset(from), .below = Offset(below), .bytes_max = bytes_max});
+  }
+  std::string BytesOfSlice(const ReadRequest& request) {
+    const FileSlice slice = log_->ReadSlice(request).value();
+    return slice.file == nullptr ? "" : slice.file->ReadAt(slice.position, slice.length).value();
   }
   std::vector<std::string> Names() {
     std::vector<std::string> names;
@@ -165,12 +170,7 @@ TEST_F(PartitionLogTest, ASliceIsWhatAReadTakesWhateverTheIndexNames) {
         for (const uint64_t bytes_max : {uint64_t{0}, 4 * ten_bytes_ - 1, 12 * ten_bytes_}) {
           const ReadRequest request{
               .from = Offset(from), .below = Offset(from + ahead), .bytes_max = bytes_max};
-          const auto read = log_->Read(request);
-          const auto slice = log_->ReadSlice(request);
-          ASSERT_TRUE(read.ok() && slice.ok()) << from;
-          EXPECT_EQ(
-              slice->file == nullptr ? "" : *slice->file->ReadAt(slice->position, slice->length),
-              read->bytes)
+          EXPECT_EQ(BytesOfSlice(request), log_->Read(request).value().bytes)
               << from << '+' << ahead << ", " << bytes_max << " bytes, interval " << interval;
         }
       }
@@ -460,13 +460,13 @@ TEST_F(PartitionLogTest, FindsTheFirstRecordOfATimeExactly) {
   for (int64_t start : {0, 1, 5}) {
     ASSERT_TRUE(log_->AdvanceStart(Offset(start)).ok());
     for (int64_t target = 0; target <= 710; target += 10) {
-      std::optional<TimedOffset> expected;
-      for (auto i = static_cast<size_t>(start); i < timestamps.size() && !expected; ++i) {
-        if (timestamps[i] >= target) {
-          expected = TimedOffset{.timestamp = Timestamp(timestamps[i]),
-                                 .offset = Offset(static_cast<int64_t>(i))};
-        }
-      }
+      const auto found = std::find_if(timestamps.begin() + start, timestamps.end(),
+                                      [&](int64_t timestamp) { return timestamp >= target; });
+      const auto expected =
+          found == timestamps.end()
+              ? std::nullopt
+              : std::optional(TimedOffset{.timestamp = Timestamp(*found),
+                                          .offset = Offset(found - timestamps.begin())});
       EXPECT_EQ(*log_->FindOffsetByTime(Timestamp(target)), expected) << target;
     }
   }
