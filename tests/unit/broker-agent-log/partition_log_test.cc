@@ -160,6 +160,15 @@ TEST_F(PartitionLogTest, GivesOutTheSameAsASliceThatOutlivesItsSegment) {
 }
 
 TEST_F(PartitionLogTest, ASliceIsWhatAReadTakesWhateverTheIndexNames) {
+  const auto compare = [this](int64_t from, int64_t ahead) {
+    for (const uint64_t bytes_max : {uint64_t{0}, 4 * ten_bytes_ - 1, 12 * ten_bytes_}) {
+      const ReadRequest request{
+          .from = Offset(from), .below = Offset(from + ahead), .bytes_max = bytes_max};
+      EXPECT_EQ(BytesOfSlice(request), log_->Read(request).value().bytes)
+          << from << '+' << ahead << ", " << bytes_max << " bytes, interval "
+          << config_.index_interval_bytes;
+    }
+  };
   for (const uint32_t interval : {1U, static_cast<uint32_t>(3 * ten_bytes_), 1U << 20U}) {
     ASSERT_TRUE(memory_.RemoveTree("/p").ok());
     config_ = {.segment_bytes = 20 * ten_bytes_, .index_interval_bytes = interval};
@@ -167,12 +176,7 @@ TEST_F(PartitionLogTest, ASliceIsWhatAReadTakesWhateverTheIndexNames) {
     AppendTens(45);
     for (int64_t from = 0; from < 450; from += 7) {
       for (const int64_t ahead : {1, 10, 33, 150, 450}) {
-        for (const uint64_t bytes_max : {uint64_t{0}, 4 * ten_bytes_ - 1, 12 * ten_bytes_}) {
-          const ReadRequest request{
-              .from = Offset(from), .below = Offset(from + ahead), .bytes_max = bytes_max};
-          EXPECT_EQ(BytesOfSlice(request), log_->Read(request).value().bytes)
-              << from << '+' << ahead << ", " << bytes_max << " bytes, interval " << interval;
-        }
+        compare(from, ahead);
       }
     }
   }
