@@ -69,7 +69,10 @@ class FaultyFileSystem::FaultyReadFile final : public ReadFile {
   Result<size_t> ReadInto(uint64_t offset, std::span<char> into) const override {
     return system_.Do(DiskOperation::kRead, path_, [&] { return inner_->ReadInto(offset, into); });
   }
-  void StopReadingAhead() const override { inner_->StopReadingAhead(); }
+  void StopReadingAhead() const override {
+    system_.reads_ahead_ = false;
+    inner_->StopReadingAhead();
+  }
   void Prefetch(uint64_t offset, uint64_t length) const override {
     system_.prefetched_below_ = offset + length;
     inner_->Prefetch(offset, length);
@@ -172,6 +175,7 @@ Result<std::shared_ptr<const ReadFile>> FaultyFileSystem::OpenRead(const std::st
   if (!opened.ok()) {
     return opened;
   }
+  reads_ahead_ = true;
   return std::shared_ptr<const ReadFile>(
       std::make_shared<FaultyReadFile>(*this, std::move(opened).value(), file));
 }

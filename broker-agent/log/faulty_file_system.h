@@ -43,8 +43,10 @@ class FaultyFileSystem final : public FileSystem {
   bool struck() EXCLUDES(mutex_);
   /// From now on no file lies in memory.
   void ForgetCached() { cold_ = true; }
-  /// Returns below which byte a file was prefetched at last.
+  /// Below which byte a file was prefetched at last, whichever that was.
   uint64_t prefetched_below() const { return prefetched_below_; }
+  /// Whether the system reads ahead of whoever opened a file last to read it.
+  bool reads_ahead() const { return reads_ahead_; }
 
   Result<std::vector<DirectoryEntry>> List(const std::string& directory) override;
   Result<bool> Exists(const std::string& path) override;
@@ -72,6 +74,7 @@ class FaultyFileSystem final : public FileSystem {
   FileSystem& inner_;
   std::atomic<bool> cold_ = false;
   std::atomic<uint64_t> prefetched_below_ = 0;
+  std::atomic<bool> reads_ahead_ = false;
   Mutex mutex_;
   std::optional<Plan> plan_ GUARDED_BY(mutex_);
   uint64_t counted_ GUARDED_BY(mutex_) = 0;

@@ -100,14 +100,8 @@ class MemoryFileSystem::OpenReadFile final : public ReadFile {
     return offset < content.size() ? content.copy(into.data(), into.size(), offset) : 0;
   }
 
-  void StopReadingAhead() const override {
-    const MutexLock lock(system_.mutex_);
-    file_->reads_ahead = false;
-  }
-  void Prefetch(uint64_t offset, uint64_t length) const override {
-    const MutexLock lock(system_.mutex_);
-    file_->prefetched = offset + length;
-  }
+  void StopReadingAhead() const override {}
+  void Prefetch(uint64_t /*offset*/, uint64_t /*length*/) const override {}
   const std::string& path() const override { return path_; }
   int descriptor() const override { return -1; }
   bool InMemory(uint64_t /*offset*/, size_t /*length*/) const override { return true; }
@@ -270,7 +264,6 @@ Result<std::shared_ptr<const ReadFile>> MemoryFileSystem::OpenRead(const std::st
   if (found == nullptr) {
     return NotThere(file);
   }
-  found->reads_ahead = true;
   return std::shared_ptr<const ReadFile>(
       std::make_shared<OpenReadFile>(*this, found, file, crashes_));
 }
@@ -373,18 +366,6 @@ uint64_t MemoryFileSystem::WrittenBack(const std::string& file) {
   const MutexLock lock(mutex_);
   const std::shared_ptr<File> found = FindFile(file);
   return found == nullptr ? 0 : found->given;
-}
-
-uint64_t MemoryFileSystem::PrefetchedBelow(const std::string& file) {
-  const MutexLock lock(mutex_);
-  const std::shared_ptr<File> found = FindFile(file);
-  return found == nullptr ? 0 : found->prefetched;
-}
-
-bool MemoryFileSystem::ReadsAhead(const std::string& file) {
-  const MutexLock lock(mutex_);
-  const std::shared_ptr<File> found = FindFile(file);
-  return found != nullptr && found->reads_ahead;
 }
 
 uint64_t MemoryFileSystem::LetGoBelow(const std::string& file) {

@@ -58,10 +58,6 @@ class MemoryFileSystem final : public FileSystem {
   uint64_t WrittenBack(const std::string& file) EXCLUDES(mutex_);
   /// Returns below which byte a file was let go of at last.
   uint64_t LetGoBelow(const std::string& file) EXCLUDES(mutex_);
-  /// Returns below which byte a file was prefetched at last.
-  uint64_t PrefetchedBelow(const std::string& file) EXCLUDES(mutex_);
-  /// Whether the system would read ahead of whoever opened a file last to read it.
-  bool ReadsAhead(const std::string& file) EXCLUDES(mutex_);
   /// Changes a file behind everybody's back, durably.
   void Overwrite(const std::string& file, std::string content) EXCLUDES(mutex_);
 
@@ -70,8 +66,6 @@ class MemoryFileSystem final : public FileSystem {
     std::string content;
     std::string synced;
     uint64_t let_go = 0;
-    uint64_t prefetched = 0;
-    bool reads_ahead = false;
     uint64_t given = 0;  ///< To the device, ahead of a sync: of no use to a crash.
   };
   /// A file, or null for a directory.

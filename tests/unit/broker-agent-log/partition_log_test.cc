@@ -205,7 +205,7 @@ TEST_F(PartitionLogTest, AsksTheDeviceForAsMuchAgainBehindWhatIsRead) {
   }
   const auto below = [&](int64_t from, uint64_t batches) {
     CHECK(Read(from, 40, batches * bytes).ok());
-    return memory_.PrefetchedBelow("/p/00000000000000000000.log");
+    return files_.prefetched_below();
   };
   EXPECT_EQ(below(0, 3), 6 * bytes);
   EXPECT_EQ(below(7, 4), 15 * bytes);
@@ -215,20 +215,19 @@ TEST_F(PartitionLogTest, AsksTheDeviceForAsMuchAgainBehindWhatIsRead) {
 }
 
 TEST_F(PartitionLogTest, LeavesReadingAheadToTheSystemOnlyWhereItChecksASegment) {
-  const std::string path = "/p/00000000000000000000.log";
   Make(0);
   AppendTens(2);
   ASSERT_TRUE(Read(0, 20, 1).ok());
-  EXPECT_FALSE(memory_.ReadsAhead(path));
+  EXPECT_FALSE(files_.reads_ahead());
   log_.reset();
   auto opened = PartitionLog::Open(files_, "/p", config_, {});
   ASSERT_TRUE(opened.ok()) << opened.error();
   log_ = std::move(opened->log);
-  EXPECT_TRUE(memory_.ReadsAhead(path));
+  EXPECT_TRUE(files_.reads_ahead());
   ASSERT_TRUE(log_->ReadSlice({.from = Offset(0), .below = Offset(20), .bytes_max = 1}).ok());
-  EXPECT_FALSE(memory_.ReadsAhead(path));
+  EXPECT_FALSE(files_.reads_ahead());
   ASSERT_TRUE(log_->Visit([](const BatchHeader&) {}).ok());
-  EXPECT_TRUE(memory_.ReadsAhead(path));
+  EXPECT_TRUE(files_.reads_ahead());
 }
 
 TEST_F(PartitionLogTest, SealsASegmentThatIsFullAndGoesOnInTheNext) {
