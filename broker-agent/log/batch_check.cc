@@ -8,6 +8,7 @@
 namespace regent::storage {
 namespace {
 
+constexpr size_t kBaseAt = 0;
 constexpr size_t kLengthAt = 8;
 constexpr size_t kMagicAt = 16;
 constexpr auto kLengthMin = static_cast<int32_t>(kBatchHeaderBytes - kBatchLengthEnd);
@@ -144,6 +145,12 @@ std::optional<BatchFault> FramingFault(std::string_view front, uint64_t availabl
   if (bytes > available) {
     return Fault(BatchProblem::kCut, "a batch of " + std::to_string(bytes) + " bytes has only " +
                                          std::to_string(available));
+  }
+  const Offset base(LoadBigEndian<int64_t>(front, kBaseAt));
+  if (base < Offset(0) || base > kBatchBaseMax) {
+    return Fault(BatchProblem::kBadBaseOffset, "base offset " + std::to_string(base.value()) +
+                                                   " is none of 0…" +
+                                                   std::to_string(kBatchBaseMax.value()));
   }
   return std::nullopt;
 }

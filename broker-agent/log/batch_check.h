@@ -23,7 +23,7 @@ enum class BatchProblem {
   kUnknownCodec,    ///< A codec that no Kafka has.
   kBadRecords,      ///< The records are not what the header says of them.
   kSeveralBatches,  ///< A producer sends one batch per partition.
-  kBadBaseOffset,   ///< A producer's batch begins at 0.
+  kBadBaseOffset,   ///< No offset at all, or one that a producer's batch does not begin at.
   kBadSequence,     ///< A producer id without a sequence number.
   kLogAppendTime,   ///< Only a broker stamps that.
   kTransactional,   ///< Transactions are not supported.

@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <span>
 #include <string_view>
 
@@ -23,6 +24,9 @@ inline constexpr uint8_t kCodecMax = static_cast<uint8_t>(Codec::kZstd);
 inline constexpr size_t kBatchLengthEnd = 12;
 inline constexpr size_t kBatchHeaderBytes = 61;
 inline constexpr int8_t kBatchMagic = 2;
+/// The greatest base offset of a batch: no last offset delta leads from it beyond an Offset.
+inline constexpr Offset kBatchBaseMax{std::numeric_limits<int64_t>::max() -
+                                      std::numeric_limits<int32_t>::max() - 1};
 
 /// The header of a record batch of magic 2 (Kafka's RecordBatch):
 ///
@@ -47,6 +51,7 @@ struct BatchHeader {
   int32_t base_sequence = -1;
   int32_t count = 0;
 
+  /// These are of a batch that FramingFault has passed.
   uint64_t bytes() const { return kBatchLengthEnd + static_cast<uint64_t>(length); }
   Offset last() const { return Offset(base.value() + last_offset_delta); }
   /// The offset after the last record.

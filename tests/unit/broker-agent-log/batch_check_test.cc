@@ -1,6 +1,7 @@
 #include "broker-agent/log/batch_check.h"
 
 #include <functional>
+#include <limits>
 #include <string>
 #include <vector>
 
@@ -158,6 +159,10 @@ std::vector<BadProduce> BadlyFramed() {
       {"length of less than a header", BatchProblem::kBadLength,
        [] { return WithField<int32_t>(8, 48); }},
       {"enormous length", BatchProblem::kCut, [] { return WithField<int32_t>(8, 0x7fffffff); }},
+      {"a base offset below 0", BatchProblem::kBadBaseOffset,
+       [] { return WithField(0, std::numeric_limits<int64_t>::min()); }},
+      {"a base offset whose last does not exist", BatchProblem::kBadBaseOffset,
+       [] { return WithField(0, kBatchBaseMax.value() + 1); }},
       {"too large", BatchProblem::kTooLarge,
        [] {
          return Changed(
@@ -259,6 +264,14 @@ TEST(ReplicatedFault, TakesWhatAClientMayNotWriteAndNamesWhatIsBroken) {
   EXPECT_EQ(ReplicatedFault(good + WithField<uint32_t>(17, 1))->problem, BatchProblem::kBadCrc);
   EXPECT_EQ(ReplicatedFault(Changed([](TestBatch& b) { b.count = 9; }) + good)->problem,
             BatchProblem::kBadCount);
+}
+
+TEST(BatchHeader, OfTheGreatestBaseHasOffsets) {
+  std::string bytes = WithField(0, kBatchBaseMax.value());
+  StoreBigEndian(std::span<char>(bytes), 23, std::numeric_limits<int32_t>::max());
+  RepairCrc(bytes);
+  EXPECT_FALSE(ReplicatedFault(bytes));
+  EXPECT_EQ(DecodeBatchHeader(bytes).next(), Offset(std::numeric_limits<int64_t>::max()));
 }
 
 TEST(Split, YieldsTheBatchesBeforeTheFault) {
