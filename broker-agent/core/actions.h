@@ -213,10 +213,6 @@ struct RecordEpochs {
   LeaderEpoch leader_epoch = kNoLeaderEpoch;
   PartitionEpoch partition_epoch = kNoPartitionEpoch;
 };
-/// Notes, in every log directory that has none yet, the czxid of its first registration (R10).
-struct RecordFirstRegistration {
-  Zxid registered{0};
-};
 
 // --- Replication streams ---
 
@@ -290,7 +286,6 @@ struct AgentActionTypes {
                                RecordMarks,
                                WriteCheckpoints,
                                RecordEpochs,
-                               RecordFirstRegistration,
                                OpenStream,
                                SendToLeader,
                                CloseStream,

@@ -73,11 +73,7 @@ void Agent::Parts::On(const Registered& event) {
   LOG(INFO) << "registered broker=" << context.self() << " epoch=" << event.broker_epoch
             << " before=" << context.broker_epoch;
   context.broker_epoch = event.broker_epoch;
-  if (roles.AnyUnregisteredDirectory()) {
-    const Zxid first(event.broker_epoch.value());
-    roles.NoteFirstRegistration(first);
-    context.Do(RecordFirstRegistration{.registered = first});
-  }
+  roles.NoteKnownSince(event.directories_known_since);
   roles.ResetFullState();
   metadata.ResetFullState();
   followers.RenewSubscriptions();

@@ -104,8 +104,8 @@ struct RecoveredReplica {
 };
 
 struct LogDirectory {
-  /// czxid of the registration under which it was first used; none for a fresh directory.
-  std::optional<Zxid> first_registered;
+  /// A moment when it was there, before any registration with it; none for a fresh directory.
+  std::optional<Zxid> known_since;
 };
 
 /// Everything that a disk remembers of earlier lives.

@@ -382,17 +382,12 @@ void RoleChanges::Answer(const PartitionKey& key, PartitionAnswer answer, std::s
        .tip = tip});
 }
 
-void RoleChanges::NoteFirstRegistration(Zxid registered) {
+void RoleChanges::NoteKnownSince(Zxid known) {
   for (LogDirectory& directory : directories_) {
-    if (!directory.first_registered) {
-      directory.first_registered = registered;
+    if (!directory.known_since) {
+      directory.known_since = known;
     }
   }
-}
-
-bool RoleChanges::AnyUnregisteredDirectory() const {
-  return std::ranges::any_of(
-      directories_, [](const LogDirectory& directory) { return !directory.first_registered; });
 }
 
 }  // namespace regent

@@ -45,9 +45,8 @@ class RoleChanges {
   void WriteReturned(const PartitionKey& partition);
   /// A new registration: its full state is yet to come.
   void ResetFullState() { full_.Reset(); }
-  /// Directories without a first registration have it now.
-  void NoteFirstRegistration(Zxid registered);
-  bool AnyUnregisteredDirectory() const;
+  /// Of those directories that say nothing of it themselves (R10).
+  void NoteKnownSince(Zxid known);
   /// Ends every role of a replica; its log stays. The role is kNone.
   void CloseRole(Replica& replica);
   /// The process ends: whatever waits is answered.

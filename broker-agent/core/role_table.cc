@@ -58,7 +58,7 @@ RoleVerdict JudgeMissing(const RoleQuestion& q) {
                   "directory back, or let the operator drop the replica");
   }
   for (const LogDirectory& directory : q.directories) {
-    if (!directory.first_registered || *directory.first_registered >= q.partition.state_czxid) {
+    if (!directory.known_since || *directory.known_since >= q.partition.state_czxid) {
       return Refuse(PartitionAnswer::kReplicaMissing,
                     "a log directory is younger than the partition (state czxid " +
                         Text(q.partition.state_czxid) +

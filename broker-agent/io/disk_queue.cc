@@ -39,7 +39,6 @@ Lane LaneOf(const LogAction& action) {
           [](const RecordMarks&) { return Lane::kFront; },
           [](const WriteCheckpoints&) { return Lane::kFront; },
           [](const RecordEpochs&) { return Lane::kFront; },
-          [](const RecordFirstRegistration&) { return Lane::kFront; },
       },
       action);
 }

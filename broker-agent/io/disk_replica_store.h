@@ -52,6 +52,8 @@ class DiskReplicaStore final : public ReplicaStore {
   void Do(LogAction action) override;
   std::optional<std::string> cluster_id() const override;
   void Bind(std::string cluster_id, std::function<void(Status)> done) override;
+  std::optional<Zxid> known_since() const override;
+  void NoteKnownSince(Zxid now, std::function<void(Status)> done) override;
   void Close(std::function<void(Status)> done) override;
 
  private:

@@ -162,12 +162,4 @@ void DiskReplicaStore::Disk::Do(const RecordEpochs& record) const {
                              .suspect = entry && entry->suspect}});
 }
 
-void DiskReplicaStore::Disk::Do(const RecordFirstRegistration& record) const {
-  DataDirectory& directory = logs->directory();
-  if (const Status noted = directory.NoteFirstRegistration(record.registered); !noted.ok()) {
-    LOG(ERROR) << "first registration not noted directory=" << directory.path() << " error=\""
-               << noted.error() << '"';
-  }
-}
-
 }  // namespace regent

@@ -120,6 +120,17 @@ zk::Callback<T> Registration::InAttempt(void (Registration::*step)(const zk::Out
   };
 }
 
+std::function<void(Status)> Registration::FromStore(std::function<void(const Status&)> step) {
+  return [this, alive = alive_, attempt = attempt_, &owner = owner_,
+          step = std::move(step)](Status status) {
+    owner.Post([this, alive, attempt, step, status = std::move(status)]() {
+      if (*alive && attempt == attempt_ && !stopped_) {
+        step(status);
+      }
+    });
+  };
+}
+
 void Registration::Retry(void (Registration::*step)()) {
   owner_.PostAt(owner_.Now() + options_.poll, [this, alive = alive_, attempt = attempt_, step]() {
     if (*alive && attempt == attempt_ && !stopped_) {
@@ -194,21 +205,17 @@ void Registration::OnClusterId(const zk::Outcome<zk::Node>& outcome) {
     Retry(&Registration::ReadClusterId);
     return;
   }
-  // The answer may come on the disk's thread.
-  store_.Bind(*id,
-              [this, alive = alive_, attempt = attempt_, &owner = owner_, id = *id](Status bound) {
-                owner.Post([this, alive, attempt, id, bound = std::move(bound)]() {
-                  if (*alive && attempt == attempt_ && !stopped_) {
-                    OnBound(bound, id);
-                  }
-                });
-              });
+  store_.Bind(*id, FromStore([this, id = *id](const Status& bound) { OnBound(bound, id); }));
 }
 
 void Registration::OnBound(const Status& bound, const std::string& cluster_id) {
   if (bound.ok()) {
     cluster_id_ = cluster_id;
-    Create();
+    if (store_.known_since()) {
+      Create();
+    } else {
+      DateDirectory();
+    }
     return;
   }
   if (bound.error().code == ErrorCode::kRefused && broker_epoch_ == kNoBrokerEpoch) {
@@ -218,6 +225,35 @@ void Registration::OnBound(const Status& bound, const std::string& cluster_id) {
   // It has served this cluster in this life: going on unregistered loses nothing, leaving might.
   WaitFor("the right cluster: " + bound.error().message);
   Retry(&Registration::ReadClusterId);
+}
+
+// --- The directory's date ------------------------------------------------------------------------
+
+/// Any write tells what moment it is; this one changes nothing that anybody reads. If its answer is
+/// lost another one dates the directory just as well.
+void Registration::DateDirectory() {
+  client_->Set({.path = zk::RegentPath(), .data = "", .expected = zk::AnyVersion{}},
+               InAttempt(&Registration::OnDate));
+}
+
+void Registration::OnDate(const zk::Outcome<zk::Stat>& outcome) {
+  if (!outcome.ok()) {
+    WaitFor(outcome.Is(ErrorKind::kNoNode) ? zk::RegentPath() + ": a controller makes it"
+                                           : "ZooKeeper: " + outcome.ToText());
+    Retry(&Registration::ReadClusterId);
+    return;
+  }
+  store_.NoteKnownSince(Zxid(outcome.value().mzxid),
+                        FromStore([this](const Status& dated) { OnDated(dated); }));
+}
+
+void Registration::OnDated(const Status& dated) {
+  if (!dated.ok()) {
+    WaitFor("the data directory, to note since when it is there: " + dated.error().message);
+    Retry(&Registration::ReadClusterId);
+    return;
+  }
+  Create();
 }
 
 // --- The broker's znode --------------------------------------------------------------------------
@@ -319,6 +355,8 @@ void Registration::BecomeRegistered(BrokerEpoch epoch,
   const Result<ControllerEpoch> latest =
       controller_epoch.ok() ? wire::DecodeControllerEpoch(controller_epoch.value().data)
                             : Result<ControllerEpoch>(ControllerEpoch(0));
+  const std::optional<Zxid> known_since = store_.known_since();
+  CHECK(known_since) << "registered before the directory was dated";
   broker_epoch_ = epoch;
   registered_ = true;
   holder_seen_.reset();
@@ -327,6 +365,7 @@ void Registration::BecomeRegistered(BrokerEpoch epoch,
   WaitFor("");
   hooks_.events(Registered{.broker_epoch = epoch,
                            .cluster_id = cluster_id_,
+                           .directories_known_since = *known_since,
                            .controller_epoch = latest.ok() ? *latest : ControllerEpoch(0)});
   LookAfterOwnNode();
 }

@@ -43,6 +43,9 @@ struct RegistrationOptions {
 ///                    └────┘                ▼ there after a session's time: give up
 ///                                       its session ends
 ///
+/// A directory that has never been registered with is dated first, by a write of its own: the
+/// zxid of a registration may never come to be known, although a controller acted by it (R3, R10).
+///
 /// It never deletes the znode of another session, and never makes /cluster/id.
 ///
 /// Called on the owner's thread, except the result of a directory's binding, which it fetches
@@ -89,6 +92,9 @@ class Registration final : public zk::SessionListener {
   void ReadClusterId();
   void OnClusterId(const zk::Outcome<zk::Node>& outcome);
   void OnBound(const Status& bound, const std::string& cluster_id);
+  void DateDirectory();
+  void OnDate(const zk::Outcome<zk::Stat>& outcome);
+  void OnDated(const Status& dated);
   void Create();
   void OnCreated(const zk::Outcome<zk::OpResult>& outcome);
   void ReadHolder();
@@ -114,6 +120,8 @@ class Registration final : public zk::SessionListener {
   /// Runs `step` if the attempt is still the current one when the answer comes.
   template <class T>
   zk::Callback<T> InAttempt(void (Registration::*step)(const zk::Outcome<T>&));
+  /// The same on the owner's thread, for an answer that the store may give on the disk's.
+  std::function<void(Status)> FromStore(std::function<void(const Status&)> step);
 
   RegistrationOptions options_;
   Executor& owner_;

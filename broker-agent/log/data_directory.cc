@@ -294,9 +294,9 @@ std::optional<std::string> DataDirectory::cluster_id() const {
   return meta_ ? std::optional(meta_->cluster_id) : std::nullopt;
 }
 
-std::optional<Zxid> DataDirectory::first_registered() const {
+std::optional<Zxid> DataDirectory::known_since() const {
   const MutexLock lock(mutex_);
-  return meta_ ? meta_->first_registered : std::nullopt;
+  return meta_ ? meta_->known_since : std::nullopt;
 }
 
 Status DataDirectory::WriteMetaProperties(const MetaProperties& properties) {
@@ -314,7 +314,7 @@ Status DataDirectory::Bind(const std::string& cluster_id) {
     return WriteMetaProperties({.cluster_id = cluster_id,
                                 .broker = options_.broker,
                                 .directory_id = options_.fresh_directory_id,
-                                .first_registered = std::nullopt,
+                                .known_since = std::nullopt,
                                 .boot_id = options_.boot_id,
                                 .other = {}});
   }
@@ -328,14 +328,14 @@ Status DataDirectory::Bind(const std::string& cluster_id) {
   return Success{};
 }
 
-Status DataDirectory::NoteFirstRegistration(Zxid registered) {
+Status DataDirectory::NoteKnownSince(Zxid now) {
   const MutexLock lock(mutex_);
-  CHECK(meta_.has_value()) << "registered with a directory that is bound to no cluster";
-  if (meta_->first_registered) {
+  CHECK(meta_.has_value()) << "the directory is bound to no cluster";
+  if (meta_->known_since) {
     return Success{};
   }
   MetaProperties properties = *meta_;
-  properties.first_registered = registered;
+  properties.known_since = now;
   return WriteMetaProperties(properties);
 }
 

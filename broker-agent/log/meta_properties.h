@@ -19,8 +19,9 @@ struct MetaProperties {
   std::string cluster_id;
   BrokerId broker = kNoBroker;
   std::string directory_id;
-  /// czxid of the first registration under which the directory was used.
-  std::optional<Zxid> first_registered;
+  /// A transaction of ZooKeeper's that came when the directory was there, and before any
+  /// registration with it.
+  std::optional<Zxid> known_since;
   /// The boot of the machine in which the directory was used last (R11); empty: not known.
   std::string boot_id;
   /// What somebody else wrote, kept.

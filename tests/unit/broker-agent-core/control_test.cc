@@ -13,7 +13,7 @@ using ::testing::IsEmpty;
 using Kind = LogChange::Kind;
 
 AgentState Disk(std::vector<RecoveredReplica> replicas) {
-  return {.replicas = std::move(replicas), .directories = {{.first_registered = Zxid(50)}}};
+  return {.replicas = std::move(replicas), .directories = {{.known_since = Zxid(50)}}};
 }
 
 class Control : public ::testing::Test {
@@ -388,18 +388,17 @@ TEST_F(Control, AMissingReplicaIsNotReinvented) {
   EXPECT_EQ(held.Status().role, Role::kFollower);
 }
 
-TEST_F(Control, AFreshDirectoryCountsFromTheFirstRegistration) {
+TEST_F(Control, AFreshDirectoryCountsFromTheMomentThatItIsKnownSince) {
   TestBroker fresh(0, {.replicas = {}, .directories = {{}}});
-  fresh.Start(500);
-  const auto recorded = fresh.Take<RecordFirstRegistration>();
-  ASSERT_EQ(recorded.size(), 1U);
-  EXPECT_EQ(recorded[0].registered, Zxid(500));
+  fresh.Do(Registered{.broker_epoch = BrokerEpoch(500),
+                      .cluster_id = kCluster,
+                      .directories_known_since = Zxid(400)});
+  fresh.Start(600);  // From now on 600 is what a directory without a date would be known since.
   EXPECT_EQ(TestBroker::Only(fresh.Tell(StateOf{.leader = 0, .czxid = 400})),
             PartitionAnswer::kReplicaMissing);
-  EXPECT_EQ(TestBroker::Only(fresh.Tell(StateOf{.leader = 0, .czxid = 501})),
+  // Perhaps under a registration that the broker never heard of.
+  EXPECT_EQ(TestBroker::Only(fresh.Tell(StateOf{.leader = 0, .czxid = 401})),
             PartitionAnswer::kApplied);
-  fresh.Do(Registered{.broker_epoch = BrokerEpoch(600), .cluster_id = kCluster});
-  EXPECT_THAT(fresh.Take<RecordFirstRegistration>(), IsEmpty());
 }
 
 TEST_F(Control, AFailedChangeIsAStorageErrorAndTheRetryWorks) {

@@ -151,7 +151,7 @@ TEST(JoinedAnswers, LeaveOutOnlyWhatEveryShardLeavesOut) {
 
 TEST(DealtState, GivesEachShardItsReplicasAndAllDirectories) {
   AgentState state;
-  state.directories.push_back({.first_registered = Zxid(3)});
+  state.directories.push_back({.known_since = Zxid(3)});
   for (int32_t index = 0; index < 6; ++index) {
     state.replicas.push_back({.partition = {.topic = TheTopic(), .index = index}});
   }

@@ -17,7 +17,7 @@ struct Case {
   std::optional<Replica> replica = {};
   std::optional<Replica> stray = {};
   std::optional<TopicId> name_holder = {};
-  std::vector<LogDirectory> directories = {{.first_registered = Zxid(50)}};
+  std::vector<LogDirectory> directories = {{.known_since = Zxid(50)}};
   TopicRef topic = testing::TheTopic();
 
   RoleVerdict Judge() const {
@@ -54,10 +54,10 @@ TEST(JudgeRole, RefusesToInventALogThatAYoungerDirectoryMayHaveLost) {
     EXPECT_EQ(c.Judge().work, Work::kNone);
   }
   const Case two{.state = StateOf{.leader = 0, .czxid = 60}.Build(),
-                 .directories = {{.first_registered = Zxid(50)}, {.first_registered = Zxid(70)}}};
+                 .directories = {{.known_since = Zxid(50)}, {.known_since = Zxid(70)}}};
   EXPECT_EQ(two.Judge().answer, PartitionAnswer::kReplicaMissing) << "every directory counts";
   const Case unregistered{.state = StateOf{.leader = 0, .czxid = 60}.Build(),
-                          .directories = {{.first_registered = std::nullopt}}};
+                          .directories = {{.known_since = std::nullopt}}};
   EXPECT_EQ(unregistered.Judge().answer, PartitionAnswer::kReplicaMissing);
 }
 

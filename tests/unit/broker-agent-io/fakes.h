@@ -26,6 +26,15 @@ class FakeStore final : public ReplicaStore {
     bound_to = std::move(cluster_id);
     done(Success{});
   }
+  std::optional<Zxid> known_since() const override { return known; }
+  void NoteKnownSince(Zxid now, std::function<void(Status)> done) override {
+    if (note_failure) {
+      done(*note_failure);
+      return;
+    }
+    known = known.value_or(now);
+    done(Success{});
+  }
   void Close(std::function<void(Status)> done) override {
     closed = true;
     done(Success{});
@@ -34,6 +43,8 @@ class FakeStore final : public ReplicaStore {
   AgentEventSink events;
   std::vector<LogAction> asked;
   std::optional<std::string> bound_to;
+  std::optional<Zxid> known;
+  std::optional<Error> note_failure;  ///< What becomes of every NoteKnownSince.
   bool closed = false;
 };
 

@@ -230,6 +230,68 @@ TEST_F(RegistrationTest, ALostAnswerToItsOwnCreateIsSuccess) {
   }
 }
 
+TEST_F(RegistrationTest, DatesAFreshDirectoryBeforeARegistrationThatItMayNeverHearOf) {
+  MakeCluster();
+  const auto broker = Start(1, 7);
+  const auto run_until = [&](const std::function<bool()>& reached) {
+    while (!reached() && executor_.RunOne()) {
+    }
+    ASSERT_TRUE(reached());
+  };
+  run_until([&]() { return broker->store.known.has_value(); });
+  broker->client.LoseAnswers(1, zk::Lost::kAfterEffect);
+  run_until([&]() { return server_.Find(zk::BrokerIdPath(1)).has_value(); });
+  const int64_t unheard = server_.Find(zk::BrokerIdPath(1))->stat.czxid;
+  server_.ExpireSession(broker->client.session_id());
+  Pass(seconds(1));
+  ASSERT_THAT(broker->registered, SizeIs(1));
+  EXPECT_GT(broker->registered[0].broker_epoch.value(), unheard);
+  EXPECT_LT(broker->registered[0].directories_known_since.value(), unheard);
+  EXPECT_EQ(broker->registered[0].directories_known_since, broker->store.known);
+}
+
+TEST_F(RegistrationTest, DatesADirectoryOnce) {
+  MakeCluster();
+  const auto broker = Start(1, 7);
+  Pass(seconds(1));
+  const zk::Stat dated = server_.Find(zk::RegentPath())->stat;
+  EXPECT_EQ(broker->store.known, Zxid(dated.mzxid));
+  server_.ExpireSession(broker->client.session_id());
+  Pass(seconds(1));
+  ASSERT_THAT(broker->registered, SizeIs(2));
+  EXPECT_EQ(broker->registered[1].directories_known_since, Zxid(dated.mzxid));
+  EXPECT_EQ(server_.Find(zk::RegentPath())->stat, dated);
+}
+
+TEST_F(RegistrationTest, RegistersNoDirectoryWhoseDateItCannotNote) {
+  MakeCluster();
+  const auto broker = Start(1, 7);
+  broker->store.note_failure = Error{ErrorCode::kUnavailable, "no space"};
+  Pass(seconds(1));
+  EXPECT_EQ(Shown(1), std::nullopt);
+  EXPECT_THAT(broker->registration().waiting_for(), HasSubstr("no space"));
+  broker->store.note_failure.reset();
+  Pass(seconds(1));
+  EXPECT_THAT(broker->registered, SizeIs(1));
+}
+
+TEST_F(RegistrationTest, WaitsForWhatItDatesADirectoryBy) {
+  MakeCluster();
+  std::vector<zk::Op> ops;
+  for (const char* const path :
+       {"/regent/stopping", "/regent/quarantine", "/regent/deletions", "/regent"}) {
+    ops.emplace_back(zk::DeleteOp{.path = path, .expected = zk::AnyVersion{}});
+  }
+  ASSERT_TRUE(server_.Apply(ops).ok());
+  const auto broker = Start(1, 7);
+  Pass(seconds(1));
+  EXPECT_EQ(Shown(1), std::nullopt);
+  EXPECT_THAT(broker->registration().waiting_for(), HasSubstr("/regent: a controller makes it"));
+  ASSERT_TRUE(server_.Apply({zk::CreateOp{.path = zk::RegentPath()}}).ok());
+  Pass(seconds(1));
+  EXPECT_THAT(broker->registered, SizeIs(1));
+}
+
 TEST_F(RegistrationTest, WaitsForAnEarlierLifesSessionToExpire) {
   MakeCluster();
   auto earlier = Start(1, 7);

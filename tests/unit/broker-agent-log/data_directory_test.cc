@@ -100,13 +100,13 @@ TEST_F(DataDirectoryTest, BelongsToOneBroker) {
               HasSubstr("/data/meta.properties says broker.id=1, and this is broker 2"));
 }
 
-TEST_F(DataDirectoryTest, NotesTheFirstRegistrationOnly) {
+TEST_F(DataDirectoryTest, NotesTheFirstMomentOnly) {
   auto directory = OpenBound();
-  ASSERT_TRUE(directory->NoteFirstRegistration(Zxid(7)).ok());
-  ASSERT_TRUE(directory->NoteFirstRegistration(Zxid(9)).ok());
-  EXPECT_EQ(directory->first_registered(), Zxid(7));
+  ASSERT_TRUE(directory->NoteKnownSince(Zxid(7)).ok());
+  ASSERT_TRUE(directory->NoteKnownSince(Zxid(9)).ok());
+  EXPECT_EQ(directory->known_since(), Zxid(7));
   directory.reset();
-  EXPECT_EQ(Open()->first_registered(), Zxid(7));
+  EXPECT_EQ(Open()->known_since(), Zxid(7));
 }
 
 TEST_F(DataDirectoryTest, RefusesReplicasThatDoNotSayWhoseTheyAre) {
