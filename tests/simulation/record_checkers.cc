@@ -231,7 +231,11 @@ void RecordCheckers::SameAfterStart(const TopicPartition& partition,
 
 std::vector<StoredBatch> RecordCheckers::NewsOf(BrokerId broker, const TopicPartition& partition) {
   const Copy& copy = CopyOf({broker, KeyOf(partition)});
-  std::vector<StoredBatch> news = disks_.at(broker)->BatchesAfter(partition, copy.last());
+  // Of what was trimmed away even the segment may be gone.
+  const StoredBatch* const last = copy.last();
+  const bool there = last != nullptr && last->header.next() > copy.start;
+  std::vector<StoredBatch> news =
+      disks_.at(broker)->BatchesAfter(partition, there ? last : nullptr);
   // What was trimmed away may lie there yet.
   std::erase_if(news, [&](const StoredBatch& each) { return each.header.next() <= copy.start; });
   return news;

@@ -235,6 +235,23 @@ TEST_F(RecordCheckersTest, FindALogThatHasLostRecordsWithItsProcess) {
   EXPECT_EQ(found_, Found{Checker::kFiles});
 }
 
+TEST_F(RecordCheckersTest, FollowALogThatIsCutToItsStartWhenTheSegmentBeforeHasGone) {
+  const storage::ReplicaKey key = KeyOf(partition_);
+  opened_.logs->Configure(key, {.segment_bytes = 1});
+  Append(0, 'a');
+  Append(1, 'b');
+  AgentState state;
+  state.replicas.push_back(
+      {.partition = partition_, .log = LogView{.start = Offset(1), .end = Offset(2)}});
+  checkers_.OnOpened(kBroker, state, Death::kProcess);
+  storage::PartitionLog& log = **opened_.logs->Find(key);
+  ASSERT_TRUE(log.AdvanceStart(Offset(1)).ok());
+  ASSERT_TRUE(log.TruncateTo(Offset(1)).ok());
+  checkers_.OnCut(kBroker, partition_, Offset(1));
+  Append(1, 'b');
+  EXPECT_EQ(found_, Found{});
+}
+
 TEST_F(RecordCheckersTest, AllowALogWhoseCutHasFailedToEndWhereItWasToEnd) {
   Append(0, 'a');
   checkers_.OnCutFailed(kBroker, partition_, {.to = Offset(0)});

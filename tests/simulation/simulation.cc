@@ -207,7 +207,9 @@ void History::LookForAgreement() {
 
 /// L9.
 void History::RestartInTurn() {
-  if (workload_.rolling()) {
+  const bool stopping =
+      std::ranges::any_of(brokers_, [](const auto& broker) { return broker->stopping(); });
+  if (workload_.rolling() || stopping) {
     world_.After(kAgreementLook, [this] { LookForAgreement(); });
     return;
   }
