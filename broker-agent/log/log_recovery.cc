@@ -33,7 +33,7 @@ class LogLoader {
     }
     return LoadedLog{.segments = std::move(segments_),
                      .epochs = std::move(epochs_),
-                     .epochs_unsaved = epochs_unsaved_,
+                     .epochs_unsaved_from = epochs_unsaved_from_,
                      .start = start_,
                      .report = std::move(report_)};
   }
@@ -65,7 +65,7 @@ class LogLoader {
   std::vector<Offset> bases_;
   std::optional<EpochHistory> epochs_on_disk_;  ///< Nothing: there are none to be believed.
   EpochHistory epochs_;
-  bool epochs_unsaved_ = false;
+  std::optional<Offset> epochs_unsaved_from_;
   Offset start_{0};
   RecoveryReport report_;
 };
@@ -274,7 +274,7 @@ Status LogLoader::WriteEpochs() {
     return Success{};
   }
   if (opening_.stop == Stop::kUnclean && SavedBelow(segments_->active().base())) {
-    epochs_unsaved_ = true;
+    epochs_unsaved_from_ = segments_->active().base();
     return Success{};
   }
   return WriteEpochFile(files_, directory_, epochs_);

@@ -51,7 +51,7 @@ struct RecoveryReport {
 struct LoadedLog {
   std::unique_ptr<SegmentList> segments;
   EpochHistory epochs;
-  bool epochs_unsaved = false;  ///< The epoch file is behind, about the active segment.
+  std::optional<Offset> epochs_unsaved_from;  ///< The epoch file may be wrong from there on.
   Offset start{0};
   RecoveryReport report;
 };

@@ -10,6 +10,11 @@ Status LogSync::Run() const {
       }
     }
   }
+  if (epochs) {
+    if (Status written = epochs->Run(); !written.ok()) {
+      return written;
+    }
+  }
   return directory.empty() ? Success{} : files->SyncDirectory(directory);
 }
 

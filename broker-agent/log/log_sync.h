@@ -2,10 +2,12 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "broker-agent/log/file_system.h"
+#include "broker-agent/log/log_epochs.h"
 #include "common/base/result.h"
 #include "common/model/ids.h"
 
@@ -53,6 +55,7 @@ struct LogSync {
   std::string directory;        ///< Its names are to be synced too; empty: they are durable.
   uint64_t names = 0;           ///< How often the names had changed.
   std::vector<SegmentSync> segments;
+  std::optional<EpochSync> epochs;
   std::shared_ptr<const int> log;  ///< Nobody else's.
   uint64_t cuts = 0;               ///< How often it had been cut.
 

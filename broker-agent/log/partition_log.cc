@@ -74,30 +74,11 @@ Error PartitionLog::Fail(const Error& error) {
   return *failure_;
 }
 
-Status PartitionLog::SetEpochs(EpochHistory epochs) {
-  if (epochs == epochs_ && !epochs_unsaved_) {
-    return Success{};
-  }
-  if (Status written = WriteEpochFile(files_, segments_->directory(), epochs); !written.ok()) {
-    return written;
-  }
-  epochs_ = std::move(epochs);
-  epochs_unsaved_ = false;
-  return Success{};
-}
-
-Status PartitionLog::Roll() {
-  if (Status saved = SetEpochs(epochs_); !saved.ok()) {
-    return saved;
-  }
-  return segments_->Roll();
-}
-
 // --- Writing -------------------------------------------------------------------------------------
 
 Status PartitionLog::CheckFollows(std::span<const BatchHeader> headers) const {
   Offset expected = end();
-  LeaderEpoch epoch = std::max(epochs_.latest(), LeaderEpoch(0));
+  LeaderEpoch epoch = std::max(epochs().latest(), LeaderEpoch(0));
   for (const BatchHeader& header : headers) {
     if (header.base != expected || header.last_offset_delta < 0) {
       return Error{ErrorCode::kInvalidArgument,
@@ -129,9 +110,8 @@ Result<bool> PartitionLog::AppendToActive(std::span<const std::string_view> piec
     return false;
   }
   for (const BatchHeader& header : headers) {
-    if (header.epoch > epochs_.latest()) {
-      epochs_.Assign(header.epoch, header.base);
-      epochs_unsaved_ = true;
+    if (header.epoch > epochs().latest()) {
+      epochs_.Begin(header.epoch, header.base);
     }
   }
   return true;
@@ -179,7 +159,7 @@ Result<std::optional<Appended>> PartitionLog::AppendSome(std::span<const std::st
                                           .last = headers->back().last(),
                                           .max_timestamp = appended.max_timestamp,
                                           .now = now})) {
-    if (Status rolled = Roll(); !rolled.ok()) {
+    if (Status rolled = segments_->Roll(); !rolled.ok()) {
       return rolled.error();
     }
   }
@@ -194,6 +174,9 @@ Result<Offset> PartitionLog::SyncUpTo(Offset offset) {
   if (Status usable = Usable(); !usable.ok()) {
     return usable.error();
   }
+  if (Status saved = epochs_.Save(); !saved.ok()) {
+    return Fail(saved.error());
+  }
   if (Status synced = segments_->SyncUpTo(offset); !synced.ok()) {
     return Fail(synced.error());
   }
@@ -204,7 +187,15 @@ Result<std::optional<LogSync>> PartitionLog::BeginSync(SegmentList::Reach reach)
   if (Status usable = Usable(); !usable.ok()) {
     return usable.error();
   }
-  return segments_->BeginSync(reach);
+  Result<LogSync> sync = segments_->BeginSync(reach);
+  if (!sync.ok()) {
+    return sync.error();
+  }
+  if (EpochsBehind()) {
+    sync->epochs = epochs_.BeginSync();
+  }
+  return sync->segments.empty() && !sync->epochs ? std::nullopt
+                                                 : std::optional(std::move(sync).value());
 }
 
 void PartitionLog::FailedWriteback(const Error& error) {
@@ -222,7 +213,16 @@ Result<Offset> PartitionLog::FinishSync(const LogSync& sync, const Status& outco
     return Fail(outcome.error());
   }
   segments_->FinishSync(sync);
+  if (sync.epochs) {
+    epochs_.FinishSync(*sync.epochs);
+  }
   return synced_to();
+}
+
+Offset PartitionLog::recovery_point() const {
+  const Offset synced = segments_->recovery_point();
+  const std::optional<Offset>& unsaved_from = epochs_.unsaved_from();
+  return unsaved_from ? std::min(synced, SegmentBaseOf(*unsaved_from)) : synced;
 }
 
 Offset PartitionLog::SegmentBaseOf(Offset offset) const {
@@ -250,9 +250,9 @@ Result<Offset> PartitionLog::TruncateTo(Offset offset) {
     }
     start_ = std::min(start_, end());
   }
-  EpochHistory epochs = epochs_;
+  EpochHistory epochs = epochs_.history();
   epochs.TruncateTo(end());
-  if (Status written = SetEpochs(std::move(epochs)); !written.ok()) {
+  if (Status written = epochs_.Set(std::move(epochs)); !written.ok()) {
     return Fail(written.error());
   }
   return end();
@@ -266,7 +266,7 @@ Status PartitionLog::RestartAt(Offset offset) {
     return Fail(restarted.error());
   }
   start_ = offset;
-  if (Status written = SetEpochs({}); !written.ok()) {
+  if (Status written = epochs_.Set({}); !written.ok()) {
     return Fail(written.error());
   }
   return Success{};
@@ -306,7 +306,7 @@ Result<Offset> PartitionLog::DeleteOldSegments(const Retention& retention) {
   }
   const size_t expired = std::min(CountExpired(retention), retention.segments_max);
   if (expired == segment_count()) {
-    if (Status rolled = Roll(); !rolled.ok()) {
+    if (Status rolled = segments_->Roll(); !rolled.ok()) {
       return rolled.error();
     }
   }
@@ -332,7 +332,7 @@ Result<Offset> PartitionLog::Drop(Offset start, size_t segments) {
   if (Status removed = segments_->RemoveOldest(segments); !removed.ok()) {
     return removed.error();
   }
-  if (Status written = SetEpochs(ClippedTo(epochs_, {.start = start_, .end = end()}));
+  if (Status written = epochs_.Set(ClippedTo(epochs(), {.start = start_, .end = end()}));
       !written.ok()) {
     return written.error();
   }
@@ -353,9 +353,6 @@ Status PartitionLog::Close() {
   }
   if (const Result<Offset> synced = Sync(); !synced.ok()) {
     return synced.error();
-  }
-  if (Status saved = SetEpochs(epochs_); !saved.ok()) {
-    return saved;
   }
   return ReleaseFiles();
 }

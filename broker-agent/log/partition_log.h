@@ -81,9 +81,8 @@ class PartitionLog {
   /// Appends batches, stamped with offset and epoch, one after the other; `pieces` are whole
   /// batches each. They follow the end without a gap, and no epoch falls. Rolls before, by Kafka's
   /// rules; more bytes than segment.bytes get a segment of their own. Neither the batches are
-  /// durable when it returns, nor in the epoch file an epoch that begins: an opening after a crash
-  /// learns the epochs of the active segment from its batches, and the file is written before a
-  /// roll.
+  /// durable when it returns, nor in the epoch file an epoch that begins (LogEpochs): so neither an
+  /// epoch's first record nor a roll waits for a sync.
   Result<Appended> Append(std::span<const std::string_view> pieces, Timestamp now);
   /// Like Append, but writes no more than `bytes_max` of it. Nothing: the log has none of it yet;
   /// the next call with the same goes on, and other logs may have their turn meanwhile. Another
@@ -161,13 +160,13 @@ class PartitionLog {
   Offset end() const { return segments_->active().next(); }
   /// Below it all records are durable.
   Offset synced_to() const { return segments_->synced_to(); }
-  /// Below it everything is durable, indexes included.
-  Offset recovery_point() const { return segments_->recovery_point(); }
-  /// Whether a segment that was rolled away is not durable yet.
-  bool AnySealedUnsynced() const { return segments_->AnySealedUnsynced(); }
+  /// Below it everything is durable, indexes and epochs included.
+  Offset recovery_point() const;
+  /// Whether a segment that was rolled away is not durable yet, or the epochs that begin in it.
+  bool AnySealedUnsynced() const { return segments_->AnySealedUnsynced() || EpochsBehind(); }
   /// Where the segment begins that holds `offset`; the first one, if it lies below that.
   Offset SegmentBaseOf(Offset offset) const;
-  const EpochHistory& epochs() const { return epochs_; }
+  const EpochHistory& epochs() const { return epochs_.history(); }
   uint64_t size_bytes() const { return segments_->bytes(); }
   size_t segment_count() const { return segments_->all().size(); }
   /// Why the log has failed.
@@ -175,18 +174,18 @@ class PartitionLog {
 
  private:
   PartitionLog(FileSystem& files, LoadedLog loaded)
-      : files_(files),
-        segments_(std::move(loaded.segments)),
-        epochs_(std::move(loaded.epochs)),
-        epochs_unsaved_(loaded.epochs_unsaved),
+      : segments_(std::move(loaded.segments)),
+        epochs_(
+            files, segments_->directory(), std::move(loaded.epochs), loaded.epochs_unsaved_from),
         start_(loaded.start) {}
 
   Status Usable() const;
   /// Notes the error that leaves the files in a state that nobody knows.
   Error Fail(const Error& error);
-  /// Has these epochs in memory and, durably, in the file.
-  Status SetEpochs(EpochHistory epochs);
-  Status Roll();
+  /// Whether the epoch file may be wrong about a segment that was rolled away.
+  bool EpochsBehind() const {
+    return epochs_.unsaved_from() && *epochs_.unsaved_from() < segments_->active().base();
+  }
   Status CheckFollows(std::span<const BatchHeader> headers) const;
   Result<bool> AppendToActive(std::span<const std::string_view> pieces,
                               std::span<const BatchHeader> headers,
@@ -198,10 +197,8 @@ class PartitionLog {
   /// Moves the start up to `start` and removes the first `segments`, which lie below it.
   Result<Offset> Drop(Offset start, size_t segments);
 
-  FileSystem& files_;
   std::unique_ptr<SegmentList> segments_;
-  EpochHistory epochs_;
-  bool epochs_unsaved_ = false;  ///< The epoch file is behind, about the active segment.
+  LogEpochs epochs_;
   Offset start_;
   std::optional<Error> failure_;
 };

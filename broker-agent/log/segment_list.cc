@@ -102,11 +102,12 @@ Status SegmentList::SyncUpTo(Offset offset) {
   return Success{};
 }
 
-Result<std::optional<LogSync>> SegmentList::BeginSync(Reach reach) {
+Result<LogSync> SegmentList::BeginSync(Reach reach) {
   LogSync sync{.files = &files_,
                .directory = names_dirty_ ? directory_ : "",
                .names = name_changes_,
                .segments = {},
+               .epochs = {},
                .log = identity_,
                .cuts = cuts_};
   for (const auto& segment : segments_) {
@@ -122,7 +123,7 @@ Result<std::optional<LogSync>> SegmentList::BeginSync(Reach reach) {
       sync.segments.push_back(std::move(**part));
     }
   }
-  return sync.segments.empty() ? std::nullopt : std::optional(std::move(sync));
+  return sync;
 }
 
 std::optional<Writeback> SegmentList::TakeWriteback(uint64_t bytes_min,

@@ -54,8 +54,8 @@ class SegmentList {
     kSealed,  ///< All but the active one, with their indexes.
     kAll,     ///< The active one's records too.
   };
-  /// Begins a sync that somebody else carries out; nothing: everything is durable already.
-  Result<std::optional<LogSync>> BeginSync(Reach reach);
+  /// Begins a sync that somebody else carries out; of no segment, if all are durable already.
+  Result<LogSync> BeginSync(Reach reach);
   /// The sync has succeeded.
   void FinishSync(const LogSync& sync);
   bool Began(const LogSync& sync) const { return sync.log == identity_; }

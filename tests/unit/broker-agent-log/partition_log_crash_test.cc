@@ -2,7 +2,9 @@
 #include <functional>
 #include <limits>
 #include <memory>
+#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -65,14 +67,22 @@ class LogStory {
   /// Tells the story. With an error the log has failed, or is as it was.
   void Tell() {
     const std::vector<std::function<void()>> steps = {
-        [&] { Append(1, 3); }, [&] { Append(1, 1); }, [&] { Sync(); },       [&] { Append(2, 2); },
-        [&] { Append(2, 2); }, [&] { Truncate(0); },  [&] { Append(3, 1); }, [&] { Sync(); },
-        [&] { Append(3, 2); }, [&] { Append(4, 2); }, [&] { Append(4, 2); }, [&] { Truncate(3); },
-        [&] { Append(5, 2); }, [&] { Release(); },    [&] { Append(5, 2); }, [&] { Append(6, 2); },
-        [&] { Sync(); },       [&] { Retain(); },     [&] { Append(6, 3); }, [&] { Restart(7); },
-        [&] { Append(7, 2); }, [&] { Append(7, 2); }, [&] { Restart(0); },   [&] { Append(8, 4); },
-        [&] { Part(9, 2); },   [&] { Sync(); },       [&] { Parts(9, 2); },  [&] { Part(10, 1); },
-        [&] { Release(); },    [&] { Parts(10, 1); }, [&] { Part(11, 1); },  [&] { Close(); },
+        [&] { Append(1, 3); },  [&] { Append(1, 1); },  [&] { Sync(); },
+        [&] { Append(2, 2); },  [&] { Append(2, 2); },  [&] { Truncate(0); },
+        [&] { Append(3, 1); },  [&] { Sync(); },        [&] { Append(3, 2); },
+        [&] { Append(4, 2); },  [&] { Append(4, 2); },  [&] { Truncate(3); },
+        [&] { Append(5, 2); },  [&] { Release(); },     [&] { Append(5, 2); },
+        [&] { Append(6, 2); },  [&] { Sync(); },        [&] { Retain(); },
+        [&] { Append(6, 3); },  [&] { Restart(7); },    [&] { Append(7, 2); },
+        [&] { Append(7, 2); },  [&] { Restart(0); },    [&] { Append(8, 4); },
+        [&] { Part(9, 2); },    [&] { Sync(); },        [&] { Parts(9, 2); },
+        [&] { Part(10, 1); },   [&] { Release(); },     [&] { Parts(10, 1); },
+        [&] { Part(11, 1); },   [&] { Append(12, 2); }, [&] { Append(13, 2); },
+        [&] { BeginSync(); },   [&] { Append(14, 2); }, [&] { FinishSync(); },
+        [&] { Append(14, 3); }, [&] { BeginSync(); },   [&] { Truncate(4); },
+        [&] { Append(15, 2); }, [&] { FinishSync(); },  [&] { Append(16, 4); },
+        [&] { BeginSync(); },   [&] { FinishSync(); },  [&] { Append(16, 1); },
+        [&] { Close(); },
     };
     for (const auto& step : steps) {
       if (log_->failure() || stopped_) {
@@ -169,6 +179,21 @@ class LogStory {
       promise_.synced = checkpoint_ = *synced;
     }
   }
+  /// Of what has been sealed, beside whatever comes in between.
+  void BeginSync() {
+    Result<std::optional<LogSync>> begun = log_->BeginSync(SegmentList::Reach::kSealed);
+    if (Done(begun)) {
+      sync_ = std::move(begun).value();
+      EXPECT_TRUE(sync_ || faulty_.struck()) << "the story has nothing to sync";
+    }
+  }
+  void FinishSync() {
+    const std::optional<LogSync> sync = std::exchange(sync_, std::nullopt);
+    if (sync && Done(log_->FinishSync(*sync, sync->Run()))) {
+      promise_.synced = log_->synced_to();
+      checkpoint_ = log_->recovery_point();
+    }
+  }
   /// Cuts in the middle of the batch with that number.
   void Truncate(size_t kept) {
     kept = std::min(kept, batches_.size());
@@ -244,6 +269,7 @@ class LogStory {
   MemoryFileSystem memory_;
   FaultyFileSystem faulty_{memory_};
   std::unique_ptr<PartitionLog> log_;
+  std::optional<LogSync> sync_;  ///< That is under way.
   Batches batches_;
   Promise promise_{.candidates = {{}}};
   Offset checkpoint_{0};  ///< The recovery point that was noted last.

@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <memory>
+#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <gmock/gmock.h>
@@ -55,6 +57,11 @@ class PartitionLogTest : public ::testing::Test {
     return names;
   }
 
+  std::optional<std::string> EpochsOnDisk() {
+    auto text = memory_.Read("/p/leader-epoch-checkpoint", 100);
+    return text.ok() ? std::optional(std::move(text).value()) : std::nullopt;
+  }
+
   const uint64_t ten_bytes_ = Ten(0).size();
   MemoryFileSystem memory_;
   FaultyFileSystem files_{memory_};
@@ -68,8 +75,8 @@ TEST_F(PartitionLogTest, AppendsInOneWriteHoweverManyBatches) {
   const std::string first = Ten(100, 2, 500);
   const std::string rest = Ten(110, 2, 900) + Ten(120, 3, 700);
   const std::vector<std::string_view> pieces = {first, rest};
-  // One to open, one to write, one for the new epochs: anything more would fail.
-  files_.Set(FaultyFileSystem::Plan{.fault = DiskFault::kError, .at = 3, .only = std::nullopt});
+  // One to open, one to write: anything more would fail.
+  files_.Set(FaultyFileSystem::Plan{.fault = DiskFault::kError, .at = 2, .only = std::nullopt});
   const auto appended = log_->Append(pieces, Timestamp(0));
   ASSERT_TRUE(appended.ok()) << appended.error();
   EXPECT_EQ(*appended, (Appended{.first = Offset(100),
@@ -341,14 +348,94 @@ TEST_F(PartitionLogTest, TruncatesAtABatchBoundary) {
   EXPECT_EQ(log_->epochs(), EpochsOf(ReadAll(*log_)));
 }
 
-TEST_F(PartitionLogTest, WritesTheEpochFileWhenASegmentIsSealedNotWhenAnEpochBegins) {
+TEST_F(PartitionLogTest, SyncsNothingWhenAnEpochBeginsOrASegmentIsRolledAway) {
   Make(0);
-  AppendTens(1, 1);
+  memory_.SetFault([](DiskOperation operation, const std::string& path) -> std::optional<Error> {
+    const bool syncs = operation == DiskOperation::kSync || operation == DiskOperation::kRename;
+    return syncs ? std::optional(Error{ErrorCode::kDiskFailed, path}) : std::nullopt;
+  });
+  AppendTens(2, 1);
+  AppendTens(3, 2);
+  EXPECT_EQ(log_->segment_count(), 2U);
+}
+
+TEST_F(PartitionLogTest, WritesTheEpochFileWithTheSyncOfASealedSegment) {
+  Make(0);
+  AppendTens(2, 1);
+  AppendTens(3, 2);
+  const auto sync = log_->BeginSync(SegmentList::Reach::kSealed);
+  ASSERT_TRUE(sync.ok() && *sync);
+  EXPECT_EQ(EpochsOnDisk(), std::nullopt);
+  ASSERT_TRUE(log_->FinishSync(**sync, (*sync)->Run()).ok());
+  EXPECT_EQ(EpochsOnDisk(), "0\n2\n1 0\n2 20\n");
+  EXPECT_EQ(log_->recovery_point(), Offset(30));
+  AppendTens(3, 3);
+  const auto next = log_->BeginSync(SegmentList::Reach::kSealed);
+  ASSERT_TRUE(next.ok() && *next);
+  ASSERT_TRUE(log_->FinishSync(**next, (*next)->Run()).ok());
+  EXPECT_EQ(EpochsOnDisk(), "0\n3\n1 0\n2 20\n3 50\n");
+}
+
+TEST_F(PartitionLogTest, KeepsTheRecoveryPointBelowEpochsThatTheFileDoesNotHave) {
+  Make(0);
+  AppendTens(4, 1);
+  const auto early = log_->BeginSync(SegmentList::Reach::kSealed);
+  ASSERT_TRUE(early.ok() && *early);
+  AppendTens(3, 2);  // Epoch 2 begins at 40, in the segment of 30; that of 60 is active.
+  ASSERT_TRUE(log_->FinishSync(**early, (*early)->Run()).ok());
+  EXPECT_EQ(log_->recovery_point(), Offset(30));
+  EXPECT_TRUE(log_->AnySealedUnsynced());
+  const auto late = log_->BeginSync(SegmentList::Reach::kSealed);
+  ASSERT_TRUE(late.ok() && *late);
+  ASSERT_TRUE(log_->FinishSync(**late, (*late)->Run()).ok());
+  EXPECT_EQ(EpochsOnDisk(), "0\n2\n1 0\n2 40\n");
+  EXPECT_EQ(log_->recovery_point(), Offset(60));
+  EXPECT_FALSE(log_->AnySealedUnsynced());
+}
+
+TEST_F(PartitionLogTest, SyncsTheEpochsOfASealedSegmentWhoseRecordsAreDurable) {
+  config_.index_interval_bytes = 4096;  // Nothing gets into an index before the roll.
+  Make(0);
+  AppendTens(2, 1);
+  ASSERT_TRUE(log_->Sync().ok());
   AppendTens(1, 2);
-  EXPECT_FALSE(*memory_.Exists("/p/leader-epoch-checkpoint"));
-  AppendTens(2, 2);
+  const auto records = log_->BeginSync(SegmentList::Reach::kAll);
+  ASSERT_TRUE(records.ok() && *records);
+  ASSERT_TRUE(log_->FinishSync(**records, (*records)->Run()).ok());
+  EXPECT_EQ(log_->recovery_point(), Offset(0)) << "the file does not have epoch 2";
+  AppendTens(1, 2);
   ASSERT_EQ(log_->segment_count(), 2U);
-  EXPECT_EQ(*memory_.Read("/p/leader-epoch-checkpoint", 100), "0\n2\n1 0\n2 10\n");
+  const auto sealed = log_->BeginSync(SegmentList::Reach::kSealed);
+  ASSERT_TRUE(sealed.ok() && *sealed);
+  ASSERT_TRUE(log_->FinishSync(**sealed, (*sealed)->Run()).ok());
+  EXPECT_EQ(log_->recovery_point(), Offset(30));
+  EXPECT_EQ(EpochsOnDisk(), "0\n2\n1 0\n2 20\n");
+}
+
+TEST_F(PartitionLogTest, PutsNoEpochFileOfBeforeACutInThePlaceOfALaterOne) {
+  Make(0);
+  AppendTens(2, 1);
+  AppendTens(3, 2);
+  const auto sync = log_->BeginSync(SegmentList::Reach::kSealed);
+  ASSERT_TRUE(sync.ok() && *sync);
+  ASSERT_TRUE(log_->TruncateTo(Offset(20)).ok());
+  AppendTens(2, 2);
+  ASSERT_TRUE(log_->FinishSync(**sync, (*sync)->Run()).ok());
+  EXPECT_EQ(EpochsOnDisk(), "0\n1\n1 0\n");
+  const auto next = log_->BeginSync(SegmentList::Reach::kSealed);
+  ASSERT_TRUE(next.ok() && *next);
+  ASSERT_TRUE(log_->FinishSync(**next, (*next)->Run()).ok());
+  EXPECT_EQ(EpochsOnDisk(), "0\n2\n1 0\n2 20\n");
+}
+
+TEST_F(PartitionLogTest, WritesNoEpochFileOnceItIsGone) {
+  Make(0);
+  AppendTens(4, 1);
+  const auto sync = log_->BeginSync(SegmentList::Reach::kSealed);
+  ASSERT_TRUE(sync.ok() && *sync);
+  log_.reset();  // What lies at its place now may be another log.
+  ASSERT_TRUE((*sync)->Run().ok());
+  EXPECT_EQ(EpochsOnDisk(), std::nullopt);
 }
 
 TEST_F(PartitionLogTest, RestartsAnywhereDurably) {
