@@ -18,6 +18,7 @@ import produce
 import regent_load
 from harness import eventually
 from page_cache import PageCache
+from processes import POLL
 from systems import BROKERS, PORT, Kafka, KafkaRaft, Regent
 
 RECORD = 1024
@@ -32,6 +33,9 @@ RUNS = 3  # As fast as it goes; the medians count.
 STEADY_RUNS = 3  # The medians count.
 STEADY_SECONDS = 10
 BESIDE_PER_SECOND = 500  # Records to each partition beside a follower that catches up.
+# Asking a broker takes a processor for most of a millisecond: twenty times a second that would be the
+# hundredth record, and more.
+BESIDE_POLL = 0.5
 BESIDE = f"--per-second={BESIDE_PER_SECOND}", "--linger-ms=0"
 DISK_NEEDED = 40 << 30
 
@@ -134,7 +138,7 @@ class DataPath:
             for number in range(topics):
                 loads.append(regent_load.Running(
                     f"meanwhile-{number}", f"--sizes={RECORD}", "--acks=all", *BESIDE))
-            seconds = self.seconds_to_catch_up(follower)
+            seconds = self.seconds_to_catch_up(follower, BESIDE_POLL)
             latencies["meanwhile"] = [load.stop()[0]["latencyMs"] for load in loads]
         finally:
             for load in loads:
@@ -151,11 +155,12 @@ class DataPath:
                              range(topics))
         return [load["latencyMs"] for load in loads]
 
-    def seconds_to_catch_up(self, follower):
-        """Starts the broker; counts from the first bytes that it gets."""
+    def seconds_to_catch_up(self, follower, poll=POLL):
+        """Starts the broker; counts from the first bytes that it gets until somebody, who asks every
+        `poll` seconds, hears that it is in sync."""
         self.system.start_broker(follower)
         began = self.first_bytes(follower)
-        self.system.await_partitions("backlog", 1, lambda leader, isr: isr == [0, 1, 2])
+        self.system.await_partitions("backlog", 1, lambda leader, isr: isr == [0, 1, 2], poll=poll)
         return time.monotonic() - began
 
     def seconds_to_copy(self, log):

@@ -13,7 +13,7 @@ import harness
 import judges
 import metadata
 from harness import Cluster, ZooKeeper, eventually
-from processes import Process
+from processes import POLL, Process
 
 PATIENCE = 300.0
 BROKERS = range(3)
@@ -51,14 +51,14 @@ class System:
                 process.destroy()
         shutil.rmtree(self.directory)
 
-    def await_partitions(self, topic, count, wanted, by=BROKERS):
-        """Waits until these brokers say that a topic has so many partitions, all with a (leader, ISR)
-        that is `wanted`."""
+    def await_partitions(self, topic, count, wanted, by=BROKERS, poll=POLL):
+        """Waits until these brokers, asked every `poll` seconds, say that a topic has so many partitions,
+        all with a (leader, ISR) that is `wanted`."""
         def so(broker):
             answer = metadata.ask(PORT + broker, topic)
             found = answer and answer[1].get(topic)
             return found and len(found) == count and all(wanted(*p) for p in found.values())
-        eventually(lambda: all(map(so, by)), f"{topic} is as it should be", PATIENCE)
+        eventually(lambda: all(map(so, by)), f"{topic} is as it should be", PATIENCE, poll)
 
     def topic(self, name, assignment):
         """Makes a topic; returns when all know that it is in sync."""

@@ -19,8 +19,9 @@ PATIENCE = 30.0  # Seconds until something that must happen has happened.
 POLL = 0.05
 
 
-def eventually(condition, what, patience=PATIENCE):
-    """Returns the first true value of `condition`; fails the test after `patience` seconds."""
+def eventually(condition, what, patience=PATIENCE, poll=POLL):
+    """Returns the first true value of `condition`, looked at every `poll` seconds; fails the test after
+    `patience` seconds."""
     deadline = time.monotonic() + patience
     while True:
         value = condition()
@@ -28,7 +29,7 @@ def eventually(condition, what, patience=PATIENCE):
             return value
         if time.monotonic() > deadline:
             raise AssertionError(f"not within {patience:g} s: {what}")
-        time.sleep(POLL)  # The polling step.
+        time.sleep(poll)  # The polling step.
 
 
 class Process:
