@@ -73,7 +73,7 @@ void Agent::Parts::On(const Registered& event) {
   LOG(INFO) << "registered broker=" << context.self() << " epoch=" << event.broker_epoch
             << " before=" << context.broker_epoch;
   context.broker_epoch = event.broker_epoch;
-  roles.NoteKnownSince(event.directories_known_since);
+  roles.SetDirectoriesSince(event.directories_since);
   roles.ResetFullState();
   metadata.ResetFullState();
   followers.RenewSubscriptions();

@@ -103,15 +103,9 @@ struct RecoveredReplica {
   std::optional<Error> failure;  ///< The directory is there and cannot be used.
 };
 
-struct LogDirectory {
-  /// A moment when it was there, before any registration with it; none for a fresh directory.
-  std::optional<Zxid> known_since;
-};
-
 /// Everything that a disk remembers of earlier lives.
 struct AgentState {
   std::vector<RecoveredReplica> replicas;
-  std::vector<LogDirectory> directories;
 };
 
 }  // namespace regent

@@ -54,7 +54,7 @@ struct Agent::Parts {
         followers(context, replicas, flush),
         consumers(context, replicas, recent),
         retention(context, replicas),
-        roles(context, replicas, leaders, followers, sender, std::move(recovered.directories)),
+        roles(context, replicas, leaders, followers, sender),
         departure(context) {}
 
   void Dispatch(const AgentEvent& event);

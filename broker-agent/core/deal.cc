@@ -102,9 +102,6 @@ ControlResponse Join(std::vector<ControlResponse> responses) {
 
 std::vector<AgentState> Deal(AgentState state, int32_t shards) {
   std::vector<AgentState> dealt(static_cast<size_t>(shards));
-  for (AgentState& part : dealt) {
-    part.directories = state.directories;
-  }
   for (RecoveredReplica& replica : state.replicas) {
     dealt[At(KeyOf(replica.partition), shards)].replicas.push_back(std::move(replica));
   }

@@ -28,7 +28,7 @@ std::vector<UpdateMetadataRequest> Deal(const UpdateMetadataRequest& request, in
 /// what the first of them says that has not.
 ControlResponse Join(std::vector<ControlResponse> responses);
 
-/// Deals out what a disk remembers. Every shard knows of all directories.
+/// Deals out what a disk remembers.
 std::vector<AgentState> Deal(AgentState state, int32_t shards);
 
 /// Deals out what a follower says, but for its credit; nothing for a shard that it does not

@@ -43,9 +43,9 @@ using OffsetTicket = StrongId<struct OffsetTicketTag, uint64_t>;
 struct Registered {
   BrokerEpoch broker_epoch = kNoBrokerEpoch;  ///< czxid of the znode.
   std::string cluster_id;
-  /// When every log directory was there, before any registration with it, also one that the broker
-  /// never heard of (R10).
-  Zxid directories_known_since{0};
+  /// Since then nobody has been registered as this broker with other log directories than these
+  /// (R10); nothing: that is not known.
+  std::optional<Zxid> directories_since = {};
   /// The latest when the znode stood; 0: there has been none. Whoever held an earlier one has been
   /// deposed, whatever it may have read of this registration (R2).
   ControllerEpoch controller_epoch{0};

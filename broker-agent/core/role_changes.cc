@@ -1,6 +1,5 @@
 #include "broker-agent/core/role_changes.h"
 
-#include <algorithm>
 #include <utility>
 
 #include <glog/logging.h>
@@ -22,14 +21,12 @@ RoleChanges::RoleChanges(AgentContext& context,
                          ReplicaTable& replicas,
                          LeaderSide& leaders,
                          FollowerSide& followers,
-                         const AlterPartitionSender& sender,
-                         std::vector<LogDirectory> directories)
+                         const AlterPartitionSender& sender)
     : context_(context),
       replicas_(replicas),
       leaders_(leaders),
       followers_(followers),
-      sender_(sender),
-      directories_(std::move(directories)) {}
+      sender_(sender) {}
 
 void RoleChanges::Received(CallId call, Request request) {
   const ControlOrder order = OrderOf(HeaderOf(request));
@@ -113,7 +110,7 @@ void RoleChanges::PlanPartition(const LeaderAndIsrTopic& topic,
                  .replica = replica,
                  .stray = replicas_.FindStray(key),
                  .name_holder = replicas_.HolderOf(topic.topic->name, partition.index),
-                 .directories = directories_});
+                 .directories_since = directories_since_});
   ChangeKind kind = ChangeKind::kRecord;
   switch (verdict.work) {
     case RoleVerdict::Work::kNone: Answer(key, verdict.answer, std::move(verdict.reason)); return;
@@ -380,14 +377,6 @@ void RoleChanges::Answer(const PartitionKey& key, PartitionAnswer answer, std::s
        .reason = std::move(reason),
        .suspect = replica != nullptr && replica->suspect,
        .tip = tip});
-}
-
-void RoleChanges::NoteKnownSince(Zxid known) {
-  for (LogDirectory& directory : directories_) {
-    if (!directory.known_since) {
-      directory.known_since = known;
-    }
-  }
 }
 
 }  // namespace regent

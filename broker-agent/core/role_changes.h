@@ -35,8 +35,7 @@ class RoleChanges {
               ReplicaTable& replicas,
               LeaderSide& leaders,
               FollowerSide& followers,
-              const AlterPartitionSender& sender,
-              std::vector<LogDirectory> directories);
+              const AlterPartitionSender& sender);
 
   /// Takes a request whose header is in order. It is answered now or later, once.
   void Received(CallId call, Request request);
@@ -45,8 +44,8 @@ class RoleChanges {
   void WriteReturned(const PartitionKey& partition);
   /// A new registration: its full state is yet to come.
   void ResetFullState() { full_.Reset(); }
-  /// Of those directories that say nothing of it themselves (R10).
-  void NoteKnownSince(Zxid known);
+  /// As in Registered.
+  void SetDirectoriesSince(std::optional<Zxid> since) { directories_since_ = since; }
   /// Ends every role of a replica; its log stays. The role is kNone.
   void CloseRole(Replica& replica);
   /// The process ends: whatever waits is answered.
@@ -116,7 +115,7 @@ class RoleChanges {
   LeaderSide& leaders_;
   FollowerSide& followers_;
   const AlterPartitionSender& sender_;
-  std::vector<LogDirectory> directories_;
+  std::optional<Zxid> directories_since_;
   ControlLane lane_;
   FullState full_;
   std::optional<InProgress> current_;

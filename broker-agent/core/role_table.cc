@@ -57,13 +57,12 @@ RoleVerdict JudgeMissing(const RoleQuestion& q) {
                   "a journal knows this replica, but no log directory holds it: bring the "
                   "directory back, or let the operator drop the replica");
   }
-  for (const LogDirectory& directory : q.directories) {
-    if (!directory.known_since || *directory.known_since >= q.partition.state_czxid) {
-      return Refuse(PartitionAnswer::kReplicaMissing,
-                    "a log directory is younger than the partition (state czxid " +
-                        Text(q.partition.state_czxid) +
-                        "), so the replica may have been lost with its predecessor");
-    }
+  if (!q.directories_since || *q.directories_since >= q.partition.state_czxid) {
+    return Refuse(PartitionAnswer::kReplicaMissing,
+                  "the log directories are younger than the partition (state czxid " +
+                      Text(q.partition.state_czxid) +
+                      "), or this broker has been registered with others since, so the replica may "
+                      "have been lost with those");
   }
   return {.work = Work::kCreate};
 }

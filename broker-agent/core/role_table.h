@@ -31,10 +31,10 @@ struct RoleQuestion {
   BrokerId self = kNoBroker;
   const LeaderAndIsrTopic& topic;
   const LeaderAndIsrPartition& partition;
-  const Replica* replica = nullptr;    ///< Hosted under this topic id, or null.
-  const Replica* stray = nullptr;      ///< Set aside under this topic id, or null.
-  std::optional<TopicId> name_holder;  ///< Whose directory bears this name.
-  const std::vector<LogDirectory>& directories;
+  const Replica* replica = nullptr;       ///< Hosted under this topic id, or null.
+  const Replica* stray = nullptr;         ///< Set aside under this topic id, or null.
+  std::optional<TopicId> name_holder;     ///< Whose directory bears this name.
+  std::optional<Zxid> directories_since;  ///< As in Registered.
 };
 
 RoleVerdict JudgeRole(const RoleQuestion& question);

@@ -138,7 +138,7 @@ class BrokerProcess::Impl {
        const Beginning& beginning)
       : files_(std::move(files)),
         clients_(std::move(clients)),
-        recovered_(RecoverState(opened.logs->directory(), opened.replicas)),
+        recovered_(RecoverState(opened.replicas)),
         agent_options_(
             AgentOptionsOf(settings, beginning.life, opened.logs->directory().cluster_id())),
         registration_(RegistrationOf(settings, beginning, opened)),

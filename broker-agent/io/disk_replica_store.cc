@@ -43,10 +43,8 @@ std::optional<OpId> OpOfUnhurried(const LogAction& action) {
 
 }  // namespace
 
-AgentState RecoverState(const DataDirectory& directory,
-                        const std::vector<storage::OpenedReplica>& replicas) {
+AgentState RecoverState(const std::vector<storage::OpenedReplica>& replicas) {
   AgentState state;
-  state.directories.push_back({.known_since = directory.known_since()});
   for (const storage::OpenedReplica& opened : replicas) {
     const storage::FoundReplica& found = opened.found;
     RecoveredReplica replica;
@@ -155,29 +153,6 @@ bool DiskReplicaStore::Disk::DoSome(const LogAction& action, uint64_t bytes_max)
                            : DoSome(std::get<ReadFromLog>(action), bytes_max);
 }
 
-void DiskReplicaStore::Disk::Mark(std::function<Status(DataDirectory&)> mark,
-                                  std::function<void(Status)> done) {
-  const Error closed{ErrorCode::kShuttingDown, "the data directory is closed"};
-  const bool posted =
-      disk.Post([self = shared_from_this(), mark = std::move(mark), closed, done]() {
-        if (self->logs == nullptr) {
-          done(closed);
-          return;
-        }
-        DataDirectory& directory = self->logs->directory();
-        const Status marked = mark(directory);
-        {
-          const MutexLock lock(self->mutex);
-          self->cluster_id = directory.cluster_id();
-          self->known_since = directory.known_since();
-        }
-        done(marked);
-      });
-  if (!posted) {
-    done(closed);
-  }
-}
-
 // --- The store, for other threads ----------------------------------------------------------------
 
 DiskReplicaStore::DiskReplicaStore(std::unique_ptr<storage::ReplicaLogs> logs,
@@ -211,20 +186,31 @@ std::optional<std::string> DiskReplicaStore::cluster_id() const {
   return state_->cluster_id;
 }
 
-std::optional<Zxid> DiskReplicaStore::known_since() const {
+std::string DiskReplicaStore::directory_id() const {
   const MutexLock lock(state_->mutex);
-  return state_->known_since;
+  return state_->directory_id;
 }
 
 void DiskReplicaStore::Bind(std::string cluster_id, std::function<void(Status)> done) {
-  state_->Mark([cluster_id = std::move(cluster_id)](
-                   DataDirectory& directory) { return directory.Bind(cluster_id); },
-               std::move(done));
-}
-
-void DiskReplicaStore::NoteKnownSince(Zxid now, std::function<void(Status)> done) {
-  state_->Mark([now](DataDirectory& directory) { return directory.NoteKnownSince(now); },
-               std::move(done));
+  const Error closed{ErrorCode::kShuttingDown, "the data directory is closed"};
+  const bool posted =
+      state_->disk.Post([state = state_, cluster_id = std::move(cluster_id), closed, done]() {
+        if (state->logs == nullptr) {
+          done(closed);
+          return;
+        }
+        DataDirectory& directory = state->logs->directory();
+        const Status bound = directory.Bind(cluster_id);
+        {
+          const MutexLock lock(state->mutex);
+          state->cluster_id = directory.cluster_id();
+          state->directory_id = directory.directory_id();
+        }
+        done(bound);
+      });
+  if (!posted) {
+    done(closed);
+  }
 }
 
 void DiskReplicaStore::Close(std::function<void(Status)> done) {

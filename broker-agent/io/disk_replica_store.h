@@ -18,8 +18,7 @@
 namespace regent {
 
 /// What a data directory remembers, as the agent's core wants it.
-AgentState RecoverState(const storage::DataDirectory& directory,
-                        const std::vector<storage::OpenedReplica>& replicas);
+AgentState RecoverState(const std::vector<storage::OpenedReplica>& replicas);
 
 /// The replicas of one data directory, worked on by one thread: `disk`'s. Appends that somebody
 /// waits for go first (DiskQueue). The journal is written in groups, one sync per ChangeLogs; what
@@ -52,8 +51,7 @@ class DiskReplicaStore final : public ReplicaStore {
   void Do(LogAction action) override;
   std::optional<std::string> cluster_id() const override;
   void Bind(std::string cluster_id, std::function<void(Status)> done) override;
-  std::optional<Zxid> known_since() const override;
-  void NoteKnownSince(Zxid now, std::function<void(Status)> done) override;
+  std::string directory_id() const override;
   void Close(std::function<void(Status)> done) override;
 
  private:

@@ -48,7 +48,7 @@ struct DiskReplicaStore::Disk : std::enable_shared_from_this<DiskReplicaStore::D
         journal(given.journal == nullptr ? executor : *given.journal),
         options(std::move(given)),
         cluster_id(logs->directory().cluster_id()),
-        known_since(logs->directory().known_since()) {}
+        directory_id(logs->directory().directory_id()) {}
 
   /// Does what the queue has next, if there is something: each action has a task, or will have one
   /// at the end of a rest.
@@ -57,10 +57,6 @@ struct DiskReplicaStore::Disk : std::enable_shared_from_this<DiskReplicaStore::D
   /// If that append rests, it goes on, and so does what it has kept waiting.
   void EndRest(OpId append) EXCLUDES(mutex);
   void DoInTurns(LogAction action) EXCLUDES(mutex);
-  /// Any thread: has something noted of the directory as a whole. `done` comes on the disk's
-  /// thread, or here if that is closed.
-  void Mark(std::function<Status(storage::DataDirectory&)> mark, std::function<void(Status)> done)
-      EXCLUDES(mutex);
   void Do(const ChangeLogs& change);
   void Do(const ConfigureLogs& configure) const;
   void Do(const TrimLogs& trim) const;
@@ -132,7 +128,7 @@ struct DiskReplicaStore::Disk : std::enable_shared_from_this<DiskReplicaStore::D
   size_t waiting GUARDED_BY(mutex) = 0;           ///< Tasks of what may not overtake it.
   bool closing GUARDED_BY(mutex) = false;         ///< Nothing is put back any more.
   std::optional<std::string> cluster_id GUARDED_BY(mutex);
-  std::optional<Zxid> known_since GUARDED_BY(mutex);
+  std::string directory_id GUARDED_BY(mutex);
 };
 
 }  // namespace regent

@@ -19,7 +19,8 @@ Registration::Registration(RegistrationOptions options,
       owner_(owner),
       store_(store),
       hooks_(std::move(hooks)),
-      path_(zk::BrokerIdPath(options_.self.id.value())) {}
+      path_(zk::BrokerIdPath(options_.self.id.value())),
+      claim_path_(zk::RegentBrokerPath(options_.self.id.value())) {}
 
 Registration::~Registration() {
   *alive_ = false;
@@ -120,17 +121,6 @@ zk::Callback<T> Registration::InAttempt(void (Registration::*step)(const zk::Out
   };
 }
 
-std::function<void(Status)> Registration::FromStore(std::function<void(const Status&)> step) {
-  return [this, alive = alive_, attempt = attempt_, &owner = owner_,
-          step = std::move(step)](Status status) {
-    owner.Post([this, alive, attempt, step, status = std::move(status)]() {
-      if (*alive && attempt == attempt_ && !stopped_) {
-        step(status);
-      }
-    });
-  };
-}
-
 void Registration::Retry(void (Registration::*step)()) {
   owner_.PostAt(owner_.Now() + options_.poll, [this, alive = alive_, attempt = attempt_, step]() {
     if (*alive && attempt == attempt_ && !stopped_) {
@@ -205,17 +195,21 @@ void Registration::OnClusterId(const zk::Outcome<zk::Node>& outcome) {
     Retry(&Registration::ReadClusterId);
     return;
   }
-  store_.Bind(*id, FromStore([this, id = *id](const Status& bound) { OnBound(bound, id); }));
+  // The answer may come on the disk's thread.
+  store_.Bind(*id,
+              [this, alive = alive_, attempt = attempt_, &owner = owner_, id = *id](Status bound) {
+                owner.Post([this, alive, attempt, id, bound = std::move(bound)]() {
+                  if (*alive && attempt == attempt_ && !stopped_) {
+                    OnBound(bound, id);
+                  }
+                });
+              });
 }
 
 void Registration::OnBound(const Status& bound, const std::string& cluster_id) {
   if (bound.ok()) {
     cluster_id_ = cluster_id;
-    if (store_.known_since()) {
-      Create();
-    } else {
-      DateDirectory();
-    }
+    ReadClaim();
     return;
   }
   if (bound.error().code == ErrorCode::kRefused && broker_epoch_ == kNoBrokerEpoch) {
@@ -227,33 +221,40 @@ void Registration::OnBound(const Status& bound, const std::string& cluster_id) {
   Retry(&Registration::ReadClusterId);
 }
 
-// --- The directory's date ------------------------------------------------------------------------
+// --- The claim -----------------------------------------------------------------------------------
 
-/// Any write tells what moment it is; this one changes nothing that anybody reads. If its answer is
-/// lost another one dates the directory just as well.
-void Registration::DateDirectory() {
-  client_->Set({.path = zk::RegentPath(), .data = "", .expected = zk::AnyVersion{}},
-               InAttempt(&Registration::OnDate));
+void Registration::ReadClaim() {
+  client_->Get(claim_path_, zk::Watch::kNone, InAttempt(&Registration::OnClaim));
 }
 
-void Registration::OnDate(const zk::Outcome<zk::Stat>& outcome) {
-  if (!outcome.ok()) {
-    WaitFor(outcome.Is(ErrorKind::kNoNode) ? zk::RegentPath() + ": a controller makes it"
-                                           : "ZooKeeper: " + outcome.ToText());
+void Registration::OnClaim(const zk::Outcome<zk::Node>& outcome) {
+  if (!outcome.ok() && !outcome.Is(ErrorKind::kNoNode)) {
+    WaitFor("ZooKeeper: " + outcome.ToText());
     Retry(&Registration::ReadClusterId);
     return;
   }
-  store_.NoteKnownSince(Zxid(outcome.value().mzxid),
-                        FromStore([this](const Status& dated) { OnDated(dated); }));
-}
-
-void Registration::OnDated(const Status& dated) {
-  if (!dated.ok()) {
-    WaitFor("the data directory, to note since when it is there: " + dated.error().message);
-    Retry(&Registration::ReadClusterId);
-    return;
-  }
+  claim_ = outcome.ok() ? std::optional(outcome.value()) : std::nullopt;
   Create();
+}
+
+void Registration::MakeClaims() {
+  client_->Create({.path = zk::RegentBrokersPath(), .data = ""},
+                  InAttempt(&Registration::OnClaimsMade));
+}
+
+void Registration::OnClaimsMade(const zk::Outcome<zk::OpResult>& outcome) {
+  if (outcome.ok() || outcome.Is(ErrorKind::kNodeExists)) {
+    ReadClaim();
+    return;
+  }
+  WaitFor(outcome.Is(ErrorKind::kNoNode) ? zk::RegentPath() + ": a controller makes it"
+                                         : "ZooKeeper: " + outcome.ToText());
+  Retry(&Registration::ReadClusterId);
+}
+
+bool Registration::IsOurs(const zk::Node& claim) const {
+  const Result<std::string> directory = wire::DecodeUsedDirectory(claim.data);
+  return directory.ok() && *directory == store_.directory_id();
 }
 
 // --- The broker's znode --------------------------------------------------------------------------
@@ -261,21 +262,36 @@ void Registration::OnDated(const Status& dated) {
 void Registration::Create() {
   BrokerRegistration self = options_.self;
   self.timestamp_ms = options_.wall_clock_ms ? options_.wall_clock_ms() : 0;
-  client_->Create({.path = path_,
-                   .data = wire::EncodeBrokerRegistration(self),
-                   .mode = zk::CreateMode::kEphemeral},
-                  InAttempt(&Registration::OnCreated));
+  std::vector<zk::Op> ops;
+  ops.emplace_back(zk::CreateOp{.path = path_,
+                                .data = wire::EncodeBrokerRegistration(self),
+                                .mode = zk::CreateMode::kEphemeral});
+  const std::string ours = wire::EncodeUsedDirectory(store_.directory_id());
+  if (!claim_) {
+    ops.emplace_back(zk::CreateOp{.path = claim_path_, .data = ours});
+  } else if (IsOurs(*claim_)) {
+    ops.emplace_back(zk::CheckOp{.path = claim_path_, .version = claim_->stat.version});
+  } else {
+    ops.emplace_back(zk::SetOp{
+        .path = claim_path_, .data = ours, .expected = zk::AtVersion{claim_->stat.version}});
+  }
+  client_->Multi(std::move(ops), InAttempt(&Registration::OnCreated));
 }
 
-void Registration::OnCreated(const zk::Outcome<zk::OpResult>& outcome) {
-  if (outcome.ok()) {
-    ReadControllerEpoch(BrokerEpoch(outcome.value().stat.czxid));
-  } else if (outcome.Is(ErrorKind::kNodeExists) || outcome.unknown()) {
+void Registration::OnCreated(const zk::Outcome<std::vector<zk::OpResult>>& outcome) {
+  if (outcome.ok() || outcome.unknown()) {
     ReadHolder();  // It is or may be there, and may be ours (R3).
-  } else if (outcome.Is(ErrorKind::kNoNode)) {
+    return;
+  }
+  const bool of_claim = outcome.error().failed_op == 1;
+  if (outcome.Is(ErrorKind::kNodeExists) && !of_claim) {
+    ReadHolder();
+  } else if (outcome.Is(ErrorKind::kNoNode) && of_claim && !claim_) {
+    MakeClaims();
+  } else if (outcome.Is(ErrorKind::kNoNode) && !of_claim) {
     WaitFor(zk::BrokerIdsPath() + ": a controller makes it");
     Retry(&Registration::ReadClusterId);
-  } else {
+  } else {  // Among others: somebody has claimed the id since, or has removed the claim.
     WaitFor("ZooKeeper: " + outcome.ToText());
     Retry(&Registration::ReadClusterId);
   }
@@ -292,12 +308,12 @@ void Registration::OnHolder(const zk::Outcome<zk::Node>& outcome) {
         wire::DecodeBrokerRegistration(options_.self.id, node.data);
     const bool own_session = node.stat.ephemeral_owner == client_->session_id();
     if (own_session && found.ok() && found->life == options_.self.life) {
-      ReadControllerEpoch(BrokerEpoch(node.stat.czxid));
+      ReadSince(BrokerEpoch(node.stat.czxid));
     } else {
       WaitForHolder(node);
     }
   } else if (outcome.Is(ErrorKind::kNoNode)) {
-    Create();
+    ReadClaim();
   } else {
     WaitFor("ZooKeeper: " + outcome.ToText());
     Retry(&Registration::ReadHolder);
@@ -334,6 +350,25 @@ void Registration::WaitForHolder(const zk::Node& holder) {
   Retry(&Registration::ReadHolder);
 }
 
+void Registration::ReadSince(BrokerEpoch epoch) {
+  client_->Get(
+      claim_path_, zk::Watch::kNone,
+      [this, alive = alive_, attempt = attempt_, epoch](const zk::Outcome<zk::Node>& claim) {
+        if (!*alive || attempt != attempt_ || stopped_) {
+          return;
+        }
+        if (!claim.ok() && !claim.Is(ErrorKind::kNoNode)) {
+          WaitFor("ZooKeeper: " + claim.ToText());
+          Retry(&Registration::ReadHolder);
+          return;
+        }
+        // Somebody has laid hands on it: at least this registration is with this directory.
+        const bool ours = claim.ok() && IsOurs(claim.value());
+        directories_since_ = Zxid(ours ? claim.value().stat.mzxid : epoch.value());
+        ReadControllerEpoch(epoch);
+      });
+}
+
 void Registration::ReadControllerEpoch(BrokerEpoch epoch) {
   client_->Get(
       zk::ControllerEpochPath(), zk::Watch::kNone,
@@ -355,8 +390,6 @@ void Registration::BecomeRegistered(BrokerEpoch epoch,
   const Result<ControllerEpoch> latest =
       controller_epoch.ok() ? wire::DecodeControllerEpoch(controller_epoch.value().data)
                             : Result<ControllerEpoch>(ControllerEpoch(0));
-  const std::optional<Zxid> known_since = store_.known_since();
-  CHECK(known_since) << "registered before the directory was dated";
   broker_epoch_ = epoch;
   registered_ = true;
   holder_seen_.reset();
@@ -365,7 +398,7 @@ void Registration::BecomeRegistered(BrokerEpoch epoch,
   WaitFor("");
   hooks_.events(Registered{.broker_epoch = epoch,
                            .cluster_id = cluster_id_,
-                           .directories_known_since = *known_since,
+                           .directories_since = directories_since_,
                            .controller_epoch = latest.ok() ? *latest : ControllerEpoch(0)});
   LookAfterOwnNode();
 }

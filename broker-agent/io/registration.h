@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "broker-agent/core/agent_options.h"
 #include "broker-agent/core/events.h"
@@ -43,8 +44,9 @@ struct RegistrationOptions {
 ///                    └────┘                ▼ there after a session's time: give up
 ///                                       its session ends
 ///
-/// A directory that has never been registered with is dated first, by a write of its own: the
-/// zxid of a registration may never come to be known, although a controller acted by it (R3, R10).
+/// The transaction that creates the znode claims the id for the data directory in
+/// /regent/brokers/<id>, or checks that it still is its. So the zxid of a claim says since when
+/// nobody was registered with another directory, whatever answers were lost (R3, R10).
 ///
 /// It never deletes the znode of another session, and never makes /cluster/id.
 ///
@@ -92,15 +94,19 @@ class Registration final : public zk::SessionListener {
   void ReadClusterId();
   void OnClusterId(const zk::Outcome<zk::Node>& outcome);
   void OnBound(const Status& bound, const std::string& cluster_id);
-  void DateDirectory();
-  void OnDate(const zk::Outcome<zk::Stat>& outcome);
-  void OnDated(const Status& dated);
+  void ReadClaim();
+  void OnClaim(const zk::Outcome<zk::Node>& outcome);
+  void MakeClaims();
+  void OnClaimsMade(const zk::Outcome<zk::OpResult>& outcome);
+  bool IsOurs(const zk::Node& claim) const;
   void Create();
-  void OnCreated(const zk::Outcome<zk::OpResult>& outcome);
+  void OnCreated(const zk::Outcome<std::vector<zk::OpResult>>& outcome);
   void ReadHolder();
   void OnHolder(const zk::Outcome<zk::Node>& outcome);
   void WaitForHolder(const zk::Node& holder);
-  /// The znode stands: which controllers have been deposed by now?
+  /// The znode stands, so that nobody else claims the id: since when is it this directory's?
+  void ReadSince(BrokerEpoch epoch);
+  /// And which controllers have been deposed by now?
   void ReadControllerEpoch(BrokerEpoch epoch);
   void BecomeRegistered(BrokerEpoch epoch, const zk::Outcome<zk::Node>& controller_epoch);
   void LookAfterOwnNode();
@@ -120,8 +126,6 @@ class Registration final : public zk::SessionListener {
   /// Runs `step` if the attempt is still the current one when the answer comes.
   template <class T>
   zk::Callback<T> InAttempt(void (Registration::*step)(const zk::Outcome<T>&));
-  /// The same on the owner's thread, for an answer that the store may give on the disk's.
-  std::function<void(Status)> FromStore(std::function<void(const Status&)> step);
 
   RegistrationOptions options_;
   Executor& owner_;
@@ -129,6 +133,7 @@ class Registration final : public zk::SessionListener {
   Hooks hooks_;
   zk::Client* client_ = nullptr;
   std::string path_;
+  std::string claim_path_;
 
   zk::SessionState session_ = zk::SessionState::kDisconnected;
   zk::Generation generation_{0};
@@ -137,6 +142,8 @@ class Registration final : public zk::SessionListener {
   bool stopped_ = false;
   bool gave_up_ = false;
   std::string cluster_id_;
+  std::optional<zk::Node> claim_;          ///< As it was read before the creation.
+  std::optional<Zxid> directories_since_;  ///< As in Registered.
   BrokerEpoch broker_epoch_ = kNoBrokerEpoch;
   bool registered_ = false;  ///< In this generation.
 

@@ -43,12 +43,8 @@ class ReplicaStore {
   /// Binds a fresh directory to a cluster, durably; `done` comes on any thread. A directory of that
   /// cluster is bound already; one of another cluster is refused (R10).
   virtual void Bind(std::string cluster_id, std::function<void(Status)> done) = 0;
-  /// A moment when the directory was there, before any registration with it; nothing if none is
-  /// noted. Thread-safe.
-  virtual std::optional<Zxid> known_since() const = 0;
-  /// Notes durably that the directory was there at `now`, unless an earlier moment is noted; `done`
-  /// comes on any thread. Bound only (R10).
-  virtual void NoteKnownSince(Zxid now, std::function<void(Status)> done) = 0;
+  /// Names the directory wherever it is mounted; empty if it is not bound yet. Thread-safe.
+  virtual std::string directory_id() const = 0;
   /// Finishes what was asked for, closes the logs and lets the directory go; `done` comes on any
   /// thread. Nothing may be asked afterwards.
   virtual void Close(std::function<void(Status)> done) = 0;

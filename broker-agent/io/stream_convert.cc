@@ -256,6 +256,7 @@ class Records {
       complaint.NotNegative(head.base(), "batches.heads.base");
       complaint.Require(head.next() > head.base(), "batches.heads.next", "is not above base");
       complaint.NotNegative(head.epoch(), "batches.heads.epoch");
+      complaint.Require(head.bytes() > 0, "batches.heads.bytes", "are none");
       complaint.Require(head.bytes() <= all_.size() - taken_, "batches.heads.bytes",
                         "go beyond the records");
       if (complaint.error()) {

@@ -56,7 +56,7 @@ std::optional<BatchFault> ClientFault(const BatchHeader& header) {
                                                    std::to_string(header.base.value()) +
                                                    "; a producer's batch begins at 0");
   }
-  if (header.count != header.last_offset_delta + 1) {
+  if (header.count - 1 != header.last_offset_delta) {
     return Fault(BatchProblem::kBadCount, "count " + std::to_string(header.count) +
                                               " is not last offset delta " +
                                               std::to_string(header.last_offset_delta) + " plus 1");

@@ -294,9 +294,9 @@ std::optional<std::string> DataDirectory::cluster_id() const {
   return meta_ ? std::optional(meta_->cluster_id) : std::nullopt;
 }
 
-std::optional<Zxid> DataDirectory::known_since() const {
+std::string DataDirectory::directory_id() const {
   const MutexLock lock(mutex_);
-  return meta_ ? meta_->known_since : std::nullopt;
+  return meta_ ? meta_->directory_id : "";
 }
 
 Status DataDirectory::WriteMetaProperties(const MetaProperties& properties) {
@@ -314,7 +314,6 @@ Status DataDirectory::Bind(const std::string& cluster_id) {
     return WriteMetaProperties({.cluster_id = cluster_id,
                                 .broker = options_.broker,
                                 .directory_id = options_.fresh_directory_id,
-                                .known_since = std::nullopt,
                                 .boot_id = options_.boot_id,
                                 .other = {}});
   }
@@ -325,18 +324,12 @@ Status DataDirectory::Bind(const std::string& cluster_id) {
                      ": a data directory belongs to one cluster (R10); correct --zookeeper and "
                      "--zk-root, or start with another --data-dir"};
   }
-  return Success{};
-}
-
-Status DataDirectory::NoteKnownSince(Zxid now) {
-  const MutexLock lock(mutex_);
-  CHECK(meta_.has_value()) << "the directory is bound to no cluster";
-  if (meta_->known_since) {
-    return Success{};
+  if (meta_->directory_id.empty()) {  // An older Kafka's.
+    MetaProperties properties = *meta_;
+    properties.directory_id = options_.fresh_directory_id;
+    return WriteMetaProperties(properties);
   }
-  MetaProperties properties = *meta_;
-  properties.known_since = now;
-  return WriteMetaProperties(properties);
+  return Success{};
 }
 
 bool DataDirectory::SameBoot() const {

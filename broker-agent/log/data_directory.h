@@ -69,12 +69,9 @@ class DataDirectory {
   static Result<std::unique_ptr<DataDirectory>> Open(FileSystem& files,
                                                      DataDirectoryOptions options);
 
-  /// Makes the directory `cluster_id`'s, durably, if it is nobody's; refuses if it is another's.
+  /// Makes the directory `cluster_id`'s, durably, and gives it an id, if it has none; refuses if it
+  /// is another's.
   Status Bind(const std::string& cluster_id) EXCLUDES(mutex_);
-  /// Notes durably that the directory was there at `now`, unless an earlier moment is noted. Bound
-  /// only, and before any registration: what is created later cannot have been lost with another
-  /// directory (R10).
-  Status NoteKnownSince(Zxid now) EXCLUDES(mutex_);
 
   /// Whether the directory was last used in the boot that this machine runs in (R11). False if that
   /// cannot be told.
@@ -100,7 +97,8 @@ class DataDirectory {
   Status RemoveDeleted() EXCLUDES(mutex_);
 
   std::optional<std::string> cluster_id() const EXCLUDES(mutex_);
-  std::optional<Zxid> known_since() const EXCLUDES(mutex_);
+  /// Names the directory, whatever path it is at; empty: it is not bound.
+  std::string directory_id() const EXCLUDES(mutex_);
   const std::string& path() const { return options_.path; }
   /// Returns the directory of a replica, live or stray; nothing if it has none.
   std::optional<std::string> PathOf(const ReplicaKey& replica) const EXCLUDES(mutex_);

@@ -10,7 +10,6 @@ constexpr const char* kVersion = "version";
 constexpr const char* kClusterId = "cluster.id";
 constexpr const char* kBrokerId = "broker.id";
 constexpr const char* kDirectoryId = "directory.id";
-constexpr const char* kKnownSince = "regent.known.since.zxid";
 constexpr const char* kBootId = "regent.boot.id";
 /// Kafka's version for a cluster on ZooKeeper.
 constexpr const char* kMetaVersion = "0";
@@ -78,9 +77,6 @@ std::string FormatMetaProperties(const MetaProperties& properties) {
   lines[kClusterId] = properties.cluster_id;
   lines[kBrokerId] = std::to_string(properties.broker.value());
   lines[kDirectoryId] = properties.directory_id;
-  if (properties.known_since) {
-    lines[kKnownSince] = std::to_string(properties.known_since->value());
-  }
   if (!properties.boot_id.empty()) {
     lines[kBootId] = properties.boot_id;
   }
@@ -112,14 +108,6 @@ Result<MetaProperties> ParseMetaProperties(std::string_view text, const std::str
   }
   properties.broker = BrokerId(*id);
   properties.directory_id = Take(*found, kDirectoryId).value_or("");
-  if (const auto since = Take(*found, kKnownSince)) {
-    const std::optional<int64_t> zxid = ParseInt<int64_t>(*since);
-    if (!zxid || *zxid <= 0) {
-      return Unreadable(
-          path, std::string(kKnownSince) + " is '" + *since + "', not a ZooKeeper transaction id");
-    }
-    properties.known_since = Zxid(*zxid);
-  }
   properties.boot_id = Take(*found, kBootId).value_or("");
   properties.other = std::move(*found);
   return properties;

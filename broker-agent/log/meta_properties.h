@@ -13,15 +13,12 @@ namespace regent::storage {
 inline constexpr std::string_view kMetaPropertiesFile = "meta.properties";
 inline constexpr std::string_view kPartitionMetadataFile = "partition.metadata";
 
-/// The content of `meta.properties`, Kafka's file that says whose a data directory is, with two
-/// properties of ours (R10, R11).
+/// The content of `meta.properties`, Kafka's file that says whose a data directory is, with a
+/// property of ours (R11).
 struct MetaProperties {
   std::string cluster_id;
   BrokerId broker = kNoBroker;
   std::string directory_id;
-  /// A transaction of ZooKeeper's that came when the directory was there, and before any
-  /// registration with it.
-  std::optional<Zxid> known_since;
   /// The boot of the machine in which the directory was used last (R11); empty: not known.
   std::string boot_id;
   /// What somebody else wrote, kept.

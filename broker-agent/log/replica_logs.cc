@@ -300,14 +300,18 @@ Result<PartitionLog*> ReplicaLogs::Find(const ReplicaKey& key) {
       logs_.erase(key);
       return Error{ErrorCode::kNotFound, directory_->path() + " has no directory of the replica"};
     }
-    // This life has made it, or has set it aside and taken it back: it was closed in good order.
+    // This life has made it, or has set it aside and taken it back.
+    const std::optional<JournalEntry> known = directory_->EntryOf(key);
     Result<PartitionLog::Opened> opened = PartitionLog::Open(
         files_, *path, ConfigOf(key),
-        {.stop = LogOpening::Stop::kClean, .recovery_point = {}, .log_start = StartOf(key)});
+        {.stop = unclosed_.contains(key) ? LogOpening::Stop::kUnclean : LogOpening::Stop::kClean,
+         .recovery_point = known ? known->recovery_point : Offset(0),
+         .log_start = StartOf(key)});
     if (!opened.ok()) {
       logs_.erase(key);
       return opened.error();
     }
+    unclosed_.erase(key);
     entry.log = std::move(opened->log);
   }
   Touch(key, entry);
@@ -377,8 +381,10 @@ void ReplicaLogs::Release(const ReplicaKey& key) {
   }
   if (found->second.log != nullptr) {
     const Status closed = found->second.log->Close();
-    LOG_IF(WARNING, !closed.ok()) << "log not closed replica=" << key << " error=\""
-                                  << closed.error() << '"';
+    if (!closed.ok()) {
+      unclosed_.insert(key);
+      LOG(WARNING) << "log not closed replica=" << key << " error=\"" << closed.error() << '"';
+    }
   }
   logs_.erase(found);
 }
@@ -399,6 +405,7 @@ std::vector<DataDirectory::Failure> ReplicaLogs::Change(const std::vector<Replic
     const ReplicaKey key = KeyOf(change.partition);
     if (change.kind == ReplicaChange::Kind::kDelete && !directory_->PathOf(key)) {
       configs_.erase(key);
+      unclosed_.erase(key);
     }
   }
   return failures;

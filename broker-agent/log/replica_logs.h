@@ -7,6 +7,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -136,6 +137,9 @@ class ReplicaLogs {
   std::shared_ptr<Checkpoints> checkpoints_;  ///< Of all shares.
   std::map<ReplicaKey, Entry> logs_;
   std::map<ReplicaKey, LogConfig> configs_;
+  /// Of these the log was not closed in good order when its directory was set aside: what its files
+  /// say is checked when it is taken back.
+  std::set<ReplicaKey> unclosed_;
   std::list<ReplicaKey> open_;  ///< Those that may hold descriptors, the longest idle first.
 };
 

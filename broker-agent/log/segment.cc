@@ -45,6 +45,12 @@ std::vector<std::string_view> Part(std::span<const std::string_view> pieces,
   return part;
 }
 
+/// A producer may have given any: a sum that does not exist wraps, as Kafka's does.
+Timestamp TimestampOf(const BatchHeader& header, const Record& record) {
+  return Timestamp(static_cast<int64_t>(static_cast<uint64_t>(header.base_timestamp.value()) +
+                                        static_cast<uint64_t>(record.timestamp_delta)));
+}
+
 }  // namespace
 
 Segment::Segment(FileSystem& files,
@@ -548,7 +554,7 @@ Result<std::optional<TimedOffset>> Segment::FindInBatch(const PlacedBatch& batch
   }
   RecordReader walk(*records);
   while (const std::optional<Record> record = walk.Next()) {
-    const Timestamp timestamp(header.base_timestamp.value() + record->timestamp_delta);
+    const Timestamp timestamp = TimestampOf(header, *record);
     const Offset offset(header.base.value() + record->offset_delta);
     if (timestamp >= target && offset >= from) {
       return std::optional(TimedOffset{.timestamp = timestamp, .offset = offset});

@@ -136,6 +136,23 @@ Result<StoppingMark> DecodeStoppingMark(std::string_view text) {
   return mark;
 }
 
+std::string EncodeUsedDirectory(std::string_view directory_id) {
+  OrderedJson json;
+  json["version"] = 1;
+  json["directory"] = directory_id;
+  return Dump(json);
+}
+
+Result<std::string> DecodeUsedDirectory(std::string_view text) {
+  JsonReader reader("used directory", text);
+  reader.Integer("version", {.min = 1});
+  std::string directory = reader.Text("directory", kNameBytesMax);
+  if (!reader.ok()) {
+    return reader.error();
+  }
+  return directory;
+}
+
 std::string EncodeDeletionMark(const DeletionMark& mark) {
   OrderedJson json;
   json["version"] = 1;

@@ -136,6 +136,10 @@ struct StoppingMark {
 std::string EncodeStoppingMark(const StoppingMark& mark);
 Result<StoppingMark> DecodeStoppingMark(std::string_view text);
 
+/// /regent/brokers/<id>: names the log directory with which the broker was registered last (R10).
+std::string EncodeUsedDirectory(std::string_view directory_id);
+Result<std::string> DecodeUsedDirectory(std::string_view text);
+
 /// /regent/deletions/<topic id>: a topic's deletion that has begun (R9).
 struct DeletionMark {
   std::string topic;

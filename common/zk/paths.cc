@@ -92,6 +92,12 @@ std::string RegentStoppingsPath() {
 std::string RegentStoppingPath(std::string_view life) {
   return Under("/regent/stopping", life);
 }
+std::string RegentBrokersPath() {
+  return "/regent/brokers";
+}
+std::string RegentBrokerPath(int broker) {
+  return Under(RegentBrokersPath(), std::to_string(broker));
+}
 std::string RegentQuarantinesPath() {
   return "/regent/quarantine";
 }

@@ -44,6 +44,10 @@ std::string RegentFormatPath();
 std::string RegentStoppingsPath();
 /// A life that has announced its stop (R4): `life` is the life's id as text.
 std::string RegentStoppingPath(std::string_view life);
+/// Made by the first broker that needs it; not among the base paths.
+std::string RegentBrokersPath();
+/// With which log directory the broker was registered last (R10).
+std::string RegentBrokerPath(int broker);
 std::string RegentQuarantinesPath();
 /// An item that every controller leaves alone (R12). `item` is a path of ours or Kafka's; its
 /// slashes become colons, which neither topic names nor the fixed paths contain.

@@ -38,7 +38,7 @@ void Try(std::string_view input) {
     return;
   }
   const std::string_view text = input.substr(1);
-  switch (static_cast<uint8_t>(input[0]) % 12) {
+  switch (static_cast<uint8_t>(input[0]) % 13) {
     case 0:
       return RoundTrip(text, wire::DecodeControllerRegistration,
                        wire::EncodeControllerRegistration);
@@ -56,6 +56,7 @@ void Try(std::string_view input) {
       }
       return RoundTrip(text, wire::DecodeProducerIdBlock, wire::EncodeProducerIdBlock);
     case 10: return RoundTrip(text, wire::DecodeStoppingMark, wire::EncodeStoppingMark);
+    case 11: return RoundTrip(text, wire::DecodeUsedDirectory, wire::EncodeUsedDirectory);
     default: return RoundTrip(text, wire::DecodeQuarantineEntry, wire::EncodeQuarantineEntry);
   }
 }

@@ -152,7 +152,7 @@ AgentHostOptions BrokerProcess::Options(const storage::ReplicaLogs::Opened& open
 }
 
 AgentState BrokerProcess::Recover(const storage::ReplicaLogs::Opened& opened) {
-  AgentState state = RecoverState(opened.logs->directory(), opened.replicas);
+  AgentState state = RecoverState(opened.replicas);
   around_.disk_witness.OnOpened(id(), state, last_death_);
   if (around_.mutant == Mutant::kProducersForgotten) {
     for (RecoveredReplica& replica : state.replicas) {

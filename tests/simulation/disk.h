@@ -117,10 +117,7 @@ class SimReplicaStore final : public ReplicaStore {
   void Bind(std::string cluster_id, std::function<void(Status)> done) override {
     store_.Bind(std::move(cluster_id), std::move(done));
   }
-  std::optional<Zxid> known_since() const override { return store_.known_since(); }
-  void NoteKnownSince(Zxid now, std::function<void(Status)> done) override {
-    store_.NoteKnownSince(now, std::move(done));
-  }
+  std::string directory_id() const override { return store_.directory_id(); }
   void Close(std::function<void(Status)> done) override { store_.Close(std::move(done)); }
 
   /// From now on everything takes up to so long.

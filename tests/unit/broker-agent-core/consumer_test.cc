@@ -237,7 +237,7 @@ TEST_F(Consumer, ANewLeaderNamesNoLatestOffsetBeforeItKnowsOne) {
   net.Run();
   TestNetwork fresh(3);
   std::vector<RecordBatch> batches = Records(0, {0, 0});
-  TestBroker leader(1, {.replicas = {Recovered(0, 0, 0, batches, 1)}, .directories = {}});
+  TestBroker leader(1, {.replicas = {Recovered(0, 0, 0, batches, 1)}});
   leader.Start(101);
   leader.Tell(StateOf{.leader = 1, .epoch = 1, .version = 1});
   leader.Do(OffsetRequested{.ticket = OffsetTicket(1),

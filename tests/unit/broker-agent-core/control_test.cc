@@ -13,7 +13,7 @@ using ::testing::IsEmpty;
 using Kind = LogChange::Kind;
 
 AgentState Disk(std::vector<RecoveredReplica> replicas) {
-  return {.replicas = std::move(replicas), .directories = {{.known_since = Zxid(50)}}};
+  return {.replicas = std::move(replicas)};
 }
 
 class Control : public ::testing::Test {
@@ -77,7 +77,8 @@ TEST_F(Control, HoldsARequestForARegistrationItIsAboutToHearOf) {
   request->header.broker_epoch = BrokerEpoch(200);
   const CallId call = broker.Send(request);
   EXPECT_FALSE(broker.AnswerTo(call));
-  broker.Do(Registered{.broker_epoch = BrokerEpoch(200), .cluster_id = kCluster});
+  broker.Do(Registered{
+      .broker_epoch = BrokerEpoch(200), .cluster_id = kCluster, .directories_since = Zxid(50)});
   EXPECT_EQ(broker.AnswerTo(call)->answer, ControlAnswer::kDone);
   EXPECT_EQ(broker.Status().role, Role::kLeader);
 }
@@ -388,16 +389,19 @@ TEST_F(Control, AMissingReplicaIsNotReinvented) {
   EXPECT_EQ(held.Status().role, Role::kFollower);
 }
 
-TEST_F(Control, AFreshDirectoryCountsFromTheMomentThatItIsKnownSince) {
-  TestBroker fresh(0, {.replicas = {}, .directories = {{}}});
-  fresh.Do(Registered{.broker_epoch = BrokerEpoch(500),
-                      .cluster_id = kCluster,
-                      .directories_known_since = Zxid(400)});
-  fresh.Start(600);  // From now on 600 is what a directory without a date would be known since.
-  EXPECT_EQ(TestBroker::Only(fresh.Tell(StateOf{.leader = 0, .czxid = 400})),
-            PartitionAnswer::kReplicaMissing);
+TEST_F(Control, AMissingReplicaIsMadeIfItIsYoungerThanWhatTheLastRegistrationSays) {
+  TestBroker fresh(0);
+  fresh.Start(600);
+  for (const int64_t since : {400, 500}) {  // The directory has been exchanged and put back.
+    fresh.Do(Registered{.broker_epoch = BrokerEpoch(600 + since),
+                        .cluster_id = kCluster,
+                        .directories_since = Zxid(since)});
+    fresh.broker_epoch = BrokerEpoch(600 + since);
+    EXPECT_EQ(TestBroker::Only(fresh.Tell(StateOf{.leader = 0, .czxid = since})),
+              PartitionAnswer::kReplicaMissing);
+  }
   // Perhaps under a registration that the broker never heard of.
-  EXPECT_EQ(TestBroker::Only(fresh.Tell(StateOf{.leader = 0, .czxid = 401})),
+  EXPECT_EQ(TestBroker::Only(fresh.Tell(StateOf{.leader = 0, .czxid = 501})),
             PartitionAnswer::kApplied);
 }
 

@@ -149,15 +149,13 @@ TEST(JoinedAnswers, LeaveOutOnlyWhatEveryShardLeavesOut) {
   EXPECT_FALSE(Join({omits, lists}).settled_omitted);
 }
 
-TEST(DealtState, GivesEachShardItsReplicasAndAllDirectories) {
+TEST(DealtState, GivesEachShardItsReplicas) {
   AgentState state;
-  state.directories.push_back({.known_since = Zxid(3)});
   for (int32_t index = 0; index < 6; ++index) {
     state.replicas.push_back({.partition = {.topic = TheTopic(), .index = index}});
   }
   const std::vector<AgentState> dealt = Deal(std::move(state), kShards);
   for (size_t shard = 0; shard < dealt.size(); ++shard) {
-    EXPECT_THAT(dealt[shard].directories, SizeIs(1));
     EXPECT_THAT(dealt[shard].replicas, SizeIs(2));
     for (const RecoveredReplica& replica : dealt[shard].replicas) {
       EXPECT_EQ(ShardOf(KeyOf(replica.partition), kShards), static_cast<int32_t>(shard));

@@ -76,8 +76,7 @@ TEST_F(FailedLog, OfALeaderIsReportedWithItsEpochWhenAnAppendFails) {
 }
 
 TEST_F(FailedLog, OfAFollowerIsReportedWhenACutFails) {
-  SmallBroker follower(
-      0, {.replicas = {Recovered(0, 1, 1, Records(0, {1, 1}), 0)}, .directories = {}});
+  SmallBroker follower(0, {.replicas = {Recovered(0, 1, 1, Records(0, {1, 1}), 0)}});
   follower.logs[K(0)].batches = Records(0, {1, 1});
   follower.Start(100);
   follower.Tell(StateOf{.leader = 1, .epoch = 2, .version = 2});
@@ -113,8 +112,7 @@ TEST_F(FailedLog, IsReportedToTheNextControllerIfTheFirstDoesNotAnswer) {
 }
 
 TEST_F(FailedLog, IsReportedOnceThereIsARegistration) {
-  SmallBroker early(0,
-                    {.replicas = {Recovered(0, 1, 1, Records(0, {1, 1}), 0)}, .directories = {}});
+  SmallBroker early(0, {.replicas = {Recovered(0, 1, 1, Records(0, {1, 1}), 0)}});
   early.Do(LogFailed{.partition = K(0), .error = {ErrorCode::kUnavailable, "EIO"}});
   EXPECT_THAT(early.Take<SendAlterPartition>(), IsEmpty());
   early.Start(100);
@@ -126,7 +124,7 @@ TEST_F(FailedLog, IsReportedOnceThereIsARegistration) {
 TEST_F(FailedLog, ThatWasFoundAtTheStartIsLeftToTheAnswers) {
   RecoveredReplica bad = Recovered(0, 1, 1, Records(0, {1, 1}), 0);
   bad.failure = Error{ErrorCode::kCorrupt, "a hole"};
-  SmallBroker fresh(0, {.replicas = {bad}, .directories = {}});
+  SmallBroker fresh(0, {.replicas = {bad}});
   fresh.Start(100);
   EXPECT_THAT(fresh.Take<SendAlterPartition>(), IsEmpty());
   EXPECT_EQ(TestBroker::Only(fresh.Tell(StateOf{.leader = 0, .epoch = 2, .version = 2})),

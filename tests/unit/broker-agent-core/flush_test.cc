@@ -93,8 +93,7 @@ TEST_F(FlushedBatches, WhoseSyncFailsTakeTheReplicaOffline) {
 }
 
 TEST(Flush, OfWhatAnEarlierLifeLeftComesBeforeItCounts) {
-  TestBroker broker(0, {.replicas = {Recovered(0, 1, 1, Records(0, {1, 1}), 0)}, .directories = {}},
-                    With(1));
+  TestBroker broker(0, {.replicas = {Recovered(0, 1, 1, Records(0, {1, 1}), 0)}}, With(1));
   broker.logs[K(0)].batches = Records(0, {1, 1});
   broker.Start(100);
   broker.HoldSyncs();

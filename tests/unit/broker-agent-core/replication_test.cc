@@ -17,10 +17,7 @@ std::unique_ptr<TestBroker> HoldingBatches(int32_t id,
                                            const AgentOptions& options = {}) {
   const int32_t last = batches.empty() ? -1 : batches.back().epoch.value();
   auto broker = std::make_unique<TestBroker>(
-      id,
-      AgentState{.replicas = {Recovered(0, last, last, batches, high_watermark)},
-                 .directories = {}},
-      options);
+      id, AgentState{.replicas = {Recovered(0, last, last, batches, high_watermark)}}, options);
   broker->logs[K(0)].batches = batches;
   return broker;
 }
@@ -152,7 +149,7 @@ TEST(Truncation, DoesNotCountAsProgressAtTheLeader) {
 TEST(Truncation, AFollowerBelowTheLeadersStartBeginsAnewThere) {
   RecoveredReplica old = Recovered(0, 1, 1, Records(0, {1, 1, 1, 1, 1, 1}));
   old.log->start = Offset(4);
-  auto leader = std::make_unique<TestBroker>(0, AgentState{.replicas = {old}, .directories = {}});
+  auto leader = std::make_unique<TestBroker>(0, AgentState{.replicas = {old}});
   leader->logs[K(0)].batches = Records(4, {1, 1});
   TestNetwork net = NetOf(std::move(leader), Holding(1, {1, 1}));
   TellBoth(net, Two(0, 2, 2));
@@ -165,7 +162,7 @@ TEST(Truncation, AFollowerBelowTheLeadersStartBeginsAnewThere) {
 std::unique_ptr<TestBroker> Trimmed() {
   RecoveredReplica old = Recovered(0, 2, 2, Records(0, {1, 1, 1, 1, 2, 2}));
   old.log->AdvanceTo(Offset(4));
-  auto leader = std::make_unique<TestBroker>(0, AgentState{.replicas = {old}, .directories = {}});
+  auto leader = std::make_unique<TestBroker>(0, AgentState{.replicas = {old}});
   leader->logs[K(0)].start = Offset(4);
   leader->logs[K(0)].batches = Records(4, {2, 2});
   return leader;
@@ -187,7 +184,7 @@ TEST(Truncation, AFollowerWhoseEpochsAreGoneAtTheLeaderBeginsAnew) {
 TEST(Truncation, AFollowerWithoutRecordsForgetsEpochsThatAreGoneAtTheLeader) {
   RecoveredReplica old = Recovered(0, 1, 1, Records(0, {1, 1, 1, 1}));
   old.log->start = Offset(4);  // It has removed them all, and remembers that there was an epoch.
-  auto follower = std::make_unique<TestBroker>(1, AgentState{.replicas = {old}, .directories = {}});
+  auto follower = std::make_unique<TestBroker>(1, AgentState{.replicas = {old}});
   follower->logs[K(0)].start = Offset(4);
   TestNetwork net = NetOf(Trimmed(), std::move(follower));
   StateOf state = Two(0, 3, 3);
@@ -206,8 +203,8 @@ TEST(Truncation, AMemberOfTheIsrKeepsWhatWasCommittedBelowTheLeadersStart) {
 std::unique_ptr<TestBroker> OfOneBatch() {
   std::vector<RecordBatch> batches = Records(0, {0});
   batches.back().next = Offset(4);
-  auto leader = std::make_unique<TestBroker>(
-      0, AgentState{.replicas = {Recovered(0, 0, 0, batches)}, .directories = {}});
+  auto leader =
+      std::make_unique<TestBroker>(0, AgentState{.replicas = {Recovered(0, 0, 0, batches)}});
   leader->logs[K(0)].batches = batches;
   return leader;
 }
@@ -217,7 +214,7 @@ std::unique_ptr<TestBroker> OfOneBatch() {
 std::unique_ptr<TestBroker> OfAnotherHistory() {
   RecoveredReplica old = Recovered(0, 1, 1, Records(0, {1, 1, 1, 1}));
   old.log->AdvanceTo(Offset(2));
-  auto follower = std::make_unique<TestBroker>(1, AgentState{.replicas = {old}, .directories = {}});
+  auto follower = std::make_unique<TestBroker>(1, AgentState{.replicas = {old}});
   follower->logs[K(0)].start = Offset(2);
   follower->logs[K(0)].batches = Records(2, {1, 1});
   return follower;

@@ -68,8 +68,7 @@ TEST(Retention, OfLogsWithoutRecordsIsNotLookedFor) {
 }
 
 TEST(Retention, TouchesNoLogBeforeItsSettingsAreKnown) {
-  TestBroker broker(0, {.replicas = {Recovered(0, 1, 1, Records(0, {1, 1}), 2)}, .directories = {}},
-                    Options());
+  TestBroker broker(0, {.replicas = {Recovered(0, 1, 1, Records(0, {1, 1}), 2)}}, Options());
   broker.logs[K(0)].batches = Records(0, {1, 1});
   broker.Start(100);
   broker.Tell(Alone(1));

@@ -11,13 +11,13 @@ using testing::P;
 using testing::StateOf;
 using Work = RoleVerdict::Work;
 
-/// Broker 0, one directory that was registered at 50.
+/// Broker 0, registered with its directories alone since 50.
 struct Case {
   LeaderAndIsrPartition state;
   std::optional<Replica> replica = {};
   std::optional<Replica> stray = {};
   std::optional<TopicId> name_holder = {};
-  std::vector<LogDirectory> directories = {{.known_since = Zxid(50)}};
+  std::optional<Zxid> directories_since = Zxid(50);
   TopicRef topic = testing::TheTopic();
 
   RoleVerdict Judge() const {
@@ -28,7 +28,7 @@ struct Case {
                       .replica = replica ? &*replica : nullptr,
                       .stray = stray ? &*stray : nullptr,
                       .name_holder = name_holder,
-                      .directories = directories});
+                      .directories_since = directories_since});
   }
 };
 
@@ -43,22 +43,19 @@ Replica Held(int32_t leader_epoch, int32_t partition_epoch, Role role, int32_t l
   return replica;
 }
 
-TEST(JudgeRole, CreatesTheLogOfAPartitionYoungerThanEveryDirectory) {
+TEST(JudgeRole, CreatesTheLogOfAPartitionYoungerThanTheDirectories) {
   EXPECT_EQ((Case{.state = StateOf{.leader = 0, .czxid = 51}.Build()}.Judge().work), Work::kCreate);
 }
 
-TEST(JudgeRole, RefusesToInventALogThatAYoungerDirectoryMayHaveLost) {
+TEST(JudgeRole, RefusesToInventALogThatOtherDirectoriesMayHaveLost) {
   for (const int64_t czxid : {49, 50}) {
     const Case c{.state = StateOf{.leader = 0, .czxid = czxid}.Build()};
     EXPECT_EQ(c.Judge().answer, PartitionAnswer::kReplicaMissing) << czxid;
     EXPECT_EQ(c.Judge().work, Work::kNone);
   }
-  const Case two{.state = StateOf{.leader = 0, .czxid = 60}.Build(),
-                 .directories = {{.known_since = Zxid(50)}, {.known_since = Zxid(70)}}};
-  EXPECT_EQ(two.Judge().answer, PartitionAnswer::kReplicaMissing) << "every directory counts";
-  const Case unregistered{.state = StateOf{.leader = 0, .czxid = 60}.Build(),
-                          .directories = {{.known_since = std::nullopt}}};
-  EXPECT_EQ(unregistered.Judge().answer, PartitionAnswer::kReplicaMissing);
+  const Case unknown{.state = StateOf{.leader = 0, .czxid = 60}.Build(),
+                     .directories_since = std::nullopt};
+  EXPECT_EQ(unknown.Judge().answer, PartitionAnswer::kReplicaMissing);
 }
 
 TEST(JudgeRole, CreatesAnyLogOfAReplicaOutsideTheIsr) {

@@ -128,9 +128,8 @@ void TestBroker::Do(const AgentEvent& event) {
 void TestBroker::Start(int64_t epoch, int32_t controller) {
   broker_epoch = BrokerEpoch(epoch);
   controller_epoch = ControllerEpoch(controller);
-  Do(Registered{.broker_epoch = broker_epoch,
-                .cluster_id = kCluster,
-                .directories_known_since = Zxid(epoch)});
+  Do(Registered{
+      .broker_epoch = broker_epoch, .cluster_id = kCluster, .directories_since = Zxid(50)});
   Do(ControllerSeen{.id = BrokerId(9),
                     .epoch = controller_epoch,
                     .endpoint = {.host = "127.0.0.1", .port = 7009}});

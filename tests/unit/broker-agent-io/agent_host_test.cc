@@ -51,7 +51,7 @@ class AgentHostTest : public ::testing::Test {
     options.informed = [this]() { ++informed_; };
     options.finished = [this](const Stopped& stopped) { finished_.push_back(stopped); };
     host_ =
-        std::make_unique<AgentHost>(options, AgentState{.directories = {{}}},
+        std::make_unique<AgentHost>(options, AgentState{},
                                     std::vector<AgentRunner::Parts>{{.executor = executor_,
                                                                      .store = store_,
                                                                      .transport = transport_,

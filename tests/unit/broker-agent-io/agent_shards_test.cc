@@ -43,7 +43,7 @@ class AgentShardsTest : public ::testing::Test {
                        .controller = shard.controller});
     }
     agents_ = std::make_unique<AgentShards>(
-        options, AgentState{.directories = {{}}}, parts,
+        options, AgentState{}, parts,
         [this](const Stopped& stopped) { stopped_.push_back(stopped); });
   }
 

@@ -64,7 +64,7 @@ struct Life {
       return;
     }
     notes = opened->notes;
-    recovered = RecoverState(opened->logs->directory(), opened->replicas);
+    recovered = RecoverState(opened->replicas);
     store = std::make_unique<DiskReplicaStore>(
         std::move(opened->logs), disk,
         DiskReplicaStore::Options{.wall_clock_ms = []() { return int64_t{1'000'000}; },

@@ -568,8 +568,6 @@ TEST_F(DiskReplicaStoreTest, WorksOnItsOwnThreadAndAnswersByEvent) {
 
 TEST_F(DiskReplicaStoreTest, RecoversWhatTheCoreMustKnow) {
   Bind();
-  EXPECT_EQ(store_->known_since(), std::nullopt);
-  store_->NoteKnownSince(Zxid(77), [](const Status& noted) { EXPECT_TRUE(noted.ok()); });
   store_->Do(ChangeLogs{.op = OpId(1), .changes = {Create(0, 3), Create(1, 4)}});
   store_->Do(ChangeLogs{.op = OpId(2),
                         .changes = {{.kind = LogChange::Kind::kSetAside,
@@ -583,9 +581,7 @@ TEST_F(DiskReplicaStoreTest, RecoversWhatTheCoreMustKnow) {
   Close();
   Restart();
   EXPECT_EQ(store_->cluster_id(), "cluster");
-  EXPECT_EQ(store_->known_since(), Zxid(77));
-  ASSERT_THAT(recovered_.directories, SizeIs(1));
-  EXPECT_EQ(recovered_.directories[0].known_since, Zxid(77));
+  EXPECT_EQ(store_->directory_id(), "d");
   ASSERT_THAT(recovered_.replicas, SizeIs(2));
   const RecoveredReplica& live = recovered_.replicas[0];
   EXPECT_EQ(live.partition, Partition(0));

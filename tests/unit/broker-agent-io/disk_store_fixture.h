@@ -49,7 +49,7 @@ class DiskReplicaStoreTest : public ::testing::Test {
     auto logs = storage::ReplicaLogs::Open(files_, std::move(directory).value(), {});
     ASSERT_TRUE(logs.ok()) << logs.error();
     notes_ = logs->notes;
-    recovered_ = RecoverState(logs->logs->directory(), logs->replicas);
+    recovered_ = RecoverState(logs->replicas);
     store_ = std::make_unique<DiskReplicaStore>(
         std::move(logs->logs), disk_,
         DiskReplicaStore::Options{.wall_clock_ms = []() { return kNow; },

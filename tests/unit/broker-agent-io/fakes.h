@@ -26,15 +26,7 @@ class FakeStore final : public ReplicaStore {
     bound_to = std::move(cluster_id);
     done(Success{});
   }
-  std::optional<Zxid> known_since() const override { return known; }
-  void NoteKnownSince(Zxid now, std::function<void(Status)> done) override {
-    if (note_failure) {
-      done(*note_failure);
-      return;
-    }
-    known = known.value_or(now);
-    done(Success{});
-  }
+  std::string directory_id() const override { return directory; }
   void Close(std::function<void(Status)> done) override {
     closed = true;
     done(Success{});
@@ -43,8 +35,7 @@ class FakeStore final : public ReplicaStore {
   AgentEventSink events;
   std::vector<LogAction> asked;
   std::optional<std::string> bound_to;
-  std::optional<Zxid> known;
-  std::optional<Error> note_failure;  ///< What becomes of every NoteKnownSince.
+  std::string directory = "directory-1";
   bool closed = false;
 };
 

@@ -230,52 +230,76 @@ TEST_F(RegistrationTest, ALostAnswerToItsOwnCreateIsSuccess) {
   }
 }
 
-TEST_F(RegistrationTest, DatesAFreshDirectoryBeforeARegistrationThatItMayNeverHearOf) {
+TEST_F(RegistrationTest, KnowsSinceWhenTheIdIsItsDirectorysAlsoIfItNeverHeardOfThat) {
   MakeCluster();
+  ASSERT_TRUE(server_.Apply({zk::CreateOp{.path = zk::RegentBrokersPath()}}).ok());
   const auto broker = Start(1, 7);
-  const auto run_until = [&](const std::function<bool()>& reached) {
-    while (!reached() && executor_.RunOne()) {
-    }
-    ASSERT_TRUE(reached());
-  };
-  run_until([&]() { return broker->store.known.has_value(); });
+  while (!broker->store.bound_to) {
+    ASSERT_TRUE(executor_.RunOne());
+  }
+  ASSERT_TRUE(executor_.RunOne());  // It asks for the claim; what comes next is the transaction.
   broker->client.LoseAnswers(1, zk::Lost::kAfterEffect);
-  run_until([&]() { return server_.Find(zk::BrokerIdPath(1)).has_value(); });
+  while (!server_.Find(zk::BrokerIdPath(1))) {
+    ASSERT_TRUE(executor_.RunOne());
+  }
   const int64_t unheard = server_.Find(zk::BrokerIdPath(1))->stat.czxid;
   server_.ExpireSession(broker->client.session_id());
   Pass(seconds(1));
   ASSERT_THAT(broker->registered, SizeIs(1));
   EXPECT_GT(broker->registered[0].broker_epoch.value(), unheard);
-  EXPECT_LT(broker->registered[0].directories_known_since.value(), unheard);
-  EXPECT_EQ(broker->registered[0].directories_known_since, broker->store.known);
+  EXPECT_EQ(broker->registered[0].directories_since, Zxid(unheard));
 }
 
-TEST_F(RegistrationTest, DatesADirectoryOnce) {
+TEST_F(RegistrationTest, ClaimsTheIdOnceForADirectory) {
   MakeCluster();
   const auto broker = Start(1, 7);
   Pass(seconds(1));
-  const zk::Stat dated = server_.Find(zk::RegentPath())->stat;
-  EXPECT_EQ(broker->store.known, Zxid(dated.mzxid));
+  const zk::Node claim = *server_.Find(zk::RegentBrokerPath(1));
+  EXPECT_EQ(claim.data, wire::EncodeUsedDirectory("directory-1"));
   server_.ExpireSession(broker->client.session_id());
   Pass(seconds(1));
   ASSERT_THAT(broker->registered, SizeIs(2));
-  EXPECT_EQ(broker->registered[1].directories_known_since, Zxid(dated.mzxid));
-  EXPECT_EQ(server_.Find(zk::RegentPath())->stat, dated);
+  EXPECT_EQ(broker->registered[0].directories_since, Zxid(claim.stat.mzxid));
+  EXPECT_EQ(broker->registered[1].directories_since, Zxid(claim.stat.mzxid));
+  EXPECT_EQ(server_.Find(zk::RegentBrokerPath(1))->stat, claim.stat);
 }
 
-TEST_F(RegistrationTest, RegistersNoDirectoryWhoseDateItCannotNote) {
+TEST_F(RegistrationTest, ClaimsNoIdWhileAnotherDirectoryIsRegisteredWithIt) {
   MakeCluster();
-  const auto broker = Start(1, 7);
-  broker->store.note_failure = Error{ErrorCode::kUnavailable, "no space"};
+  auto holder = Start(1, 7);
+  live_ = {holder.get()};
   Pass(seconds(1));
-  EXPECT_EQ(Shown(1), std::nullopt);
-  EXPECT_THAT(broker->registration().waiting_for(), HasSubstr("no space"));
-  broker->store.note_failure.reset();
+  const auto second = Start(1, 8);
+  second->store.directory = "directory-2";
+  live_.push_back(second.get());
   Pass(seconds(1));
-  EXPECT_THAT(broker->registered, SizeIs(1));
+  EXPECT_EQ(server_.Find(zk::RegentBrokerPath(1))->data, wire::EncodeUsedDirectory("directory-1"));
+  holder->client.Disconnect();
+  live_ = {second.get()};
+  Pass(seconds(10));
+  ASSERT_THAT(second->registered, SizeIs(1));
+  EXPECT_EQ(server_.Find(zk::RegentBrokerPath(1))->data, wire::EncodeUsedDirectory("directory-2"));
+  EXPECT_EQ(second->registered[0].directories_since,
+            Zxid(second->registered[0].broker_epoch.value()));
 }
 
-TEST_F(RegistrationTest, WaitsForWhatItDatesADirectoryBy) {
+TEST_F(RegistrationTest, ForgetsSinceWhenOnceAnotherDirectoryWasRegistered) {
+  MakeCluster();
+  std::vector<Zxid> since;
+  for (const char* const directory : {"directory-1", "directory-2", "directory-1"}) {
+    const auto broker = Start(1, 7);
+    broker->store.directory = directory;
+    Pass(seconds(1));
+    ASSERT_THAT(broker->registered, SizeIs(1));
+    since.push_back(*broker->registered[0].directories_since);
+    broker->registration().Stop([]() {});
+    Pass(seconds(1));
+  }
+  EXPECT_LT(since[0], since[1]);
+  EXPECT_LT(since[1], since[2]) << "what came meanwhile lies in directory 2";
+}
+
+TEST_F(RegistrationTest, WaitsForTheBasePathThatClaimsLieBelow) {
   MakeCluster();
   std::vector<zk::Op> ops;
   for (const char* const path :
@@ -290,6 +314,21 @@ TEST_F(RegistrationTest, WaitsForWhatItDatesADirectoryBy) {
   ASSERT_TRUE(server_.Apply({zk::CreateOp{.path = zk::RegentPath()}}).ok());
   Pass(seconds(1));
   EXPECT_THAT(broker->registered, SizeIs(1));
+}
+
+TEST_F(RegistrationTest, CountsFromItsRegistrationIfItsClaimHasBeenRemovedByHand) {
+  MakeCluster();
+  const auto broker = Start(1, 7);
+  while (!server_.Find(zk::BrokerIdPath(1))) {
+    ASSERT_TRUE(executor_.RunOne());
+  }
+  ASSERT_TRUE(
+      server_.Apply({zk::DeleteOp{.path = zk::RegentBrokerPath(1), .expected = zk::AnyVersion{}}})
+          .ok());
+  Pass(seconds(1));
+  ASSERT_THAT(broker->registered, SizeIs(1));
+  EXPECT_EQ(broker->registered[0].directories_since,
+            Zxid(broker->registered[0].broker_epoch.value()));
 }
 
 TEST_F(RegistrationTest, WaitsForAnEarlierLifesSessionToExpire) {

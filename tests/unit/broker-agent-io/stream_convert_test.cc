@@ -170,6 +170,7 @@ TEST(StreamConvert, ABadFieldIsNamed) {
   head->set_next(5);
   EXPECT_THAT(complaint(leader, records), HasSubstr("batches.heads.next"));
   head->set_next(6);
+  EXPECT_THAT(complaint(leader, records), HasSubstr("batches.heads.bytes are none"));
   head->set_bytes(4'000'000'000U);
   EXPECT_THAT(complaint(leader, records), HasSubstr("batches.heads.bytes go beyond"));
   head->set_bytes(3);

@@ -107,7 +107,7 @@ ThreadedBroker::ThreadedBroker(const Options& options, const World& world)
       registration_(RegistrationOf(options.id)),
       files_(storage::MakePosixFileSystem()),
       opened_(OpenLogs(*files_, BrokerId(options.id), options.directory)),
-      recovered_(RecoverState(opened_.logs->directory(), opened_.replicas)),
+      recovered_(RecoverState(opened_.replicas)),
       shards_(MakeShards(std::move(opened_.logs), options.shards, world.controller)),
       behind_all_(LoopsOfShards()),
       transport_(world.network, PortOf(options.id), behind_all_),

@@ -201,6 +201,13 @@ std::vector<BadProduce> SelfContradictory() {
            b.last_offset_delta = 2;
          });
        }},
+      {"a count far below the deltas", BatchProblem::kBadCount,
+       [] {
+         return Changed([](TestBatch& b) {
+           b.count = 1;
+           b.last_offset_delta = std::numeric_limits<int32_t>::max();
+         });
+       }},
       {"fewer counted than there are", BatchProblem::kBadRecords,
        [] {
          return Changed([](TestBatch& b) {

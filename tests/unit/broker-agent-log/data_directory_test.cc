@@ -100,13 +100,20 @@ TEST_F(DataDirectoryTest, BelongsToOneBroker) {
               HasSubstr("/data/meta.properties says broker.id=1, and this is broker 2"));
 }
 
-TEST_F(DataDirectoryTest, NotesTheFirstMomentOnly) {
-  auto directory = OpenBound();
-  ASSERT_TRUE(directory->NoteKnownSince(Zxid(7)).ok());
-  ASSERT_TRUE(directory->NoteKnownSince(Zxid(9)).ok());
-  EXPECT_EQ(directory->known_since(), Zxid(7));
+TEST_F(DataDirectoryTest, HasAnIdOnceItIsBound) {
+  auto directory = Open();
+  EXPECT_EQ(directory->directory_id(), "");
+  ASSERT_TRUE(directory->Bind("cluster-a").ok());
+  EXPECT_EQ(directory->directory_id(), "directory-id");
   directory.reset();
-  EXPECT_EQ(Open()->known_since(), Zxid(7));
+  EXPECT_EQ(Open()->directory_id(), "directory-id");
+  // An older Kafka gives its directories none.
+  files_.Overwrite("/data/meta.properties", "version=0\ncluster.id=cluster-a\nbroker.id=1\n");
+  directory = Open();
+  EXPECT_EQ(directory->directory_id(), "");
+  ASSERT_TRUE(directory->Bind("cluster-a").ok());
+  directory.reset();
+  EXPECT_EQ(Open()->directory_id(), "directory-id");
 }
 
 TEST_F(DataDirectoryTest, RefusesReplicasThatDoNotSayWhoseTheyAre) {

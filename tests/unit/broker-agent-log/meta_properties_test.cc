@@ -17,7 +17,6 @@ TEST(MetaProperties, ReadsKafkasFileAndKeepsWhatItDoesNotKnow) {
   EXPECT_EQ(*read, (MetaProperties{.cluster_id = "Vn0cQhBnTVuaqyb1oCDGWA",
                                    .broker = BrokerId(2),
                                    .directory_id = "",
-                                   .known_since = std::nullopt,
                                    .other = {{"something.else", "7"}}}));
 }
 
@@ -25,7 +24,6 @@ TEST(MetaProperties, ReadsWhatItWrote) {
   const MetaProperties properties{.cluster_id = "c",
                                   .broker = BrokerId(1),
                                   .directory_id = "d",
-                                  .known_since = Zxid(42),
                                   .boot_id = "9d9c8a40-65c3-44ba-9c3c-0d6a51b5c9a1",
                                   .other = {{"x", "y=z"}}};
   const Result<MetaProperties> read = ParseMetaProperties(FormatMetaProperties(properties), "f");
@@ -43,9 +41,7 @@ TEST(MetaProperties, RefusesBadContentNamingFileAndValue) {
         Case{"version=0\nbroker.id=1\n", "cluster.id is missing"},
         Case{"version=0\ncluster.id=c\nbroker.id=x\n", "broker.id is 'x'"},
         Case{"version=0\ncluster.id=c\nbroker.id=-1\n", "broker.id is '-1'"},
-        Case{"garbage\n", "not key=value"},
-        Case{"version=0\ncluster.id=c\nbroker.id=1\nregent.known.since.zxid=a\n",
-             "regent.known.since.zxid is 'a'"}}) {
+        Case{"garbage\n", "not key=value"}}) {
     const Result<MetaProperties> read = ParseMetaProperties(c.text, "/d/meta.properties");
     ASSERT_FALSE(read.ok()) << c.text;
     EXPECT_EQ(read.error().code, ErrorCode::kCorrupt);

@@ -81,7 +81,10 @@ class LogStory {
         [&] { BeginSync(); },   [&] { Append(14, 2); }, [&] { FinishSync(); },
         [&] { Append(14, 3); }, [&] { BeginSync(); },   [&] { Truncate(4); },
         [&] { Append(15, 2); }, [&] { FinishSync(); },  [&] { Append(16, 4); },
-        [&] { BeginSync(); },   [&] { FinishSync(); },  [&] { Append(16, 1); },
+        [&] { BeginSync(); },   [&] { FinishSync(); },  [&] { Append(16, 4); },
+        [&] { BeginSync(); },   [&] { RunSync(); },     [&] { Append(17, 3); },
+        [&] { FinishSync(); },  [&] { BeginSync(); },   [&] { RunSync(); },
+        [&] { Truncate(6); },   [&] { Append(18, 3); }, [&] { FinishSync(); },
         [&] { Close(); },
     };
     for (const auto& step : steps) {
@@ -187,9 +190,16 @@ class LogStory {
       EXPECT_TRUE(sync_ || faulty_.struck()) << "the story has nothing to sync";
     }
   }
+  void RunSync() {
+    if (sync_) {
+      synced_ = sync_->Run();
+      Done(*synced_);
+    }
+  }
   void FinishSync() {
     const std::optional<LogSync> sync = std::exchange(sync_, std::nullopt);
-    if (sync && Done(log_->FinishSync(*sync, sync->Run()))) {
+    const std::optional<Status> outcome = std::exchange(synced_, std::nullopt);
+    if (sync && Done(log_->FinishSync(*sync, outcome ? *outcome : sync->Run()))) {
       promise_.synced = log_->synced_to();
       checkpoint_ = log_->recovery_point();
     }
@@ -269,7 +279,8 @@ class LogStory {
   MemoryFileSystem memory_;
   FaultyFileSystem faulty_{memory_};
   std::unique_ptr<PartitionLog> log_;
-  std::optional<LogSync> sync_;  ///< That is under way.
+  std::optional<LogSync> sync_;   ///< That is under way …
+  std::optional<Status> synced_;  ///< … and what became of it.
   Batches batches_;
   Promise promise_{.candidates = {{}}};
   Offset checkpoint_{0};  ///< The recovery point that was noted last.

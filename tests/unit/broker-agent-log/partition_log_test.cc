@@ -394,19 +394,21 @@ TEST_F(PartitionLogTest, KeepsTheRecoveryPointBelowEpochsThatTheFileDoesNotHave)
 }
 
 TEST_F(PartitionLogTest, SyncsTheEpochsOfASealedSegmentWhoseRecordsAreDurable) {
-  config_.index_interval_bytes = 4096;  // Nothing gets into an index before the roll.
+  config_.index_interval_bytes = 4096;  // Nothing gets into an index, also not by the roll.
   Make(0);
-  AppendTens(2, 1);
+  AppendTens(2, 1, kNoTimestamp.value());
   ASSERT_TRUE(log_->Sync().ok());
-  AppendTens(1, 2);
+  AppendTens(1, 2, kNoTimestamp.value());
   const auto records = log_->BeginSync(SegmentList::Reach::kAll);
   ASSERT_TRUE(records.ok() && *records);
   ASSERT_TRUE(log_->FinishSync(**records, (*records)->Run()).ok());
   EXPECT_EQ(log_->recovery_point(), Offset(0)) << "the file does not have epoch 2";
-  AppendTens(1, 2);
+  AppendTens(1, 2, kNoTimestamp.value());
   ASSERT_EQ(log_->segment_count(), 2U);
+  EXPECT_TRUE(log_->AnySealedUnsynced());
   const auto sealed = log_->BeginSync(SegmentList::Reach::kSealed);
   ASSERT_TRUE(sealed.ok() && *sealed);
+  EXPECT_THAT((*sealed)->segments, IsEmpty()) << "epochs alone are left";
   ASSERT_TRUE(log_->FinishSync(**sealed, (*sealed)->Run()).ok());
   EXPECT_EQ(log_->recovery_point(), Offset(30));
   EXPECT_EQ(EpochsOnDisk(), "0\n2\n1 0\n2 20\n");

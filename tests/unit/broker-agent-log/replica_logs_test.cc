@@ -77,6 +77,35 @@ class Suspects : public ::testing::Test {
   ReplicaLogs::Opened opened_;
 };
 
+class TakenBack : public Suspects {};
+
+TEST_F(TakenBack, ALogThatCouldNotBeClosedIsChecked) {
+  const ReplicaKey key = KeyOf(Partition(0));
+  opened_.logs->Configure(key, {.segment_bytes = 1});
+  PartitionLog& log = **opened_.logs->Find(key);
+  for (const int32_t epoch : {3, 5, 5}) {
+    const std::string batch = Encode({.base = log.end().value(), .epoch = epoch});
+    const std::string_view piece = batch;
+    ASSERT_TRUE(log.Append({&piece, 1}, Timestamp(0)).ok());
+    if (epoch == 3) {
+      ASSERT_TRUE(log.Sync().ok());
+    }
+  }
+  const EpochHistory epochs = log.epochs();
+  files_.SetFault([](DiskOperation, const std::string& path) {
+    return path.find("leader-epoch-checkpoint") != std::string::npos
+               ? std::optional(Error{ErrorCode::kUnavailable, "no space"})
+               : std::nullopt;
+  });
+  Change(ReplicaChange::Kind::kSetAside, 0);
+  files_.SetFault(nullptr);
+  Change(ReplicaChange::Kind::kTakeBack, 0);
+  const Result<PartitionLog*> taken = opened_.logs->Find(key);
+  ASSERT_TRUE(taken.ok()) << taken.error();
+  EXPECT_EQ((*taken)->end(), Offset(3));
+  EXPECT_EQ((*taken)->epochs(), epochs) << "the file has the first one";
+}
+
 TEST_F(Suspects, AreAllReplicasAfterAnUncleanStopInAnotherBoot) {
   Change(ReplicaChange::Kind::kSetAside, 1);
   Start("boot-2");

@@ -52,6 +52,8 @@ std::vector<Decoder> Decoders() {
       {"format", [](auto t) { return Why(DecodeFormat(t)); }, R"({"version":1})"},
       {"stopping", [](auto t) { return Why(DecodeStoppingMark(t)); },
        R"({"version":1,"broker":1,"broker_epoch":7,)" + life + "}"},
+      {"used directory", [](auto t) { return Why(DecodeUsedDirectory(t)); },
+       R"({"version":1,"directory":"x"})"},
       {"quarantine", [](auto t) { return Why(DecodeQuarantineEntry(t)); },
        R"({"version":1,"path":"/p","node_version":0,"reason":"r","controller_epoch":1})"},
       {"deletion", [](auto t) { return Why(DecodeDeletionMark(t)); },

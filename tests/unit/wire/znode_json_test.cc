@@ -367,6 +367,8 @@ TEST(RegentJson, ReadsWhatItWrites) {
   const StoppingMark mark{
       .broker = BrokerId(2), .broker_epoch = BrokerEpoch(1LL << 40), .life = TestUuid()};
   EXPECT_EQ(*DecodeStoppingMark(EncodeStoppingMark(mark)), mark);
+  EXPECT_EQ(*DecodeUsedDirectory(EncodeUsedDirectory("rLoQGjCERB-5Yq1mNIYh4g")),
+            "rLoQGjCERB-5Yq1mNIYh4g");
   const QuarantineEntry entry{.path = "/brokers/topics/t",
                               .node_version = 4,
                               .reason = "leader is not in the ISR",

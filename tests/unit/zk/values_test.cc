@@ -31,6 +31,7 @@ TEST(Paths, AreKafkas) {
 TEST(Paths, OfOursLieUnderRegent) {
   EXPECT_EQ(RegentFormatPath(), "/regent/format");
   EXPECT_EQ(RegentStoppingPath("x"), "/regent/stopping/x");
+  EXPECT_EQ(RegentBrokerPath(7), "/regent/brokers/7");
   EXPECT_EQ(RegentDeletionPath("x"), "/regent/deletions/x");
   EXPECT_EQ(RegentQuarantinePath(PartitionStatePath("a.b_c-d", 3)),
             "/regent/quarantine/brokers:topics:a.b_c-d:partitions:3:state");
