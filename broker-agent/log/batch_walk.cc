@@ -8,7 +8,8 @@
 namespace regent::storage {
 namespace {
 
-/// Headers of small batches come several to a read, those of large ones cost one each.
+/// Headers of small batches come several to a read. Those of large ones cost one each, of little
+/// more than their bytes: a start reads as many as the disk holds.
 constexpr uint64_t kReadAheadHeadsBytes = 8192;
 constexpr uint64_t kReadAheadWholeBytes = uint64_t{1} << 20U;
 
@@ -17,12 +18,18 @@ constexpr uint64_t kReadAheadWholeBytes = uint64_t{1} << 20U;
 BatchWalk::BatchWalk(std::shared_ptr<const ReadFile> file, Stretch stretch, Depth depth)
     : file_(std::move(file)), position_(stretch.position), end_(stretch.end), depth_(depth) {}
 
+uint64_t BatchWalk::ReadAheadBytes() const {
+  if (depth_ == Depth::kWhole) {
+    return kReadAheadWholeBytes;
+  }
+  return last_bytes_ < kReadAheadHeadsBytes ? kReadAheadHeadsBytes : kBatchHeaderBytes;
+}
+
 Result<std::string_view> BatchWalk::Peek(uint64_t length) {
   const bool there = position_ >= buffer_at_ && position_ + length <= buffer_at_ + buffer_.size();
   if (!there) {
-    const uint64_t ahead = depth_ == Depth::kHeads ? kReadAheadHeadsBytes : kReadAheadWholeBytes;
     Result<std::string> read =
-        file_->ReadAt(position_, std::min(std::max(length, ahead), end_ - position_));
+        file_->ReadAt(position_, std::min(std::max(length, ReadAheadBytes()), end_ - position_));
     if (!read.ok()) {
       return read.error();
     }
@@ -59,7 +66,8 @@ Result<std::optional<PlacedBatch>> BatchWalk::Next() {
       return Error{ErrorCode::kCorrupt, fault->message};
     }
   }
-  position_ += batch.header.bytes();
+  last_bytes_ = batch.header.bytes();
+  position_ += last_bytes_;
   return std::optional(batch);
 }
 

@@ -42,6 +42,7 @@ class BatchWalk {
  private:
   /// Returns `length` bytes from position_ on, valid until the next call.
   Result<std::string_view> Peek(uint64_t length);
+  uint64_t ReadAheadBytes() const;
 
   std::shared_ptr<const ReadFile> file_;
   uint64_t position_;
@@ -49,6 +50,7 @@ class BatchWalk {
   Depth depth_;
   std::string buffer_;
   uint64_t buffer_at_ = 0;
+  uint64_t last_bytes_ = 0;  ///< Of the last batch: the next one is likely to be as large.
 };
 
 }  // namespace regent::storage

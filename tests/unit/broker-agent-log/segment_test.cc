@@ -1,7 +1,10 @@
 #include "broker-agent/log/segment.h"
 
+#include <algorithm>
 #include <memory>
+#include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -31,6 +34,49 @@ std::string TimeEntry(int64_t timestamp, int32_t relative) {
   AppendBigEndian(entry, timestamp);
   AppendBigEndian(entry, relative);
   return entry;
+}
+
+/// A file in memory that counts what is read of it.
+class CountedFile final : public ReadFile {
+ public:
+  explicit CountedFile(std::string content) : content_(std::move(content)) {}
+
+  Result<size_t> ReadInto(uint64_t offset, std::span<char> into) const override {
+    const std::string_view found = std::string_view(content_).substr(offset, into.size());
+    std::ranges::copy(found, into.begin());
+    read_ += found.size();
+    return found.size();
+  }
+  void StopReadingAhead() const override {}
+  void Prefetch(uint64_t, uint64_t) const override {}
+  const std::string& path() const override { return content_; }
+  int descriptor() const override { return -1; }
+  bool InMemory(uint64_t, size_t) const override { return true; }
+  size_t size() const { return content_.size(); }
+  size_t read() const { return read_; }
+
+ private:
+  const std::string content_;
+  mutable size_t read_ = 0;
+};
+
+TEST(BatchWalk, ReadsOfLargeBatchesLittleMoreThanTheirHeaders) {
+  constexpr int kBatches = 20;
+  for (const size_t value_bytes : {size_t{10}, size_t{10'000}}) {
+    std::string bytes;
+    for (int i = 0; i < kBatches; ++i) {
+      bytes += Encode({.base = i, .count = 1, .value_bytes = value_bytes});
+    }
+    const auto file = std::make_shared<CountedFile>(bytes);
+    BatchWalk walk(file, {.position = 0, .end = bytes.size()}, BatchWalk::Depth::kHeads);
+    for (int i = 0; i < kBatches; ++i) {
+      const auto batch = walk.Next();
+      ASSERT_TRUE(batch.ok() && *batch);
+      EXPECT_EQ((*batch)->header.base, Offset(i));
+    }
+    const size_t read_ahead = std::min<size_t>(bytes.size(), 8192);
+    EXPECT_LE(file->read(), read_ahead + kBatches * kBatchHeaderBytes) << value_bytes;
+  }
 }
 
 TEST(SegmentFileName, IsKafkas) {
