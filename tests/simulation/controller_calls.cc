@@ -120,18 +120,20 @@ void SimControllerClient::RightlyDone(const Surroundings& around,
 void SimControllerClient::OneInFlight(const AlterPartitionRequest& asked) {
   constexpr int kInFlightMax = 2;
   for (const AlterPartitionItem& item : asked.items) {
-    int& in_flight = in_flight_[{asked.controller_epoch, {item.topic, item.index}}];
+    int& in_flight =
+        in_flight_[{asked.controller_epoch, asked.broker_epoch, {item.topic, item.index}}];
     if (++in_flight > kInFlightMax && !around_.faults.office_deleted.on()) {
-      around_.report(Checker::kInFlight, self_.name(),
-                     Text(self_.name(), " has ", in_flight,
-                          " AlterPartitions for one partition on their way in one term"));
+      around_.report(
+          Checker::kInFlight, self_.name(),
+          Text(self_.name(), " has ", in_flight,
+               " AlterPartitions for one partition on their way in one term and registration"));
     }
   }
 }
 
 void SimControllerClient::Forget(const AlterPartitionRequest& asked) {
   for (const AlterPartitionItem& item : asked.items) {
-    --in_flight_[{asked.controller_epoch, {item.topic, item.index}}];
+    --in_flight_[{asked.controller_epoch, asked.broker_epoch, {item.topic, item.index}}];
   }
 }
 

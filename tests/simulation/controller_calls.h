@@ -2,6 +2,7 @@
 
 #include <map>
 #include <set>
+#include <tuple>
 #include <utility>
 
 #include "broker-agent/io/controller_client.h"
@@ -52,7 +53,8 @@ class SimControllerClient final : public ControllerClient {
   Process& self_;
   Mutant mutant_;
   AgentEventSink sink_;
-  std::map<std::pair<ControllerEpoch, PartitionKey>, int> in_flight_;
+  /// By term and registration: under a new one nothing is waited for that an earlier one has asked.
+  std::map<std::tuple<ControllerEpoch, BrokerEpoch, PartitionKey>, int> in_flight_;
 };
 
 }  // namespace regent::simulation
