@@ -14,6 +14,7 @@
 #include "broker-agent/log/faulty_file_system.h"
 #include "broker-agent/log/memory_file_system.h"
 #include "tests/unit/broker-agent-log/log_checks.h"
+#include "tests/unit/broker-agent-log/partition_log_fixture.h"
 #include "tests/unit/broker-agent-log/test_batches.h"
 
 namespace regent::storage {
@@ -22,52 +23,6 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
-
-class PartitionLogTest : public ::testing::Test {
- protected:
-  void Make(int64_t start) {
-    CHECK(memory_.CreateDirectory("/p").ok());
-    auto made = PartitionLog::Create(files_, "/p", config_, Offset(start));
-    CHECK(made.ok()) << made.error();
-    log_ = std::move(made).value();
-  }
-  /// Appends batches of 10 records each; every one takes `kTenBytes`.
-  void AppendTens(int count, int32_t epoch = 0, int64_t timestamp = 1000) {
-    for (int i = 0; i < count; ++i) {
-      const auto appended = AppendOne(*log_, Ten(log_->end().value(), epoch, timestamp));
-      CHECK(appended.ok()) << appended.error();
-    }
-  }
-  static std::string Ten(int64_t base, int32_t epoch = 0, int64_t timestamp = 1000) {
-    return Encode({.base = base, .count = 10, .epoch = epoch, .timestamp = timestamp});
-  }
-  Result<ReadBatches> Read(int64_t from, int64_t below, uint64_t bytes_max) {
-    return log_->Read({.from = Offset(from), .below = Offset(below), .bytes_max = bytes_max});
-  }
-  std::string BytesOfSlice(const ReadRequest& request) {
-    const FileSlice slice = log_->ReadSlice(request).value();
-    return slice.file == nullptr ? "" : slice.file->ReadAt(slice.position, slice.length).value();
-  }
-  std::vector<std::string> Names() {
-    std::vector<std::string> names;
-    const auto entries = memory_.List("/p");
-    for (const DirectoryEntry& entry : *entries) {
-      names.push_back(entry.name);
-    }
-    return names;
-  }
-
-  std::optional<std::string> EpochsOnDisk() {
-    auto text = memory_.Read("/p/leader-epoch-checkpoint", 100);
-    return text.ok() ? std::optional(std::move(text).value()) : std::nullopt;
-  }
-
-  const uint64_t ten_bytes_ = Ten(0).size();
-  MemoryFileSystem memory_;
-  FaultyFileSystem files_{memory_};
-  LogConfig config_{.segment_bytes = 3 * Ten(0).size(), .index_interval_bytes = 100};
-  std::unique_ptr<PartitionLog> log_;
-};
 
 TEST_F(PartitionLogTest, AppendsInOneWriteHoweverManyBatches) {
   config_ = {};
@@ -259,76 +214,6 @@ TEST_F(PartitionLogTest, GivesABatchLargerThanASegmentOneOfItsOwn) {
   EXPECT_EQ(Read(10, 12, 1)->bytes, large);
 }
 
-TEST_F(PartitionLogTest, MovesTheRecoveryPointByASyncAlone) {
-  Make(0);
-  AppendTens(7);
-  EXPECT_EQ(log_->recovery_point(), Offset(0));
-  EXPECT_EQ(*log_->SyncUpTo(Offset(30)), Offset(30)) << "the sealed segment, not the next";
-  EXPECT_EQ(*log_->SyncUpTo(Offset(31)), Offset(60));
-  EXPECT_EQ(*log_->Sync(), Offset(70));
-  AppendTens(1);
-  EXPECT_EQ(log_->synced_to(), Offset(70));
-  EXPECT_EQ(log_->recovery_point(), Offset(60)) << "the index before got its last entry";
-}
-
-TEST_F(PartitionLogTest, SyncsInTheBackgroundWhatWasThereWhenItBegan) {
-  Make(0);
-  AppendTens(2);
-  const auto sync = log_->BeginSync(SegmentList::Reach::kAll);
-  ASSERT_TRUE(sync.ok() && *sync) << "two batches are not durable";
-  AppendTens(1);
-  EXPECT_EQ(log_->synced_to(), Offset(0)) << "it has only begun";
-  EXPECT_EQ(*log_->FinishSync(**sync, (*sync)->Run()), Offset(20));
-  EXPECT_EQ(log_->synced_to(), Offset(20)) << "the third batch came later";
-  log_.reset();
-  memory_.Crash();
-  const auto opened = PartitionLog::Open(memory_, "/p", config_, {.recovery_point = Offset(20)});
-  ASSERT_TRUE(opened.ok()) << opened.error();
-  EXPECT_GE(opened->log->end(), Offset(20));
-}
-
-TEST_F(PartitionLogTest, SyncsSealedSegmentsWithoutTheActiveOne) {
-  Make(0);
-  AppendTens(7);
-  const auto sync = log_->BeginSync(SegmentList::Reach::kSealed);
-  ASSERT_TRUE(sync.ok() && *sync);
-  EXPECT_TRUE(log_->AnySealedUnsynced());
-  EXPECT_EQ(*log_->FinishSync(**sync, (*sync)->Run()), Offset(60));
-  EXPECT_EQ(log_->recovery_point(), Offset(60));
-  EXPECT_FALSE(log_->AnySealedUnsynced());
-  EXPECT_FALSE(*log_->BeginSync(SegmentList::Reach::kSealed)) << "nothing is left";
-}
-
-TEST_F(PartitionLogTest, BelievesNoSyncThatBeganBeforeACut) {
-  Make(0);
-  AppendTens(7);
-  const auto sync = log_->BeginSync(SegmentList::Reach::kAll);
-  ASSERT_TRUE(sync.ok() && *sync);
-  ASSERT_TRUE(log_->TruncateTo(Offset(20)).ok());
-  AppendTens(5);
-  ASSERT_TRUE(log_->FinishSync(**sync, (*sync)->Run()).ok());
-  EXPECT_EQ(log_->synced_to(), Offset(20)) << "other batches have taken those offsets";
-}
-
-TEST_F(PartitionLogTest, EndsWithASyncThatFailsInTheBackground) {
-  Make(0);
-  AppendTens(2);
-  const auto sync = log_->BeginSync(SegmentList::Reach::kAll);
-  ASSERT_TRUE(sync.ok() && *sync);
-  const Error failed{ErrorCode::kUnavailable, "sync: Input/output error"};
-  EXPECT_FALSE(log_->FinishSync(**sync, failed).ok());
-  EXPECT_TRUE(log_->failure()) << "what the disk has kept is not known, and it says so only once";
-}
-
-TEST_F(PartitionLogTest, SyncsOldSegmentsThatHaveGoneMeanwhile) {
-  Make(0);
-  AppendTens(7);
-  const auto sync = log_->BeginSync(SegmentList::Reach::kAll);
-  ASSERT_TRUE(sync.ok() && *sync);
-  ASSERT_TRUE(log_->AdvanceStart(Offset(40)).ok());
-  EXPECT_EQ(*log_->FinishSync(**sync, (*sync)->Run()), Offset(70));
-}
-
 TEST_F(PartitionLogTest, TruncatesAtABatchBoundary) {
   Make(0);
   AppendTens(4, 1);
@@ -346,98 +231,6 @@ TEST_F(PartitionLogTest, TruncatesAtABatchBoundary) {
   AppendTens(1, 3);
   EXPECT_THAT(ReadAll(*log_), ElementsAre(Ten(0, 1), Ten(10, 3)));
   EXPECT_EQ(log_->epochs(), EpochsOf(ReadAll(*log_)));
-}
-
-TEST_F(PartitionLogTest, SyncsNothingWhenAnEpochBeginsOrASegmentIsRolledAway) {
-  Make(0);
-  memory_.SetFault([](DiskOperation operation, const std::string& path) -> std::optional<Error> {
-    const bool syncs = operation == DiskOperation::kSync || operation == DiskOperation::kRename;
-    return syncs ? std::optional(Error{ErrorCode::kDiskFailed, path}) : std::nullopt;
-  });
-  AppendTens(2, 1);
-  AppendTens(3, 2);
-  EXPECT_EQ(log_->segment_count(), 2U);
-}
-
-TEST_F(PartitionLogTest, WritesTheEpochFileWithTheSyncOfASealedSegment) {
-  Make(0);
-  AppendTens(2, 1);
-  AppendTens(3, 2);
-  const auto sync = log_->BeginSync(SegmentList::Reach::kSealed);
-  ASSERT_TRUE(sync.ok() && *sync);
-  EXPECT_EQ(EpochsOnDisk(), std::nullopt);
-  ASSERT_TRUE(log_->FinishSync(**sync, (*sync)->Run()).ok());
-  EXPECT_EQ(EpochsOnDisk(), "0\n2\n1 0\n2 20\n");
-  EXPECT_EQ(log_->recovery_point(), Offset(30));
-  AppendTens(3, 3);
-  const auto next = log_->BeginSync(SegmentList::Reach::kSealed);
-  ASSERT_TRUE(next.ok() && *next);
-  ASSERT_TRUE(log_->FinishSync(**next, (*next)->Run()).ok());
-  EXPECT_EQ(EpochsOnDisk(), "0\n3\n1 0\n2 20\n3 50\n");
-}
-
-TEST_F(PartitionLogTest, KeepsTheRecoveryPointBelowEpochsThatTheFileDoesNotHave) {
-  Make(0);
-  AppendTens(4, 1);
-  const auto early = log_->BeginSync(SegmentList::Reach::kSealed);
-  ASSERT_TRUE(early.ok() && *early);
-  AppendTens(3, 2);  // Epoch 2 begins at 40, in the segment of 30; that of 60 is active.
-  ASSERT_TRUE(log_->FinishSync(**early, (*early)->Run()).ok());
-  EXPECT_EQ(log_->recovery_point(), Offset(30));
-  EXPECT_TRUE(log_->AnySealedUnsynced());
-  const auto late = log_->BeginSync(SegmentList::Reach::kSealed);
-  ASSERT_TRUE(late.ok() && *late);
-  ASSERT_TRUE(log_->FinishSync(**late, (*late)->Run()).ok());
-  EXPECT_EQ(EpochsOnDisk(), "0\n2\n1 0\n2 40\n");
-  EXPECT_EQ(log_->recovery_point(), Offset(60));
-  EXPECT_FALSE(log_->AnySealedUnsynced());
-}
-
-TEST_F(PartitionLogTest, SyncsTheEpochsOfASealedSegmentWhoseRecordsAreDurable) {
-  config_.index_interval_bytes = 4096;  // Nothing gets into an index, also not by the roll.
-  Make(0);
-  AppendTens(2, 1, kNoTimestamp.value());
-  ASSERT_TRUE(log_->Sync().ok());
-  AppendTens(1, 2, kNoTimestamp.value());
-  const auto records = log_->BeginSync(SegmentList::Reach::kAll);
-  ASSERT_TRUE(records.ok() && *records);
-  ASSERT_TRUE(log_->FinishSync(**records, (*records)->Run()).ok());
-  EXPECT_EQ(log_->recovery_point(), Offset(0)) << "the file does not have epoch 2";
-  AppendTens(1, 2, kNoTimestamp.value());
-  ASSERT_EQ(log_->segment_count(), 2U);
-  EXPECT_TRUE(log_->AnySealedUnsynced());
-  const auto sealed = log_->BeginSync(SegmentList::Reach::kSealed);
-  ASSERT_TRUE(sealed.ok() && *sealed);
-  EXPECT_THAT((*sealed)->segments, IsEmpty()) << "epochs alone are left";
-  ASSERT_TRUE(log_->FinishSync(**sealed, (*sealed)->Run()).ok());
-  EXPECT_EQ(log_->recovery_point(), Offset(30));
-  EXPECT_EQ(EpochsOnDisk(), "0\n2\n1 0\n2 20\n");
-}
-
-TEST_F(PartitionLogTest, PutsNoEpochFileOfBeforeACutInThePlaceOfALaterOne) {
-  Make(0);
-  AppendTens(2, 1);
-  AppendTens(3, 2);
-  const auto sync = log_->BeginSync(SegmentList::Reach::kSealed);
-  ASSERT_TRUE(sync.ok() && *sync);
-  ASSERT_TRUE(log_->TruncateTo(Offset(20)).ok());
-  AppendTens(2, 2);
-  ASSERT_TRUE(log_->FinishSync(**sync, (*sync)->Run()).ok());
-  EXPECT_EQ(EpochsOnDisk(), "0\n1\n1 0\n");
-  const auto next = log_->BeginSync(SegmentList::Reach::kSealed);
-  ASSERT_TRUE(next.ok() && *next);
-  ASSERT_TRUE(log_->FinishSync(**next, (*next)->Run()).ok());
-  EXPECT_EQ(EpochsOnDisk(), "0\n2\n1 0\n2 20\n");
-}
-
-TEST_F(PartitionLogTest, WritesNoEpochFileOnceItIsGone) {
-  Make(0);
-  AppendTens(4, 1);
-  const auto sync = log_->BeginSync(SegmentList::Reach::kSealed);
-  ASSERT_TRUE(sync.ok() && *sync);
-  log_.reset();  // What lies at its place now may be another log.
-  ASSERT_TRUE((*sync)->Run().ok());
-  EXPECT_EQ(EpochsOnDisk(), std::nullopt);
 }
 
 TEST_F(PartitionLogTest, RestartsAnywhereDurably) {
