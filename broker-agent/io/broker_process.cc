@@ -293,7 +293,8 @@ Result<std::unique_ptr<BrokerProcess>> BrokerProcess::Open(const BrokerSettings&
     return Error{directory.error().code,
                  "--data-dir=" + settings.data_dir + ": " + directory.error().message};
   }
-  auto clients = ClientServer::Bind({.listen = settings.client_listen});
+  auto clients = ClientServer::Bind(
+      {.listen = settings.client_listen, .served_at_once = &kafka::ClientService::ServedAtOnce});
   if (!clients.ok()) {
     return clients.error();
   }

@@ -125,16 +125,21 @@ class ClientServer::Impl::Connection : public std::enable_shared_from_this<Conne
   class Ticket;
   /// A request in flight, in the order of arrival.
   struct Slot {
-    enum class State { kOpen, kAnswered, kSilent };
-    State state = State::kOpen;
+    enum class State { kWaiting, kOpen, kAnswered, kSilent };
+    State state = State::kWaiting;
+    Slice frame;  ///< Until it is served.
     Pieces answer;
     int64_t bytes = 0;
     std::function<void()> gone;
+
+    bool ended() const { return state == State::kAnswered || state == State::kSilent; }
   };
 
   void Read();
   void ReadFrame();
   void Dispatch(Slice frame);
+  /// Begins to work on a request that has waited so far.
+  void Serve(uint64_t number);
   void Answered(uint64_t number, std::optional<Pieces> answer);
   /// Begins to send the answers that are due, if none are on their way.
   void Write();
@@ -277,10 +282,23 @@ void ClientServer::Impl::Connection::Dispatch(Slice frame) {
   used_ = MonotonicNow();
   const auto bytes = static_cast<int64_t>(frame.size());
   const uint64_t number = first_ + slots_.size();
-  slots_.emplace_back().bytes = bytes;
+  const auto& at_once = server_->options_.served_at_once;
+  const bool serve = slots_.empty() || !at_once || at_once(frame.bytes());
+  Slot& slot = slots_.emplace_back();
+  slot.frame = std::move(frame);
+  slot.bytes = bytes;
   Hold(bytes);
   ++server_->requests_;
-  server_->serve_(std::move(frame), std::make_shared<Ticket>(shared_from_this(), number));
+  if (serve) {
+    Serve(number);
+  }
+}
+
+void ClientServer::Impl::Connection::Serve(uint64_t number) {
+  Slot& slot = *Find(number);
+  slot.state = Slot::State::kOpen;
+  server_->serve_(std::exchange(slot.frame, {}),
+                  std::make_shared<Ticket>(shared_from_this(), number));
 }
 
 ClientServer::Impl::Connection::Slot* ClientServer::Impl::Connection::Find(uint64_t number) {
@@ -310,7 +328,7 @@ void ClientServer::Impl::Connection::Write() {
   if (sending_ != 0 || closed_) {
     return;
   }
-  while (sending_ < slots_.size() && slots_[sending_].state != Slot::State::kOpen) {
+  while (sending_ < slots_.size() && slots_[sending_].ended()) {
     sender_.Add(slots_[sending_].answer);
     ++sending_;
   }
@@ -351,6 +369,9 @@ void ClientServer::Impl::Connection::Sent() {
     slots_.pop_front();
     ++first_;
     Hold(-bytes);
+  }
+  if (!slots_.empty() && slots_.front().state == Slot::State::kWaiting) {
+    Serve(first_);
   }
   Read();
   Write();

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <string_view>
 
 #include "broker-agent/core/slice.h"
 #include "broker-agent/kafka/call.h"
@@ -24,8 +25,8 @@ struct ClientServerCounters {
 
 /// The port for Kafka clients: frames in, frames out, those of a connection answered in order.
 ///
-///   read length ─► read frame ─► serve ─┐  (as many at once as a connection may have in flight)
-///        ▲   paused: too much in flight │
+///   read length ─► read frame ─► serve ─┐  (as many at once as a connection may have in flight,
+///        ▲   paused: too much in flight │   but for requests that wait for their turn)
 ///        └──────────────────────────────┴─► answers queue up in order ─► write
 ///
 /// Memory is bounded: a connection, and all of them together, are read from only while what they
@@ -42,6 +43,10 @@ class ClientServer {
     int64_t connection_bytes_max = int64_t{32} << 20U;  ///< Of a connection's requests and answers.
     int64_t total_bytes_max = int64_t{256} << 20U;  ///< Of all connections' requests and answers.
     Duration idle_max = std::chrono::minutes(10);   ///< connections.max.idle.ms
+    /// Whether a request, by its frame without the length, is served while earlier ones of its
+    /// connection are; the others are once those have been answered. On the server's thread. Null:
+    /// each is.
+    std::function<bool(std::string_view frame)> served_at_once;
   };
   /// Takes a frame without its length; on the server's thread.
   using Serve = std::function<void(Slice frame, std::shared_ptr<kafka::Call> call)>;

@@ -57,6 +57,10 @@ std::span<const ApiSpec> ClientService::Offered() {
   return offered;
 }
 
+bool ClientService::ServedAtOnce(std::string_view frame) {
+  return IsProduce(frame);
+}
+
 void ClientService::Serve(const Slice& frame, const std::shared_ptr<Call>& call) const {
   if (frame.size() > options_.small_request_bytes_max && !IsProduce(frame.bytes())) {
     call->HangUp("a request of " + std::to_string(frame.size()) + " bytes, and only Produce may " +

@@ -49,6 +49,11 @@ class ClientService {
   /// Takes a frame without its length.
   void Serve(const Slice& frame, const std::shared_ptr<Call>& call) const;
 
+  /// Whether a request, by its frame without the length, may be served before earlier ones of its
+  /// connection have been answered. Only Produce may: whatever tells of something must not tell,
+  /// when an earlier request has been waited for, what was true before.
+  static bool ServedAtOnce(std::string_view frame);
+
   /// What is offered to clients: less than the codec knows.
   static std::span<const ApiSpec> Offered();
 

@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+import threading
 
 import harness
 
@@ -27,19 +28,36 @@ def _objects(lines):
 
 
 class Running:
-    """A load that goes on until it is stopped; under way once made."""
+    """A load that goes on until it is stopped; under way once made. `astray` grows with what it says
+    of partitions whose leader the client has lost, if the flags have it do so."""
 
     def __init__(self, topic, *flags, brokers=BROKERS):
+        self.astray = []
+        self._said = []
         self._popen = subprocess.Popen(command(topic, "--until-eof", *flags, brokers=brokers),
                                        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         assert json.loads(self._popen.stdout.readline())["kind"] == "underWay"
+        self._listener = threading.Thread(target=self._listen)
+        self._listener.start()
+
+    def _listen(self):
+        for line in self._popen.stdout:
+            said = json.loads(line)
+            (self.astray if said["kind"] == "astray" else self._said).append(said)
 
     def stop(self):
         """Returns the objects that it printed."""
-        said, _ = self._popen.communicate(timeout=PATIENCE)
+        self._popen.stdin.close()
+        self._end()
         assert self._popen.returncode == 0, f"regent-load exited {self._popen.returncode}"
-        return _objects(said.splitlines())
+        return [o for o in self._said if o["kind"] != "underWay"]
 
     def destroy(self):
         self._popen.kill()
-        self._popen.communicate()
+        self._end()
+
+    def _end(self):
+        self._popen.wait(PATIENCE)
+        self._listener.join()
+        self._popen.stdin.close()
+        self._popen.stdout.close()

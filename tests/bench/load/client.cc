@@ -20,6 +20,9 @@ Result<Client> MakeClient(rd_kafka_type_t type,
   if (hooks.on_delivery != nullptr) {
     rd_kafka_conf_set_dr_msg_cb(conf, hooks.on_delivery);
   }
+  if (hooks.on_statistics != nullptr) {
+    rd_kafka_conf_set_stats_cb(conf, hooks.on_statistics);
+  }
   rd_kafka_t* client = rd_kafka_new(type, conf, why.data(), why.size());
   if (client == nullptr) {
     rd_kafka_conf_destroy(conf);

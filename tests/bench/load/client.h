@@ -17,6 +17,7 @@ using ClientSettings = std::map<std::string, std::string>;
 struct ClientHooks {
   void* context = nullptr;
   void (*on_delivery)(rd_kafka_t*, const rd_kafka_message_t*, void* context) = nullptr;
+  int (*on_statistics)(rd_kafka_t*, char* json, size_t size, void* context) = nullptr;
 };
 
 struct ClientDeleter {

@@ -6,6 +6,7 @@
 #include <iostream>
 #include <mutex>
 #include <string>
+#include <syncstream>
 #include <thread>
 #include <unistd.h>
 #include <vector>
@@ -20,7 +21,8 @@
 #include "tests/bench/load/records.h"
 
 // regent-load: writes records at a pace, measures each from produce() to its delivery report, reads
-// them back and compares. Prints a JSON object per line: one for each run, one for the reading.
+// them back and compares. Prints a JSON object per line: one when the first record of a run is
+// acknowledged, one for each run, one for the reading.
 
 namespace regent::bench {
 namespace {
@@ -41,6 +43,7 @@ struct Options {
   double linger_ms = 5;
   std::vector<std::string> settings;
   bool verify = false;
+  bool tell_astray = false;
   std::string transactional_id;
 };
 
@@ -116,6 +119,18 @@ nlohmann::json ToJson(const Found& found) {
           {"trouble", found.trouble}};
 }
 
+nlohmann::json ToJson(const Astray& astray) {
+  return {{"kind", "astray"},
+          {"partition", astray.partition},
+          {"broker", astray.broker},
+          {"leader", astray.leader}};
+}
+
+/// In one piece: more than one thread has something to say.
+void Print(const nlohmann::json& object) {
+  std::osyncstream(std::cout) << object << std::endl;
+}
+
 int Fail(const Error& error) {
   std::cerr << "regent-load: " << error << '\n';
   return 2;
@@ -137,7 +152,7 @@ int InitTransactions(const Options& options, ClientSettings settings) {
     answer["retriable"] = rd_kafka_error_is_retriable(error) != 0;
     rd_kafka_error_destroy(error);
   }
-  std::cout << answer << std::endl;
+  Print(answer);
   return 0;
 }
 
@@ -154,6 +169,9 @@ ClientSettings ProducerSettings(const Options& options) {
   settings["message.timeout.ms"] = "120000";
   settings["reconnect.backoff.max.ms"] = "200";
   settings["queue.buffering.max.messages"] = "100000";
+  if (options.tell_astray) {
+    settings["statistics.interval.ms"] = "1000";
+  }
   for (const std::string& setting : options.settings) {
     const size_t at = setting.find('=');
     settings[setting.substr(0, at)] = at == std::string::npos ? "" : setting.substr(at + 1);
@@ -173,7 +191,8 @@ int Run(Options options) {
             .count();
   }
   const RecordMaker maker(options.shape);
-  auto producing = Producing::Make(ProducerSettings(options), options.topic, maker);
+  auto producing = Producing::Make(ProducerSettings(options), options.topic, maker,
+                                   [](const Astray& astray) { Print(ToJson(astray)); });
   if (!producing.ok()) {
     return Fail(producing.error());
   }
@@ -182,10 +201,7 @@ int Run(Options options) {
                   .per_second = options.per_second,
                   .stopped = [&](steady_clock::time_point due) { return stop.At(due); }};
   for (int run = 0; run < options.runs; ++run) {
-    Delivered delivered = (*producing)->Run(pace, [] {
-      std::cout << nlohmann::json{{"kind", "underWay"}} << std::endl;
-    });
-    std::cout << ToJson(std::move(delivered)) << std::endl;
+    Print(ToJson((*producing)->Run(pace, [] { Print({{"kind", "underWay"}}); })));
   }
   if (options.verify) {
     const auto found =
@@ -193,7 +209,7 @@ int Run(Options options) {
     if (!found.ok()) {
       return Fail(found.error());
     }
-    std::cout << ToJson(*found) << std::endl;
+    Print(ToJson(*found));
   }
   return 0;
 }
@@ -226,6 +242,8 @@ int main(int argc, char** argv) {
   app.add_option("--linger-ms", options.linger_ms, "How long a batch waits for more");
   app.add_option("-X,--setting", options.settings, "name=value for librdkafka's producer");
   app.add_flag("--verify", options.verify, "Read everything back and compare");
+  app.add_flag("--tell-astray", options.tell_astray,
+               "Say of which partitions the client has lost the leader for good");
   app.add_option("--init-transactions", options.transactional_id,
                  "Only ask for the producer id of this transactional id");
   CLI11_PARSE(app, argc, argv);

@@ -36,15 +36,21 @@ rd_kafka_headers_t* Headers(const Record& record) {
 
 }  // namespace
 
-Producing::Producing(std::string topic, const RecordMaker& maker)
-    : topic_(std::move(topic)), maker_(maker) {}
+Producing::Producing(std::string topic,
+                     const RecordMaker& maker,
+                     std::function<void(const Astray&)> on_astray)
+    : topic_(std::move(topic)), maker_(maker), on_astray_(std::move(on_astray)) {}
 
 Result<std::unique_ptr<Producing>> Producing::Make(const ClientSettings& settings,
                                                    std::string topic,
-                                                   const RecordMaker& maker) {
-  std::unique_ptr<Producing> producing(new Producing(std::move(topic), maker));
+                                                   const RecordMaker& maker,
+                                                   std::function<void(const Astray&)> on_astray) {
+  std::unique_ptr<Producing> producing(
+      new Producing(std::move(topic), maker, std::move(on_astray)));
   auto client = MakeClient(RD_KAFKA_PRODUCER, settings,
-                           {.context = producing.get(), .on_delivery = &Producing::OnDelivery});
+                           {.context = producing.get(),
+                            .on_delivery = &Producing::OnDelivery,
+                            .on_statistics = &Producing::OnStatistics});
   if (!client.ok()) {
     return client.error();
   }
@@ -140,6 +146,14 @@ void Producing::OnDelivery(rd_kafka_t* /*client*/,
                            const rd_kafka_message_t* message,
                            void* context) {
   static_cast<Producing*>(context)->Note(*message);
+}
+
+int Producing::OnStatistics(rd_kafka_t* /*client*/, char* json, size_t size, void* context) {
+  auto* const self = static_cast<Producing*>(context);
+  for (const Astray& each : self->astray_.Take({json, size})) {
+    self->on_astray_(each);
+  }
+  return 0;  // librdkafka frees the text.
 }
 
 void Producing::Note(const rd_kafka_message_t& message) {

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "common/base/mutex.h"
+#include "tests/bench/load/astray.h"
 #include "tests/bench/load/client.h"
 #include "tests/bench/load/records.h"
 
@@ -37,10 +38,12 @@ struct Delivered {
 /// Writes a maker's records to a topic, run after run, numbers going on.
 class Producing {
  public:
-  /// `maker` must outlive this.
+  /// `maker` must outlive this. `on_astray` is called for each partition that the client has lost,
+  /// on a thread of its own, if the settings have it give statistics.
   static Result<std::unique_ptr<Producing>> Make(const ClientSettings& settings,
                                                  std::string topic,
-                                                 const RecordMaker& maker);
+                                                 const RecordMaker& maker,
+                                                 std::function<void(const Astray&)> on_astray);
   ~Producing();
 
   /// Returns when all records of the run have had their delivery reports. Calls `on_first` at the
@@ -54,14 +57,19 @@ class Producing {
   }
 
  private:
-  Producing(std::string topic, const RecordMaker& maker);
+  Producing(std::string topic,
+            const RecordMaker& maker,
+            std::function<void(const Astray&)> on_astray);
 
   static void OnDelivery(rd_kafka_t* client, const rd_kafka_message_t* message, void* context);
+  static int OnStatistics(rd_kafka_t* client, char* json, size_t size, void* context);
   void Note(const rd_kafka_message_t& message) EXCLUDES(mutex_);
   void Send(uint64_t number);
 
   const std::string topic_;
   const RecordMaker& maker_;
+  const std::function<void(const Astray&)> on_astray_;
+  AstrayWatch astray_;  ///< The thread's alone that serves the reports.
   uint64_t next_ = 0;
   Mutex mutex_;
   Delivered run_ GUARDED_BY(mutex_);

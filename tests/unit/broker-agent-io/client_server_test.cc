@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include <asio.hpp>
@@ -125,6 +126,34 @@ TEST_F(ClientServerTest, AnswersOfAConnectionKeepTheOrderOfItsRequests) {
   b.call->AnswerNothing();
   Answer(a, "1");
   EXPECT_EQ(Read(client, 2), "13");
+}
+
+TEST_F(ClientServerTest, WhatMayNotBeServedAtOnceWaitsUntilAllBeforeItHasBeenAnswered) {
+  Start({.served_at_once = [](std::string_view frame) { return frame != "ask"; }});
+  tcp::socket client = Connect();
+  Send(client, Frame("a") + Frame("ask") + Frame("b") + Frame("ask"));
+  const Calls::Arrived a = calls_.Next();
+  const Calls::Arrived b = calls_.Next();
+  EXPECT_EQ(a.text + b.text, "ab");
+  Answer(b, "3");
+  Answer(a, "1");
+  EXPECT_EQ(Read(client, 1), "1");
+  const Calls::Arrived first = calls_.Next();
+  EXPECT_EQ(first.text, "ask");
+  EXPECT_EQ(calls_.waiting(), 0) << "the second one is behind the first";
+  Answer(first, "2");
+  EXPECT_EQ(Read(client, 2), "23");
+  Answer(calls_.Next(), "4");
+  EXPECT_EQ(Read(client, 1), "4");
+}
+
+TEST_F(ClientServerTest, WhoHasWaitedForItsTurnIsServedAfterARequestWithoutAnAnswer) {
+  Start({.served_at_once = [](std::string_view frame) { return frame != "ask"; }});
+  tcp::socket client = Connect();
+  Send(client, Frame("a") + Frame("ask"));
+  calls_.Next().call->AnswerNothing();
+  Answer(calls_.Next(), "2");
+  EXPECT_EQ(Read(client, 1), "2");
 }
 
 TEST_F(ClientServerTest, AFrameMayComeInPieces) {

@@ -151,6 +151,15 @@ TEST_F(ClientServiceTest, OnlyRecordsMayBeLarge) {
   EXPECT_THAT(backend_.appends, SizeIs(4));
 }
 
+TEST_F(ClientServiceTest, OnlyRecordsAreTakenBeforeEarlierRequestsHaveBeenAnswered) {
+  for (const ApiSpec& api : ClientService::Offered()) {
+    const auto key = static_cast<char>(api.key);
+    EXPECT_EQ(ClientService::ServedAtOnce(std::string{'\0', key, '\0', '\1'}),
+              api.key == ApiKey::kProduce)
+        << api.name;
+  }
+}
+
 // --- Metadata ---
 
 TEST_F(ClientServiceTest, MetadataNamesBrokersThatClientsReachAndThisOneAsController) {
