@@ -82,6 +82,9 @@ struct AnswerEpochEnd {
   ReadProblem problem = ReadProblem::kNone;
   EpochEnd end = {};  ///< Undefined: the log has no epoch that small, or the question was of none.
 };
+struct AnswerLeaders {
+  NewsTicket ticket{0};
+};
 
 // --- Logs ---
 
@@ -274,6 +277,7 @@ struct AgentActionTypes {
                                AnswerFetch,
                                AnswerOffset,
                                AnswerEpochEnd,
+                               AnswerLeaders,
                                ChangeLogs,
                                ConfigureLogs,
                                TrimLogs,

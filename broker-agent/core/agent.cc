@@ -45,6 +45,7 @@ void Agent::Parts::Finish() {
     context.deadlines.Cancel(kAlterPartition);
   }
   if (metadata.changed()) {
+    news.Look();
     context.Do(PublishMetadata{.view = metadata.Publish()});
   }
   if (last_action) {
@@ -158,6 +159,7 @@ void Agent::Parts::Due(const AgentDeadline& deadline) {
     case Kind::kFetch:
       consumers.TimeOut(FetchTicket(static_cast<uint64_t>(deadline.number)));
       break;
+    case Kind::kLeaderNews: news.TimeOut(NewsTicket(static_cast<uint64_t>(deadline.number))); break;
     case Kind::kExpireProducers: ExpireProducers(); break;
     case Kind::kTrimLogs: retention.Step(); break;
     case Kind::kFlush: FlushDue(deadline.partition); break;
@@ -176,6 +178,7 @@ void Agent::Parts::Stop(std::optional<Error> error) {
     roles.CloseRole(replica);
   }
   consumers.AnswerAll();
+  news.AnswerAll();
   roles.AnswerAllStopping();
   for (const Held& each : std::exchange(held, {})) {
     Answer(each.call, ControlAnswer::kStopping);

@@ -75,6 +75,8 @@ struct AgentOptions {
   size_t held_requests_max = 16;  ///< Control requests that cannot begin yet, per lane.
   /// How long a request for a registration that the agent does not know yet is held.
   Duration unknown_registration_wait = std::chrono::seconds(2);
+  /// How long clients that ask who leads wait for a leader that this broker may not name yet (R1).
+  Duration leader_news_max = std::chrono::milliseconds(500);
   /// Between two journal entries of high watermarks.
   Duration marks_interval = std::chrono::seconds(5);
   /// Between two writes of Kafka's checkpoint files.

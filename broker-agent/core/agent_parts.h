@@ -11,6 +11,7 @@
 #include "broker-agent/core/control_lane.h"
 #include "broker-agent/core/departure.h"
 #include "broker-agent/core/follower_side.h"
+#include "broker-agent/core/leader_news.h"
 #include "broker-agent/core/leader_side.h"
 #include "broker-agent/core/log_flush.h"
 #include "broker-agent/core/metadata_cache.h"
@@ -55,7 +56,8 @@ struct Agent::Parts {
         consumers(context, replicas, recent),
         retention(context, replicas),
         roles(context, replicas, leaders, followers, sender),
-        departure(context) {}
+        departure(context),
+        news(context, metadata) {}
 
   void Dispatch(const AgentEvent& event);
   void Finish();
@@ -103,6 +105,7 @@ struct Agent::Parts {
   void On(const FetchAbandoned& event) { consumers.Abandon(event.ticket); }
   void On(const OffsetRequested& event) { consumers.FindOffset(event); }
   void On(const EpochEndRequested& event) { consumers.FindEpochEnd(event); }
+  void On(const LeadersAwaited& event) { news.Await(event); }
 
   void Due(const AgentDeadline& deadline);
   void FlushDue(const PartitionKey& partition);
@@ -138,6 +141,7 @@ struct Agent::Parts {
   RoleChanges roles;
   Departure departure;
   MetadataCache metadata;
+  LeaderNews news;
   ControlLane metadata_lane;
   std::deque<Held> held;
   bool registered = false;

@@ -87,6 +87,8 @@ void Agent::Parts::On(const LeaderAndIsrReceived& event) {
   for (const BrokerEndpoint& leader : event.request->leaders) {
     TakePeer(leader);
   }
+  metadata.Expect(event.request->whole == nullptr ? *event.request : *event.request->whole,
+                  context.now + context.options.leader_news_max);
   roles.Received(event.call, event.request);
 }
 

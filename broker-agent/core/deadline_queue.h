@@ -27,6 +27,7 @@ struct AgentDeadline {
     kHeldRequests,    ///< The first held control request gives up.
     kRecordMarks,     ///< The next journal entry of high watermarks.
     kFetch,           ///< Of a reader that waits, by its ticket `number`.
+    kLeaderNews,      ///< Of who waits for it, by its ticket `number`.
     kExpireProducers,
     kCheckpoint,
     kTrimLogs,  ///< The next replicas whose old records may go.

@@ -54,6 +54,7 @@ std::vector<std::shared_ptr<const LeaderAndIsrRequest>> Deal(
       dealt[shard]->topics.back().partitions.push_back(partition);
     }
   }
+  dealt.front()->whole = request;
   return Finished(std::move(dealt));
 }
 

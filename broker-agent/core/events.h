@@ -9,6 +9,7 @@
 
 #include "broker-agent/core/file_slice.h"
 #include "broker-agent/core/log_view.h"
+#include "broker-agent/core/metadata_view.h"
 #include "broker-agent/core/partition_key.h"
 #include "broker-agent/core/producer_states.h"
 #include "broker-agent/core/slice.h"
@@ -35,6 +36,8 @@ using AppendTicket = StrongId<struct AppendTicketTag, uint64_t>;
 using FetchTicket = StrongId<struct FetchTicketTag, uint64_t>;
 /// Names a question about offsets or epochs. Numbered by the shell, never used twice.
 using OffsetTicket = StrongId<struct OffsetTicketTag, uint64_t>;
+/// Names who waits for its AnswerLeaders. Numbered by the shell, never used twice.
+using NewsTicket = StrongId<struct NewsTicketTag, uint64_t>;
 
 // --- Sessions and time ---
 
@@ -250,6 +253,12 @@ struct EpochEndRequested {
   LeaderEpoch leader_epoch = kNoLeaderEpoch;  ///< As the reader knows it; −1: not compared.
   LeaderEpoch epoch = kNoLeaderEpoch;
 };
+/// Somebody is about to tell who leads these topics; answered by one AnswerLeaders, once the
+/// metadata name every leader that this broker has been told of, or have not for too long.
+struct LeadersAwaited {
+  NewsTicket ticket{0};
+  TopicNames topics;
+};
 
 struct AgentEventTypes {
   using Variant = std::variant<Registered,
@@ -282,7 +291,8 @@ struct AgentEventTypes {
                                FetchHurried,
                                FetchAbandoned,
                                OffsetRequested,
-                               EpochEndRequested>;
+                               EpochEndRequested,
+                               LeadersAwaited>;
 };
 using AgentEvent = OutOfLine<AgentEventTypes>;
 extern template class OutOfLine<AgentEventTypes>;

@@ -1,5 +1,6 @@
 #include "broker-agent/core/metadata_cache.h"
 
+#include <algorithm>
 #include <tuple>
 #include <utility>
 #include <vector>
@@ -56,6 +57,21 @@ size_t MetadataView::topic_count() const {
   return count;
 }
 
+Instant MetadataView::NewsExpectedUntil(const TopicNames& topics) const {
+  if (!topics) {
+    return expecting_ == 0 ? Instant() : news_until_;
+  }
+  Instant until;
+  for (const std::string& name : *topics) {
+    if (const auto topic = Find(name)) {
+      for (const auto& [index, news] : topic->expected) {
+        until = std::max(until, news.until);
+      }
+    }
+  }
+  return until;
+}
+
 MetadataCache::MetadataCache() : published_(std::make_shared<const MetadataView>()) {}
 
 bool MetadataCache::Apply(ControllerEpoch epoch, const MetadataUpdate& update) {
@@ -87,7 +103,7 @@ bool MetadataCache::Apply(ControllerEpoch epoch, const MetadataUpdate& update) {
     for (const BrokerEndpoint& broker : *update.brokers) {
       brokers->insert_or_assign(broker.id, broker);
     }
-    if (*brokers != (next_ == nullptr ? published_->brokers() : next_->brokers())) {
+    if (*brokers != current().brokers()) {
       Next().brokers_ = std::move(brokers);
     }
   }
@@ -95,8 +111,7 @@ bool MetadataCache::Apply(ControllerEpoch epoch, const MetadataUpdate& update) {
     if (full_.AbsenceCounts()) {
       RemoveAbsent();
     }
-    const bool whole = next_ == nullptr ? published_->whole() : next_->whole();
-    if (full_.Complete() && !whole) {
+    if (full_.Complete() && !current().whole()) {
       Next().whole_ = true;
     }
     full_.EndIfArrived();
@@ -104,9 +119,35 @@ bool MetadataCache::Apply(ControllerEpoch epoch, const MetadataUpdate& update) {
   return true;
 }
 
+void MetadataCache::Expect(const LeaderAndIsrRequest& roles, Instant until) {
+  for (const LeaderAndIsrTopic& topic : roles.topics) {
+    const auto known = topic.topic == nullptr ? nullptr : current().Find(topic.topic->name);
+    if (known == nullptr || known->topic->id != topic.topic->id) {
+      continue;  // Nobody is told of a former leader.
+    }
+    std::shared_ptr<TopicView> next;
+    for (const LeaderAndIsrPartition& partition : topic.partitions) {
+      const auto entry = known->partitions.find(partition.index);
+      const auto expected = known->expected.find(partition.index);
+      if (entry == known->partitions.end() || entry->second.unconfirmed ||
+          partition.leader_epoch <= entry->second.leader_epoch ||
+          (expected != known->expected.end() &&
+           partition.leader_epoch <= expected->second.leader_epoch)) {
+        continue;
+      }
+      next = next == nullptr ? std::make_shared<TopicView>(*known) : next;
+      next->expected.insert_or_assign(
+          partition.index, TopicView::News{.leader_epoch = partition.leader_epoch, .until = until});
+    }
+    if (next != nullptr) {
+      Put(std::move(next));
+      Next().news_until_ = std::max(Next().news_until_, until);
+    }
+  }
+}
+
 void MetadataCache::SetController(const KnownController& controller) {
-  const MetadataView& current = next_ == nullptr ? *published_ : *next_;
-  if (current.controller() != controller) {
+  if (current().controller() != controller) {
     Next().controller_ = controller;
   }
 }
@@ -143,14 +184,26 @@ MetadataView::Bucket& MetadataCache::BucketOf(const std::string& name) {
   return *own;
 }
 
+void MetadataCache::Put(std::shared_ptr<const TopicView> topic) {
+  const std::string& name = topic->topic->name;
+  Remove(name);
+  Next().expecting_ += topic->expected.empty() ? 0 : 1;
+  BucketOf(name).emplace(name, std::move(topic));
+}
+
+void MetadataCache::Remove(const std::string& name) {
+  if (const auto topic = BucketOf(name).extract(name); !topic.empty()) {
+    Next().expecting_ -= topic.mapped()->expected.empty() ? 0 : 1;
+  }
+}
+
 void MetadataCache::ApplyTopic(const MetadataTopic& update) {
   const std::string& name = update.topic->name;
-  const MetadataView& current = next_ == nullptr ? *published_ : *next_;
-  const std::shared_ptr<const TopicView> known = current.Find(name);
+  const std::shared_ptr<const TopicView> known = current().Find(name);
   const bool same = known != nullptr && known->topic->id == update.topic->id;
   if (update.deleted) {
     if (same) {  // An older topic of the name is gone already.
-      BucketOf(name).erase(name);
+      Remove(name);
     }
     return;
   }
@@ -171,7 +224,7 @@ void MetadataCache::ApplyTopic(const MetadataTopic& update) {
     changed = ApplyPartition(*view, partition) || changed;
   }
   if (changed) {
-    BucketOf(name).insert_or_assign(name, std::move(view));
+    Put(std::move(view));
   }
 }
 
@@ -202,19 +255,22 @@ bool MetadataCache::ApplyPartition(TopicView& view, const MetadataPartition& upd
     return false;
   }
   found->second = update;
+  const auto expected = view.expected.find(update.index);
+  if (expected != view.expected.end() && expected->second.leader_epoch <= update.leader_epoch) {
+    view.expected.erase(expected);
+  }
   return true;
 }
 
 void MetadataCache::RemoveAbsent() {
-  const MetadataView& current = next_ == nullptr ? *published_ : *next_;
   std::vector<std::string> absent;
-  for (const auto& topic : current.Topics()) {
+  for (const auto& topic : current().Topics()) {
     if (!named_.contains(topic->topic->id)) {
       absent.push_back(topic->topic->name);
     }
   }
   for (const std::string& name : absent) {
-    BucketOf(name).erase(name);
+    Remove(name);
   }
 }
 

@@ -22,6 +22,8 @@ class MetadataCache {
   /// Takes an update of the term `epoch`; false if it is part of a full state that another has
   /// replaced (R9): nothing changed. The caller has put requests in order (R5).
   bool Apply(ControllerEpoch epoch, const MetadataUpdate& update);
+  /// LeaderAndIsr tells of these leaders: what is said of them later is news until `until`.
+  void Expect(const LeaderAndIsrRequest& roles, Instant until);
   void SetController(const KnownController& controller);
   /// A new registration: its full state is yet to come.
   void ResetFullState();
@@ -29,6 +31,8 @@ class MetadataCache {
   /// The present view. Its parts are shared with the cache's next one, never changed.
   std::shared_ptr<const MetadataView> Publish();
   std::shared_ptr<const MetadataView> published() const { return published_; }
+  /// What Publish would show.
+  const MetadataView& current() const { return next_ == nullptr ? *published_ : *next_; }
   /// Whether something changed since the last Publish.
   bool changed() const { return next_ != nullptr; }
   uint64_t stale_entries() const { return stale_entries_; }
@@ -37,6 +41,8 @@ class MetadataCache {
  private:
   MetadataView& Next();
   MetadataView::Bucket& BucketOf(const std::string& name);
+  void Put(std::shared_ptr<const TopicView> topic);
+  void Remove(const std::string& name);
   void ApplyTopic(const MetadataTopic& update);
   /// Returns whether `view` changed.
   bool ApplyPartition(TopicView& view, const MetadataPartition& update);

@@ -4,10 +4,12 @@
 #include <cstddef>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "common/base/instant.h"
 #include "common/model/broker.h"
 #include "common/model/control.h"
 #include "common/model/ids.h"
@@ -24,13 +26,22 @@ struct KnownController {
   friend bool operator==(const KnownController&, const KnownController&) = default;
 };
 
+/// Topics by name; none: all of them.
+using TopicNames = std::optional<std::vector<std::string>>;
+
 /// A topic as clients see it.
 struct TopicView {
+  /// LeaderAndIsr has told of a later leader than may be named yet (R1).
+  struct News {
+    LeaderEpoch leader_epoch = kNoLeaderEpoch;
+    Instant until;  ///< It is waited for.
+  };
   TopicRef topic;
   TopicConfig config;
   int32_t partition_count = 0;  ///< With those that have no entry yet.
   /// By index. An entry with `unconfirmed` has leader −1: LEADER_NOT_AVAILABLE (R1).
   std::map<int32_t, MetadataPartition> partitions;
+  std::map<int32_t, News> expected;  ///< By index, what is on its way.
 };
 
 /// What a broker tells clients about the cluster. Immutable, may be read on any thread; the next
@@ -50,11 +61,16 @@ class MetadataView {
   /// Returns every topic, ordered by name.
   std::vector<std::shared_ptr<const TopicView>> Topics() const;
   size_t topic_count() const;
+  /// Until when other leaders of these topics are waited for, at the most; a time that has passed:
+  /// they are not.
+  Instant NewsExpectedUntil(const TopicNames& topics) const;
 
  private:
   friend class MetadataCache;
 
   bool whole_ = false;
+  size_t expecting_ = 0;  ///< So many topics expect news,
+  Instant news_until_;    ///< none of them for longer.
   KnownController controller_;
   std::shared_ptr<const std::map<BrokerId, BrokerEndpoint>> brokers_ =
       std::make_shared<const std::map<BrokerId, BrokerEndpoint>>();

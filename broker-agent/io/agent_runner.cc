@@ -89,6 +89,9 @@ void AgentRunner::Close() {
   for (auto& [ticket, done] : std::exchange(epoch_ends_, {})) {
     done(AnswerEpochEnd{.ticket = ticket, .problem = ReadProblem::kNotLeader});
   }
+  for (auto& [ticket, done] : std::exchange(leaders_awaited_, {})) {
+    done(AnswerLeaders{.ticket = ticket});
+  }
 }
 
 void AgentRunner::PostClose() {
@@ -228,6 +231,13 @@ void AgentRunner::FindEpochEnd(EpochEndRequested request, EpochEndDone done) {
   Ask(request, &AgentRunner::epoch_ends_, std::move(done), closed);
 }
 
+void AgentRunner::AwaitLeaders(LeadersAwaited request, LeadersDone done) {
+  const NewsTicket ticket(next_reader_++);
+  request.ticket = ticket;
+  Ask(std::move(request), &AgentRunner::leaders_awaited_, std::move(done),
+      AnswerLeaders{.ticket = ticket});
+}
+
 void AgentRunner::Handle(const AgentEvent& event) {
   std::vector<AgentAction> actions = agent_.Handle(event, parts_.executor.Now());
   PublishFirst(actions);
@@ -286,6 +296,12 @@ void AgentRunner::Act(const AnswerEpochEnd& answer) {
   auto question = epoch_ends_.extract(answer.ticket);
   CHECK(!question.empty()) << "no question " << answer.ticket << " is open";
   question.mapped()(answer);
+}
+
+void AgentRunner::Act(const AnswerLeaders& answer) {
+  auto waiting = leaders_awaited_.extract(answer.ticket);
+  CHECK(!waiting.empty()) << "nobody waits with " << answer.ticket;
+  waiting.mapped()(answer);
 }
 
 void AgentRunner::Act(PublishMetadata publish) {

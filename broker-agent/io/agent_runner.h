@@ -65,6 +65,7 @@ class AgentRunner {
 
   using FetchDone = std::function<void(const AnswerFetch&)>;
   using OffsetDone = std::function<void(const AnswerOffset&)>;
+  using LeadersDone = std::function<void(const AnswerLeaders&)>;
   using EpochEndDone = std::function<void(const AnswerEpochEnd&)>;
   /// Readers' questions; tickets are drawn here. Any thread, while the runner lives; `done` comes
   /// once, on the executor's thread or within the call, but not after Abandon has taken effect.
@@ -72,6 +73,7 @@ class AgentRunner {
   void Abandon(FetchTicket ticket);
   void FindOffset(OffsetRequested request, OffsetDone done);
   void FindEpochEnd(EpochEndRequested request, EpochEndDone done);
+  void AwaitLeaders(LeadersAwaited request, LeadersDone done);
 
   /// Shows `look` the agent, on the executor's thread, unless it has gone. Any thread.
   void Inspect(std::function<void(const Agent&)> look);
@@ -105,6 +107,7 @@ class AgentRunner {
   void Act(const AnswerFetch& answer);
   void Act(const AnswerOffset& answer);
   void Act(const AnswerEpochEnd& answer);
+  void Act(const AnswerLeaders& answer);
   void Act(PublishMetadata publish);
   void Act(const Stopped& stopped);
   void Act(SendAlterPartition send) { parts_.controller.Send(std::move(send)); }
@@ -130,6 +133,7 @@ class AgentRunner {
   std::map<FetchTicket, FetchDone> fetches_;
   std::map<OffsetTicket, OffsetDone> offsets_;
   std::map<OffsetTicket, EpochEndDone> epoch_ends_;
+  std::map<NewsTicket, LeadersDone> leaders_awaited_;
   std::atomic<uint64_t> next_reader_{1};  ///< Of readers' tickets, drawn on any thread.
   Instant timer_at_ = Instant::Max();     ///< Of the earliest timer that is armed.
   mutable Mutex mutex_;

@@ -6,6 +6,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "broker-agent/core/agent.h"
@@ -51,6 +52,9 @@ class AgentShards {
   void Abandon(FetchTicket ticket);
   void FindOffset(OffsetRequested request, AgentRunner::OffsetDone done);
   void FindEpochEnd(EpochEndRequested request, AgentRunner::EpochEndDone done);
+  void AwaitLeaders(LeadersAwaited request, AgentRunner::LeadersDone done) {
+    first().AwaitLeaders(std::move(request), std::move(done));
+  }
   std::shared_ptr<const MetadataView> metadata() const { return first().metadata(); }
 
   /// Whether every shard's thread has run something since the last call; asks all again. On the

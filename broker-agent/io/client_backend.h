@@ -3,6 +3,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <utility>
 
 #include "broker-agent/io/agent_shards.h"
 #include "broker-agent/kafka/backend.h"
@@ -31,6 +32,15 @@ class ClientBackend final : public kafka::Backend {
   std::shared_ptr<const MetadataView> metadata() const override {
     std::shared_ptr<const MetadataView> view = parts_.agents.metadata();
     return view != nullptr && view->whole() ? view : nullptr;
+  }
+  bool AwaitLeaders(const TopicNames& topics, std::function<void()> done) override {
+    const std::shared_ptr<const MetadataView> view = parts_.agents.metadata();
+    if (view == nullptr || view->NewsExpectedUntil(topics) <= Now()) {
+      return false;
+    }
+    parts_.agents.AwaitLeaders({.topics = topics},
+                               [done = std::move(done)](const AnswerLeaders&) { done(); });
+    return true;
   }
   Instant Now() const override { return parts_.executor.Now(); }
   kafka::ClusterAdmin& admin() override { return parts_.admin; }

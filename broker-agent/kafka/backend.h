@@ -26,6 +26,9 @@ class Backend {
   /// Null before the controller has told everything once: a topic that is missing before may be
   /// there, and no client may be told that it is not.
   virtual std::shared_ptr<const MetadataView> metadata() const = 0;
+  /// True: the broker has been told of a leader of these topics that the metadata may not name yet
+  /// (R1); calls `done` when they do, or have not for too long.
+  virtual bool AwaitLeaders(const TopicNames& topics, std::function<void()> done) = 0;
   virtual Instant Now() const = 0;
   virtual ClusterAdmin& admin() = 0;
 

@@ -44,6 +44,22 @@ bool IsProduce(std::string_view frame) {
   return frame.starts_with(std::string_view("\0\0", 2));  // Its key is 0.
 }
 
+/// Who names many waits for all.
+TopicNames TopicsOf(const MetadataRequest& ask) {
+  constexpr size_t kNamedMax = 100;
+  if (!ask.topics || ask.topics->size() > kNamedMax) {
+    return std::nullopt;
+  }
+  std::vector<std::string> names;
+  for (const MetadataRequest::Topic& topic : *ask.topics) {
+    if (!topic.name) {
+      return std::nullopt;
+    }
+    names.push_back(*topic.name);
+  }
+  return names;
+}
+
 bool IsOffered(const RequestHeader& header) {
   const auto offered = ClientService::Offered();
   const auto api = std::ranges::find(offered, header.api, &ApiSpec::key);
@@ -61,7 +77,7 @@ bool ClientService::ServedAtOnce(std::string_view frame) {
   return IsProduce(frame);
 }
 
-void ClientService::Serve(const Slice& frame, const std::shared_ptr<Call>& call) const {
+void ClientService::Serve(const Slice& frame, const CallRef& call, Patience patience) const {
   if (frame.size() > options_.small_request_bytes_max && !IsProduce(frame.bytes())) {
     call->HangUp("a request of " + std::to_string(frame.size()) + " bytes, and only Produce may " +
                  "have more than " + std::to_string(options_.small_request_bytes_max));
@@ -72,6 +88,14 @@ void ClientService::Serve(const Slice& frame, const std::shared_ptr<Call>& call)
                    if (!IsOffered(request.header)) {
                      call->HangUp(std::string(SpecOf(request.header.api).name) + " version " +
                                   std::to_string(request.header.version) + " is not offered");
+                     return;
+                   }
+                   // Decoded again later: the frame takes up less room meanwhile.
+                   const auto* metadata = std::get_if<MetadataRequest>(&request.body);
+                   if (metadata != nullptr && patience == Patience::kAwaitsLeaders &&
+                       backend_.AwaitLeaders(TopicsOf(*metadata), [this, frame, call] {
+                         Serve(frame, call, Patience::kHasWaited);
+                       })) {
                      return;
                    }
                    std::visit([&](const auto& ask) { Do(request.header, ask, call); },

@@ -47,7 +47,9 @@ class ClientService {
       : backend_(backend), options_(options) {}
 
   /// Takes a frame without its length.
-  void Serve(const Slice& frame, const std::shared_ptr<Call>& call) const;
+  void Serve(const Slice& frame, const std::shared_ptr<Call>& call) const {
+    Serve(frame, call, Patience::kAwaitsLeaders);
+  }
 
   /// Whether a request, by its frame without the length, may be served before earlier ones of its
   /// connection have been answered. Only Produce may: whatever tells of something must not tell,
@@ -60,6 +62,9 @@ class ClientService {
  private:
   using CallRef = std::shared_ptr<Call>;
   struct Producing;
+  enum class Patience { kAwaitsLeaders, kHasWaited };
+
+  void Serve(const Slice& frame, const CallRef& call, Patience patience) const;
 
   void Do(const RequestHeader& header, const ApiVersionsRequest& ask, const CallRef& call) const;
   void Do(const RequestHeader& header, const MetadataRequest& ask, const CallRef& call) const;

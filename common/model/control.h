@@ -79,6 +79,9 @@ struct LeaderAndIsrRequest {
   std::optional<FullStatePart> full;
   std::vector<LeaderAndIsrTopic> topics;
   std::vector<BrokerEndpoint> leaders;  ///< Every broker that leads something in `topics`.
+  /// Within a broker, of what a shard has been dealt: the request as it came, for the shard that
+  /// keeps the metadata; null elsewhere.
+  std::shared_ptr<const LeaderAndIsrRequest> whole = nullptr;
 };
 
 struct StopReplicaPartition {

@@ -1,10 +1,12 @@
 """What brokers tell clients of the cluster, which take the next answer of any broker for the truth."""
 
+import signal
 import socket
 
 import harness
 import metadata
 from harness import ClusterTest, eventually
+from kafka_bytes import Connection, batch
 
 
 class ClientViewTest(ClusterTest):
@@ -29,6 +31,23 @@ class ClientViewTest(ClusterTest):
         _, topics = eventually(lambda: metadata.ask(9094, "t"), "it answers")
         leaders = {partition: leader for partition, (leader, _) in topics["t"].items()}
         self.assertEqual(leaders, {0: 1, 1: 1, 2: 0})
+
+
+class ClientViewAfterADeathTest(ClusterTest):
+    def test_who_has_waited_for_an_acknowledgement_is_told_then_who_leads_then(self):
+        self.cluster.start_brokers()
+        self.cluster.ctl("topic", "create", "t", "--replica-assignment", "1:0,0:1")
+        self.cluster.await_rows("t", [(1, [0, 1]), (0, [0, 1])])
+        client = Connection()
+        self.addCleanup(client.socket.close)
+        self.cluster[1].end(signal.SIGKILL)
+        # Broker 1 is in sync until its session has expired.
+        client.send_produce("t", batch([b"x"]), partition=1, timeout_ms=30_000)
+        client.send_request(metadata.METADATA, metadata.VERSION, metadata.body("t"))
+        self.assertEqual(client.receive_produced("t"), (0, 0))
+        brokers, topics = metadata.parse(client.receive_answer())
+        self.assertEqual(topics["t"][0][0], 0, "broker 1 led when it was asked")
+        self.assertNotIn(1, brokers)
 
 
 if __name__ == "__main__":

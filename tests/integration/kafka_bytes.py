@@ -66,11 +66,14 @@ class Connection:
             data += more
         return data
 
-    def ask(self, api, version, body):
-        self.send_request(api, version, body)
+    def receive_answer(self):
         answer = self.receive(*struct.unpack(">i", self.receive(4)))
         assert answer[:4] == struct.pack(">i", 7)
         return answer[4:]
+
+    def ask(self, api, version, body):
+        self.send_request(api, version, body)
+        return self.receive_answer()
 
     def closed(self):
         """Waits until the other side has closed the connection."""
@@ -81,10 +84,17 @@ class Connection:
 
     def produce(self, topic, records, partition=0):
         """Yields the error's number and the base offset."""
-        body = struct.pack(">hhii", -1, -1, 5000, 1) + string(topic)
+        self.send_produce(topic, records, partition)
+        return self.receive_produced(topic)
+
+    def send_produce(self, topic, records, partition=0, timeout_ms=5000):
+        body = struct.pack(">hhii", -1, -1, timeout_ms, 1) + string(topic)
         body += struct.pack(">iii", 1, partition, len(records)) + records
-        answer = self.ask(PRODUCE, 3, body)
-        _, error, offset = struct.unpack_from(">ihq", answer, 4 + 2 + len(topic) + 4)
+        self.send_request(PRODUCE, 3, body)
+
+    def receive_produced(self, topic):
+        _, error, offset = struct.unpack_from(">ihq", self.receive_answer(),
+                                              4 + 2 + len(topic) + 4)
         return error, offset
 
     def fetch(self, topic, offset, epoch=-1, partition=0):

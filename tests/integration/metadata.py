@@ -12,22 +12,31 @@ PATIENCE = 5.0
 def ask(port, *topics, patience=PATIENCE):
     """Returns the ids of the live brokers and {topic: {partition: (leader, ISR)}} as the broker at
     this port of this machine has them; None if it does not say within so many seconds."""
-    body = struct.pack(">hhih", METADATA, VERSION, 1, -1) + struct.pack(">i", len(topics)) + b"".join(
-        struct.pack(">h", len(topic)) + topic.encode() for topic in topics)
+    request = struct.pack(">hhih", METADATA, VERSION, 1, -1) + body(*topics)
     try:
         with socket.create_connection(("127.0.0.1", port), timeout=patience) as connection:
-            connection.sendall(struct.pack(">i", len(body)) + body)
+            connection.sendall(struct.pack(">i", len(request)) + request)
             with connection.makefile("rb") as stream:
                 length, = struct.unpack(">i", stream.read(4))
-                return _Answer(stream.read(length)).read()
+                return parse(stream.read(length)[4:])  # Behind the correlation id.
     except (OSError, struct.error):
         return None
+
+
+def body(*topics):
+    return struct.pack(">i", len(topics)) + b"".join(
+        struct.pack(">h", len(topic)) + topic.encode() for topic in topics)
+
+
+def parse(answer):
+    """Returns what ask() does of an answer without its header."""
+    return _Answer(answer).read()
 
 
 class _Answer:
     def __init__(self, content):
         self._content = content
-        self._at = 4  # Behind the correlation id.
+        self._at = 0
 
     def read(self):
         brokers = self._several(self._broker)

@@ -149,6 +149,110 @@ TEST_F(Control, AnEarlierMetadataRequestIsSuperseded) {
   EXPECT_EQ(broker.AnswerTo(CallId(78))->answer, ControlAnswer::kSuperseded);
 }
 
+// --- Leaders that may not be named yet (R1) ---
+
+class Leaders : public Control {
+ protected:
+  void Publish(int32_t leader, int32_t epoch) {
+    const auto state = StateOf{.leader = leader, .epoch = epoch, .version = epoch}.Build();
+    MetadataUpdate update;
+    update.topics.push_back({.topic = TheTopic(),
+                             .deleted = false,
+                             .config = {},
+                             .partitions = {{.index = state.index,
+                                             .leader = state.leader,
+                                             .leader_epoch = state.leader_epoch,
+                                             .partition_epoch = state.partition_epoch,
+                                             .isr = state.isr,
+                                             .replicas = state.replicas,
+                                             .offline_replicas = {}}}});
+    broker.Do(UpdateMetadataReceived{
+        .call = CallId(500),
+        .request = {.header = broker.Header(),
+                    .update = std::make_shared<const MetadataUpdate>(std::move(update))}});
+  }
+  void Await(uint64_t ticket, TopicNames topics = {{"t"}}) {
+    broker.Do(LeadersAwaited{.ticket = NewsTicket(ticket), .topics = std::move(topics)});
+  }
+  std::vector<uint64_t> Answered() {
+    std::vector<uint64_t> tickets;
+    for (const AnswerLeaders& answer : broker.Take<AnswerLeaders>()) {
+      tickets.push_back(answer.ticket.value());
+    }
+    return tickets;
+  }
+};
+
+TEST_F(Leaders, AreAwaitedUntilTheControllerNamesThem) {
+  broker.Tell(StateOf{.leader = 1});
+  Publish(1, 0);
+  Await(1);
+  EXPECT_THAT(Answered(), ElementsAre(1)) << "all is said";
+  broker.Tell(StateOf{.leader = 2, .epoch = 1, .version = 1});
+  Await(2);
+  Await(3, std::nullopt);
+  Await(4, {{"another"}});
+  EXPECT_THAT(Answered(), ElementsAre(4)) << "of which nothing is on its way";
+  Publish(2, 1);
+  EXPECT_EQ(broker.agent.metadata()->Find("t")->partitions.at(0).leader, BrokerId(2));
+  EXPECT_THAT(Answered(), ElementsAre(2, 3));
+}
+
+TEST_F(Leaders, AreAwaitedFromTheMomentAtWhichThisBrokerHearsOfThem) {
+  broker.Tell(StateOf{.leader = 0});
+  Publish(0, 0);
+  broker.HoldDisk();
+  broker.Send(broker.Request({StateOf{.leader = 1, .epoch = 1, .version = 1}.Build()}));
+  Await(1);
+  EXPECT_THAT(Answered(), IsEmpty()) << "though it has yet to give up its role";
+  broker.ReleaseDisk();
+  EXPECT_THAT(Answered(), IsEmpty());
+}
+
+TEST_F(Leaders, AreNotAwaitedForLong) {
+  broker.Tell(StateOf{.leader = 1});
+  Publish(1, 0);
+  broker.Tell(StateOf{.leader = 2, .epoch = 1, .version = 1});
+  broker.Advance(milliseconds(300));
+  Await(1);
+  broker.Advance(milliseconds(199));
+  EXPECT_THAT(Answered(), IsEmpty());
+  broker.Advance(milliseconds(1));
+  EXPECT_THAT(Answered(), ElementsAre(1));
+  Await(2);
+  EXPECT_THAT(Answered(), ElementsAre(2)) << "nor by who asks later";
+}
+
+TEST_F(Leaders, OfAnotherControllersWordAreNotAwaited) {
+  broker.Tell(StateOf{.leader = 1});
+  Publish(1, 0);
+  auto request = broker.Request({StateOf{.leader = 2, .epoch = 1, .version = 1}.Build()});
+  request->header.controller_epoch = ControllerEpoch(0);
+  broker.Send(request);
+  Await(1);
+  EXPECT_THAT(Answered(), ElementsAre(1));
+}
+
+TEST_F(Leaders, AreAwaitedByNobodyWhenTheBrokerStops) {
+  broker.Tell(StateOf{.leader = 1});
+  Publish(1, 0);
+  broker.Tell(StateOf{.leader = 2, .epoch = 1, .version = 1});
+  Await(1);
+  broker.Do(Registered{.broker_epoch = BrokerEpoch(300), .cluster_id = "another"});
+  EXPECT_THAT(Answered(), ElementsAre(1));
+}
+
+TEST_F(Leaders, InOtherShardsAreAwaitedToo) {
+  Publish(1, 0);
+  auto whole = broker.Request({StateOf{.leader = 2, .epoch = 1, .version = 1}.Build()});
+  auto dealt = std::make_shared<LeaderAndIsrRequest>();
+  dealt->header = whole->header;
+  dealt->whole = std::move(whole);
+  broker.Send(dealt);
+  Await(1);
+  EXPECT_THAT(Answered(), IsEmpty());
+}
+
 TEST_F(Control, ARequestWaitsForTheOneInProgressAndTheEarliestGoesFirst) {
   broker.HoldDisk();
   const CallId first = broker.Send(broker.Request({StateOf{.leader = 1}.Build()}));

@@ -71,6 +71,14 @@ TEST(DealtRoles, TellEveryShardOfTheTermAndOfTheFullState) {
   }
 }
 
+TEST(DealtRoles, AreToldAsAWholeToTheShardThatKeepsTheMetadata) {
+  const auto request = std::make_shared<const LeaderAndIsrRequest>();
+  const auto dealt = Deal(request, kShards);
+  for (size_t shard = 0; shard < dealt.size(); ++shard) {
+    EXPECT_EQ(dealt[shard]->whole, shard == 0 ? request : nullptr);
+  }
+}
+
 TEST(DealtRoles, GoToASingleShardAsTheyCame) {
   const auto request = std::make_shared<const LeaderAndIsrRequest>();
   EXPECT_THAT(Deal(request, 1), ElementsAre(request));

@@ -85,6 +85,88 @@ TEST_F(Metadata, AnUnconfirmedEntryIsLeaderlessForWhoDoesNot) {
   EXPECT_EQ(Of("a", 0), Entry(0, 2, 4, 6));
 }
 
+// --- Leaders that are known and may not be named yet (R1) ---
+
+class ExpectedNews : public Metadata {
+ protected:
+  static constexpr Instant kUntil{std::chrono::seconds(7)};
+
+  ExpectedNews() {
+    Apply(Update({Told(a, {Entry(0, 1, 3, 5), Entry(1, 1, 3, 5)}), Told(b, {Entry(0, 1, 3, 5)})}));
+  }
+  void Expect(const TopicRef& topic, int32_t index, int32_t epoch, Instant until = kUntil) {
+    LeaderAndIsrPartition state;
+    state.index = index;
+    state.leader_epoch = LeaderEpoch(epoch);
+    LeaderAndIsrRequest request;
+    request.topics.push_back({.topic = topic, .config = {}, .partitions = {state}});
+    cache.Expect(request, until);
+  }
+  Instant Until(const TopicNames& topics) { return cache.Publish()->NewsExpectedUntil(topics); }
+};
+
+TEST_F(ExpectedNews, AreThoseOfALaterLeaderEpoch) {
+  Expect(a, 0, 3);
+  EXPECT_EQ(Until({}), Instant());
+  Expect(a, 0, 4);
+  EXPECT_EQ(Until({{"a"}}), kUntil);
+  EXPECT_EQ(Until({{"b", "a"}}), kUntil);
+  EXPECT_EQ(Until({}), kUntil) << "all";
+  EXPECT_EQ(Until({{"b", "absent"}}), Instant());
+}
+
+TEST_F(ExpectedNews, HaveComeWithThatEpoch) {
+  Expect(a, 0, 4);
+  Apply(Update({Told(a, {Entry(0, 1, 3, 50)})}));
+  EXPECT_EQ(Until({{"a"}}), kUntil) << "an ISR of the former leader";
+  Apply(Update({Told(a, {Unconfirmed(Entry(0, 2, 4, 51))})}));
+  EXPECT_EQ(Until({{"a"}}), kUntil) << "the leader has yet to accept";
+  Apply(Update({Told(a, {Entry(0, 2, 4, 51)})}));
+  EXPECT_EQ(Until({{"a"}}), Instant());
+  EXPECT_EQ(Until({}), Instant());
+  Expect(a, 0, 4);
+  EXPECT_EQ(Until({}), Instant()) << "LeaderAndIsr was late";
+}
+
+TEST_F(ExpectedNews, HaveComeWithALaterEpoch) {
+  Expect(a, 0, 4);
+  Apply(Update({Told(a, {Entry(0, 2, 5, 51)})}));
+  EXPECT_EQ(Until({{"a"}}), Instant());
+}
+
+TEST_F(ExpectedNews, OfEachPartitionCount) {
+  Expect(a, 0, 4);
+  Expect(a, 1, 4, Instant(std::chrono::seconds(8)));
+  Apply(Update({Told(a, {Entry(1, 2, 4, 6)})}));
+  EXPECT_EQ(Until({{"a"}}), kUntil);
+  Apply(Update({Told(a, {Entry(0, 2, 4, 6)})}));
+  EXPECT_EQ(Until({{"a"}}), Instant());
+}
+
+TEST_F(ExpectedNews, AreNotWaitedForLongerBecauseTheyAreToldAgain) {
+  Expect(a, 0, 4);
+  Expect(a, 0, 4, Instant(std::chrono::seconds(8)));
+  EXPECT_EQ(Until({{"a"}}), kUntil);
+}
+
+TEST_F(ExpectedNews, AreNoneOfWhatClientsHaveNotBeenToldOf) {
+  Apply(Update({Told(b, {Unconfirmed(Entry(1, 1, 3, 5))})}));
+  Expect(b, 1, 4);                // They hear that nobody leads it.
+  Expect(b, 2, 4);                // Likewise.
+  Expect(Topic("a", 9), 0, 4);    // Another topic of the name.
+  Expect(Topic("new", 3), 0, 4);  // They hear that there is none.
+  EXPECT_EQ(Until({}), Instant());
+}
+
+TEST_F(ExpectedNews, GoWithTheirTopic) {
+  Expect(a, 0, 4);
+  Expect(b, 0, 4);
+  Apply(Update({MetadataTopic{.topic = a, .deleted = true, .config = {}, .partitions = {}}}));
+  EXPECT_EQ(Until({}), kUntil) << "of the other one";
+  Apply(Update({Told(Topic("b", 8), {Entry(0, 1, 0, 0)})}));
+  EXPECT_EQ(Until({}), Instant());
+}
+
 TEST_F(Metadata, DeletesATopicByItsIdOnly) {
   Apply(Update({Told(a, {Entry(0, 1, 3, 5)})}));
   MetadataTopic older{.topic = Topic("a", 9), .deleted = true, .config = {}, .partitions = {}};

@@ -213,6 +213,33 @@ TEST_F(ClientServiceTest, BeforeAnythingIsKnownAClientIsToAskAgain) {
             KafkaError::kNotLeaderOrFollower);
 }
 
+TEST_F(ClientServiceTest, WhoAsksForMetadataWaitsForALeaderThatMayNotBeNamedYet) {
+  backend_.leaders_known = false;
+  backend_.view = nullptr;
+  MetadataRequest request;
+  request.topics = std::vector<MetadataRequest::Topic>{{.id = {}, .name = "orders"}};
+  const auto call = Send(request, 8);
+  EXPECT_TRUE(call->open());
+  ASSERT_THAT(backend_.awaiting_leaders, SizeIs(1));
+  EXPECT_EQ(backend_.awaiting_leaders[0].first, TopicNames({"orders"}));
+  backend_.view = View();
+  backend_.awaiting_leaders[0].second();
+  EXPECT_EQ(AnswerOf<MetadataResponse>(*call).topics[0].partitions[0].leader, BrokerId(1));
+  EXPECT_THAT(backend_.awaiting_leaders, SizeIs(1)) << "nobody waits twice";
+}
+
+TEST_F(ClientServiceTest, WhoAsksForTopicsWithoutNamesOrForVeryManyWaitsForTheLeadersOfAll) {
+  backend_.leaders_known = false;
+  MetadataRequest by_id;
+  by_id.topics = std::vector<MetadataRequest::Topic>{{.id = Orders()->id, .name = std::nullopt}};
+  MetadataRequest many;
+  many.topics = std::vector<MetadataRequest::Topic>(101, {.id = {}, .name = "orders"});
+  for (const MetadataRequest& request : {MetadataRequest{}, by_id, many}) {
+    Send(request, 12);
+    EXPECT_EQ(backend_.awaiting_leaders.back().first, TopicNames());
+  }
+}
+
 // --- Produce ---
 
 TEST_F(ClientServiceTest, ABatchGoesToTheAgentAsItCame) {

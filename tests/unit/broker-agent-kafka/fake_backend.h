@@ -67,6 +67,13 @@ class FakeBackend final : public Backend {
   BrokerId self() const override { return BrokerId(1); }
   std::string cluster_id() const override { return "cluster"; }
   std::shared_ptr<const MetadataView> metadata() const override { return view; }
+  bool AwaitLeaders(const TopicNames& topics, std::function<void()> done) override {
+    if (leaders_known) {
+      return false;
+    }
+    awaiting_leaders.emplace_back(topics, std::move(done));
+    return true;
+  }
   Instant Now() const override { return now; }
   ClusterAdmin& admin() override { return cluster_admin; }
   void Append(AppendRequested request, std::function<void(const Result<Offset>&)> done) override {
@@ -90,6 +97,8 @@ class FakeBackend final : public Backend {
 
   FakeClusterAdmin cluster_admin;
   std::shared_ptr<const MetadataView> view;
+  bool leaders_known = true;
+  std::deque<std::pair<TopicNames, std::function<void()>>> awaiting_leaders;
   Instant now;
   Result<int64_t> producer_id = int64_t{7};
   std::deque<std::pair<AppendRequested, std::function<void(const Result<Offset>&)>>> appends;
