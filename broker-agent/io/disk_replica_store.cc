@@ -1,5 +1,6 @@
 #include "broker-agent/io/disk_replica_store.h"
 
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -125,7 +126,7 @@ void DiskReplicaStore::Disk::DoInTurns(LogAction action) {
   const int rest = unhurried ? options.catch_up_rest : 0;
   while (true) {
     const Instant began = disk.Now();
-    if (DoSome(action, kBytesPerTurn)) {
+    if (DoTurn(action)) {
       return;
     }
     const Instant now = disk.Now();
@@ -145,6 +146,20 @@ void DiskReplicaStore::Disk::DoInTurns(LogAction action) {
     }
     return;
   }
+}
+
+bool DiskReplicaStore::Disk::DoTurn(const LogAction& action) {
+  for (uint64_t done = 0; done < kBytesPerTurn; done += kBytesPerStride) {
+    if (DoSome(action, kBytesPerStride)) {
+      return true;
+    }
+    std::this_thread::yield();
+    const MutexLock lock(mutex);
+    if (queue.urgent()) {
+      break;
+    }
+  }
+  return false;
 }
 
 bool DiskReplicaStore::Disk::DoSome(const LogAction& action, uint64_t bytes_max) {

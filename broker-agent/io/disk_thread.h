@@ -35,6 +35,9 @@ struct DiskReplicaStore::Disk : std::enable_shared_from_this<DiskReplicaStore::D
   /// So much of a read, or of an append that nobody waits for, is done before others have their
   /// turn.
   static constexpr uint64_t kBytesPerTurn = uint64_t{128} << 10U;
+  /// After so much of a turn the thread offers its processor to others, and looks whether somebody
+  /// waits: who carries a record past it, or brings one to it, does not wait for all of the turn.
+  static constexpr uint64_t kBytesPerStride = uint64_t{32} << 10U;
 
   struct ReadUnderWay {
     OpId op{0};
@@ -85,6 +88,8 @@ struct DiskReplicaStore::Disk : std::enable_shared_from_this<DiskReplicaStore::D
                    << removed.error() << '"';
     }
   }
+  /// Does a turn of what goes in turns, or less if somebody waits for something else. As DoSome.
+  bool DoTurn(const LogAction& action) EXCLUDES(mutex);
   /// Does so much of what may be done in turns. False: it is to go on later, nobody has been
   /// answered.
   bool DoSome(const LogAction& action, uint64_t bytes_max);

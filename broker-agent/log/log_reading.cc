@@ -33,11 +33,13 @@ uint64_t BytesToPrefetchBehind(uint64_t bytes) {
   return std::clamp(bytes, kPrefetchBytesMin, kPrefetchBytesMax);
 }
 
-/// For when so much of the stretch has been read: as much ahead of that as goes behind all of it in
-/// the end.
+/// For when so much of the stretch has been read, in whole pieces: as much ahead of that as goes
+/// behind all of it in the end.
 void LogReading::PrefetchBehind(uint64_t read) {
+  const uint64_t pieces =
+      std::min((read + kPieceBytes - 1) / kPieceBytes * kPieceBytes, stretch_.length);
   const uint64_t until =
-      std::min(read + BytesToPrefetchBehind(stretch_.length), end_ - stretch_.position);
+      std::min(pieces + BytesToPrefetchBehind(stretch_.length), end_ - stretch_.position);
   if (until > prefetched_) {
     stretch_.file->Prefetch(stretch_.position + prefetched_, until - prefetched_);
     prefetched_ = until;

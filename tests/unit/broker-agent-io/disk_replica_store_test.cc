@@ -208,6 +208,9 @@ class LargeReads : public LargeRecords {
   void ReadWhile(std::function<void()> ask) {
     files_.SetFault([this, ask = std::move(ask)](storage::DiskOperation operation,
                                                  const std::string& path) -> std::optional<Error> {
+      if (operation == storage::DiskOperation::kWrite) {
+        reads_before_append_ = reads_;
+      }
       if (operation != storage::DiskOperation::kRead || path != kSegment) {
         return std::nullopt;
       }
@@ -242,14 +245,16 @@ class LargeReads : public LargeRecords {
 
   static constexpr size_t kLarge = size_t{1} << 20U;
   int reads_ = 0;
+  int reads_before_append_ = 0;
   int failing_ = 0;  ///< Which of them; 0: none.
 };
 
 TEST_F(LargeReads, LetAnAppendHaveItsTurn) {
   ReadWhile([this] { AppendToOther(); });
   EXPECT_EQ(Next<LogAppended>().op, OpId(8)) << "it came while the other was being read";
+  EXPECT_EQ(reads_before_append_, 3) << "it waits for the stride at which it came";
   ExpectRead();
-  EXPECT_EQ(reads_, 2 + 9) << "a batch is read in pieces of 128 KiB, and none of them twice";
+  EXPECT_EQ(reads_, 2 + 33) << "a batch is read in strides of 32 KiB, and none of them twice";
 }
 
 TEST_F(LargeReads, GoOnWhateverBecomesOfTheirLog) {
@@ -323,12 +328,13 @@ TEST_F(UnhurriedRecords, RestAfterEachPieceForAsLongAsItTook) {
   EXPECT_THAT(events_, IsEmpty());
   const uint64_t first = Written();
   EXPECT_EQ(first, uint64_t{128} << 10U);
-  const Instant rested = disk_.Now() + (disk_.Now() - began_);
+  const Duration took = disk_.Now() - began_;
+  const Instant rested = disk_.Now() + took;
   disk_.AdvanceTo(rested - Duration(1));
   EXPECT_EQ(Written(), first);
   disk_.AdvanceTo(rested);
   EXPECT_EQ(Written(), 2 * first);
-  disk_.AdvanceTo(rested + milliseconds(2));
+  disk_.AdvanceTo(rested + 2 * took);
   EXPECT_EQ(Next<LogAppended>().error, std::nullopt);
   EXPECT_EQ(Written(), RecordOf(0, kValueBytes).size());
 }
