@@ -1,5 +1,6 @@
 #include "broker-agent/io/disk_replica_store.h"
 
+#include <optional>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -125,12 +126,11 @@ void DiskReplicaStore::Disk::DoInTurns(LogAction action) {
   const std::optional<OpId> unhurried = OpOfUnhurried(action);
   const int rest = unhurried ? options.catch_up_rest : 0;
   while (true) {
-    const Instant began = disk.Now();
-    if (DoTurn(action)) {
+    const std::optional<Duration> took = DoTurn(action);
+    if (!took) {
       return;
     }
-    const Instant now = disk.Now();
-    const Duration pause = CatchUpRest(rest, now - began);
+    const Duration pause = CatchUpRest(rest, *took);
     const MutexLock lock(mutex);
     if (closing || (pause == Duration(0) && !queue.urgent())) {
       continue;
@@ -141,25 +141,28 @@ void DiskReplicaStore::Disk::DoInTurns(LogAction action) {
       disk.Post([self = shared_from_this()]() { self->DoNext(); });
     } else {
       resting = unhurried;
-      disk.PostAt(now + pause,
+      disk.PostAt(disk.Now() + pause,
                   [self = shared_from_this(), op = *unhurried]() { self->EndRest(op); });
     }
     return;
   }
 }
 
-bool DiskReplicaStore::Disk::DoTurn(const LogAction& action) {
+std::optional<Duration> DiskReplicaStore::Disk::DoTurn(const LogAction& action) {
+  Duration took{0};
   for (uint64_t done = 0; done < kBytesPerTurn; done += kBytesPerStride) {
+    const Instant began = disk.Now();
     if (DoSome(action, kBytesPerStride)) {
-      return true;
+      return std::nullopt;
     }
+    took += disk.Now() - began;
     std::this_thread::yield();
     const MutexLock lock(mutex);
     if (queue.urgent()) {
       break;
     }
   }
-  return false;
+  return took;
 }
 
 bool DiskReplicaStore::Disk::DoSome(const LogAction& action, uint64_t bytes_max) {

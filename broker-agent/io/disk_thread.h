@@ -88,8 +88,9 @@ struct DiskReplicaStore::Disk : std::enable_shared_from_this<DiskReplicaStore::D
                    << removed.error() << '"';
     }
   }
-  /// Does a turn of what goes in turns, or less if somebody waits for something else. As DoSome.
-  bool DoTurn(const LogAction& action) EXCLUDES(mutex);
+  /// Does a turn of what goes in turns, or less if somebody waits for something else. Yields how
+  /// long it took, without what others had of it; nothing: all is done.
+  std::optional<Duration> DoTurn(const LogAction& action) EXCLUDES(mutex);
   /// Does so much of what may be done in turns. False: it is to go on later, nobody has been
   /// answered.
   bool DoSome(const LogAction& action, uint64_t bytes_max);
