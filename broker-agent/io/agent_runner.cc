@@ -41,6 +41,14 @@ bool IsUrgent(const AgentEvent& event) {
                     event);
 }
 
+/// Returns who waits with that ticket, and forgets it.
+template <class Ticket, class Done>
+Done TakeOut(std::map<Ticket, Done>& waiting, Ticket ticket) {
+  auto found = waiting.extract(ticket);
+  CHECK(!found.empty()) << "nobody waits with ticket " << ticket;
+  return std::move(found.mapped());
+}
+
 /// Whoever is answered may look at the metadata at once, on another thread: what the answer speaks
 /// of stands there.
 void PublishFirst(std::vector<AgentAction>& actions) {
@@ -269,39 +277,27 @@ void AgentRunner::ArmTimer() {
 }
 
 void AgentRunner::Act(const AnswerControl& answer) {
-  auto call = calls_.extract(answer.call);
-  CHECK(!call.empty()) << "no call " << answer.call << " is open";
-  call.mapped()(answer.response);
+  TakeOut(calls_, answer.call)(answer.response);
 }
 
 void AgentRunner::Act(const AnswerAppend& answer) {
-  auto append = appends_.extract(answer.ticket);
-  CHECK(!append.empty()) << "no append " << answer.ticket << " is open";
-  append.mapped()(answer.base);
+  TakeOut(appends_, answer.ticket)(answer.base);
 }
 
 void AgentRunner::Act(const AnswerFetch& answer) {
-  auto fetch = fetches_.extract(answer.ticket);
-  CHECK(!fetch.empty()) << "no fetch " << answer.ticket << " is open";
-  fetch.mapped()(answer);
+  TakeOut(fetches_, answer.ticket)(answer);
 }
 
 void AgentRunner::Act(const AnswerOffset& answer) {
-  auto question = offsets_.extract(answer.ticket);
-  CHECK(!question.empty()) << "no question " << answer.ticket << " is open";
-  question.mapped()(answer);
+  TakeOut(offsets_, answer.ticket)(answer);
 }
 
 void AgentRunner::Act(const AnswerEpochEnd& answer) {
-  auto question = epoch_ends_.extract(answer.ticket);
-  CHECK(!question.empty()) << "no question " << answer.ticket << " is open";
-  question.mapped()(answer);
+  TakeOut(epoch_ends_, answer.ticket)(answer);
 }
 
 void AgentRunner::Act(const AnswerLeaders& answer) {
-  auto waiting = leaders_awaited_.extract(answer.ticket);
-  CHECK(!waiting.empty()) << "nobody waits with " << answer.ticket;
-  waiting.mapped()(answer);
+  TakeOut(leaders_awaited_, answer.ticket)(answer);
 }
 
 void AgentRunner::Act(PublishMetadata publish) {

@@ -44,22 +44,6 @@ bool IsProduce(std::string_view frame) {
   return frame.starts_with(std::string_view("\0\0", 2));  // Its key is 0.
 }
 
-/// Who names many waits for all.
-TopicNames TopicsOf(const MetadataRequest& ask) {
-  constexpr size_t kNamedMax = 100;
-  if (!ask.topics || ask.topics->size() > kNamedMax) {
-    return std::nullopt;
-  }
-  std::vector<std::string> names;
-  for (const MetadataRequest::Topic& topic : *ask.topics) {
-    if (!topic.name) {
-      return std::nullopt;
-    }
-    names.push_back(*topic.name);
-  }
-  return names;
-}
-
 bool IsOffered(const RequestHeader& header) {
   const auto offered = ClientService::Offered();
   const auto api = std::ranges::find(offered, header.api, &ApiSpec::key);
@@ -93,9 +77,9 @@ void ClientService::Serve(const Slice& frame, const CallRef& call, Patience pati
                    // Decoded again later: the frame takes up less room meanwhile.
                    const auto* metadata = std::get_if<MetadataRequest>(&request.body);
                    if (metadata != nullptr && patience == Patience::kAwaitsLeaders &&
-                       backend_.AwaitLeaders(TopicsOf(*metadata), [this, frame, call] {
-                         Serve(frame, call, Patience::kHasWaited);
-                       })) {
+                       backend_.AwaitLeaders(
+                           TopicsAwaited(request.header, *metadata),
+                           [this, frame, call] { Serve(frame, call, Patience::kHasWaited); })) {
                      return;
                    }
                    std::visit([&](const auto& ask) { Do(request.header, ask, call); },

@@ -115,6 +115,10 @@ struct NamedPartition {
 /// `view` may be null.
 NamedPartition FindPartition(const MetadataView* view, std::string_view topic, int32_t index);
 
+/// Returns of which topics a request wants to know the leaders. Who names very many, or one by its
+/// id alone, is taken to ask for all.
+TopicNames TopicsAwaited(const RequestHeader& header, const MetadataRequest& ask);
+
 /// Returns how a reader is told of a problem.
 KafkaError ErrorOf(ReadProblem problem);
 

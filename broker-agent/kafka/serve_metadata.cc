@@ -46,6 +46,11 @@ std::vector<BrokerId> OfflineReplicas(const MetadataView& view,
   return offline;
 }
 
+/// Version 0 has no null.
+bool AsksForAll(const RequestHeader& header, const MetadataRequest& ask) {
+  return !ask.topics || (header.version == 0 && ask.topics->empty());
+}
+
 MetadataResponse::Topic TopicOf(const MetadataView& cluster, const TopicView& view) {
   MetadataResponse::Topic topic;
   topic.name = view.topic->name;
@@ -105,6 +110,21 @@ MetadataResponse::Topic TopicNamed(const MetadataView& view, const MetadataReque
 
 }  // namespace
 
+TopicNames TopicsAwaited(const RequestHeader& header, const MetadataRequest& ask) {
+  constexpr size_t kNamedMax = 100;
+  if (AsksForAll(header, ask) || ask.topics->size() > kNamedMax) {
+    return std::nullopt;
+  }
+  std::vector<std::string> names;
+  for (const MetadataRequest::Topic& topic : *ask.topics) {
+    if (!topic.name) {
+      return std::nullopt;
+    }
+    names.push_back(*topic.name);
+  }
+  return names;
+}
+
 void ClientService::Do(const RequestHeader& header,
                        const MetadataRequest& ask,
                        const CallRef& call) const {
@@ -126,8 +146,7 @@ void ClientService::Do(const RequestHeader& header,
   }
   response.brokers = BrokersOf<MetadataResponse::Broker>(*view);
   response.controller = ControllerFor(backend_.self(), *view);
-  const bool all = !ask.topics || (header.version == 0 && ask.topics->empty());
-  if (all) {
+  if (AsksForAll(header, ask)) {
     for (const auto& topic : view->Topics()) {
       response.topics.push_back(TopicOf(*view, *topic));
     }

@@ -63,7 +63,7 @@ class Load(ClusterTest):
     def lead_through_a_kill(self, *flags):
         topic = self.topic("t")
         load = regent_load.Running(topic, "--partitions=3", "--per-second=2000", "--sizes=300",
-                                   "--acks=all", "--linger-ms=1", "--verify", "--tell-astray",
+                                   "--acks=all", "--linger-ms=1", "--verify", "--tell-statistics",
                                    *flags)
         self.addCleanup(load.destroy)
         self.await_more(topic)
@@ -82,9 +82,9 @@ class Load(ClusterTest):
         def more():
             return self.bytes_written(topic) > written + 30_000
 
-        eventually(lambda: more() or (load and load.astray), "more is written")
+        eventually(lambda: more() or (load and load.watch.partitions), "more is written")
         if not more():
-            print(f"the leader is moved, for the client is astray: {load.astray}")
+            print(f"the leader is moved; (partition, broker, leader): {load.watch.partitions}")
             self.cluster.ctl("leader", "elect", "--preferred", "--partition", f"{topic}:0")
             eventually(more, "more is written after the leader has moved")
 

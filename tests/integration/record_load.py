@@ -5,6 +5,7 @@ import threading
 
 import confluent_kafka
 
+from astray import AstrayWatch
 from harness import eventually
 
 BROKERS = "127.0.0.1:9092,127.0.0.1:9093,127.0.0.1:9094"
@@ -12,12 +13,7 @@ BROKERS = "127.0.0.1:9092,127.0.0.1:9093,127.0.0.1:9094"
 
 class Load:
     """An idempotent producer with acks=all on a thread of its own, until it is stopped. Its records
-    are numbers, of `digits` at least.
-
-    librdkafka 2.0.2, which is Debian 12's, can lose a partition for good. Brokers hear of a new
-    leader one after the other; if the client is told of the new one, of the former one and of the
-    new one again before it has carried out the move between, it knows the leader and goes on asking
-    the former one. Its statistics show that, and a client to which it has happened is replaced."""
+    are numbers, of `digits` at least. A client that is astray is replaced."""
 
     def __init__(self, topic, partitions, digits=1):
         self.acknowledged = {p: [] for p in range(partitions)}
@@ -30,27 +26,18 @@ class Load:
         self.thread.start()
 
     def begin(self):
-        self.elsewhere = set()
-        self.astray = set()
+        self.watch = AstrayWatch()
         self.producer = confluent_kafka.Producer({
             "bootstrap.servers": BROKERS, "acks": "all", "enable.idempotence": True,
             "message.timeout.ms": 120_000, "linger.ms": 1, "reconnect.backoff.max.ms": 200,
             "statistics.interval.ms": 1000, "stats_cb": self.observe, "log_level": 0})
 
     def observe(self, statistics):
-        """Partitions are astray that stay with one broker and know of another leader."""
-        before = self.elsewhere
-        self.elsewhere = {
-            (partition["partition"], partition["broker"], partition["leader"])
-            for topic in json.loads(statistics)["topics"].values()
-            for partition in topic["partitions"].values()
-            if min(partition["broker"], partition["leader"]) >= 0
-            and partition["broker"] != partition["leader"]}
-        self.astray = before & self.elsewhere
+        self.watch.take(json.loads(statistics))
 
     def begin_anew_if_astray(self):
-        if self.astray:
-            print(f"the client is replaced; (partition, broker, leader): {sorted(self.astray)}")
+        if astray := self.watch.partitions:
+            print(f"the client is replaced; (partition, broker, leader): {sorted(astray)}")
             self.producer.purge()
             self.producer.flush()
             self.begin()

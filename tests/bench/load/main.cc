@@ -6,6 +6,7 @@
 #include <iostream>
 #include <mutex>
 #include <string>
+#include <string_view>
 #include <syncstream>
 #include <thread>
 #include <unistd.h>
@@ -22,7 +23,7 @@
 
 // regent-load: writes records at a pace, measures each from produce() to its delivery report, reads
 // them back and compares. Prints a JSON object per line: one when the first record of a run is
-// acknowledged, one for each run, one for the reading.
+// acknowledged, one for each run, one for the reading, and statistics if they are asked for.
 
 namespace regent::bench {
 namespace {
@@ -43,7 +44,7 @@ struct Options {
   double linger_ms = 5;
   std::vector<std::string> settings;
   bool verify = false;
-  bool tell_astray = false;
+  bool tell_statistics = false;
   std::string transactional_id;
 };
 
@@ -119,13 +120,6 @@ nlohmann::json ToJson(const Found& found) {
           {"trouble", found.trouble}};
 }
 
-nlohmann::json ToJson(const Astray& astray) {
-  return {{"kind", "astray"},
-          {"partition", astray.partition},
-          {"broker", astray.broker},
-          {"leader", astray.leader}};
-}
-
 /// In one piece: more than one thread has something to say.
 void Print(const nlohmann::json& object) {
   std::osyncstream(std::cout) << object << std::endl;
@@ -169,7 +163,7 @@ ClientSettings ProducerSettings(const Options& options) {
   settings["message.timeout.ms"] = "120000";
   settings["reconnect.backoff.max.ms"] = "200";
   settings["queue.buffering.max.messages"] = "100000";
-  if (options.tell_astray) {
+  if (options.tell_statistics) {
     settings["statistics.interval.ms"] = "1000";
   }
   for (const std::string& setting : options.settings) {
@@ -191,8 +185,10 @@ int Run(Options options) {
             .count();
   }
   const RecordMaker maker(options.shape);
-  auto producing = Producing::Make(ProducerSettings(options), options.topic, maker,
-                                   [](const Astray& astray) { Print(ToJson(astray)); });
+  auto producing = Producing::Make(
+      ProducerSettings(options), options.topic, maker, [](std::string_view statistics) {
+        Print({{"kind", "statistics"}, {"statistics", nlohmann::json::parse(statistics)}});
+      });
   if (!producing.ok()) {
     return Fail(producing.error());
   }
@@ -242,8 +238,8 @@ int main(int argc, char** argv) {
   app.add_option("--linger-ms", options.linger_ms, "How long a batch waits for more");
   app.add_option("-X,--setting", options.settings, "name=value for librdkafka's producer");
   app.add_flag("--verify", options.verify, "Read everything back and compare");
-  app.add_flag("--tell-astray", options.tell_astray,
-               "Say of which partitions the client has lost the leader for good");
+  app.add_flag("--tell-statistics", options.tell_statistics,
+               "Print librdkafka's statistics of the producer every second");
   app.add_option("--init-transactions", options.transactional_id,
                  "Only ask for the producer id of this transactional id");
   CLI11_PARSE(app, argc, argv);

@@ -36,21 +36,19 @@ rd_kafka_headers_t* Headers(const Record& record) {
 
 }  // namespace
 
-Producing::Producing(std::string topic,
-                     const RecordMaker& maker,
-                     std::function<void(const Astray&)> on_astray)
-    : topic_(std::move(topic)), maker_(maker), on_astray_(std::move(on_astray)) {}
+Producing::Producing(std::string topic, const RecordMaker& maker, OnStatistics on_statistics)
+    : topic_(std::move(topic)), maker_(maker), on_statistics_(std::move(on_statistics)) {}
 
 Result<std::unique_ptr<Producing>> Producing::Make(const ClientSettings& settings,
                                                    std::string topic,
                                                    const RecordMaker& maker,
-                                                   std::function<void(const Astray&)> on_astray) {
+                                                   OnStatistics on_statistics) {
   std::unique_ptr<Producing> producing(
-      new Producing(std::move(topic), maker, std::move(on_astray)));
+      new Producing(std::move(topic), maker, std::move(on_statistics)));
   auto client = MakeClient(RD_KAFKA_PRODUCER, settings,
                            {.context = producing.get(),
                             .on_delivery = &Producing::OnDelivery,
-                            .on_statistics = &Producing::OnStatistics});
+                            .on_statistics = &Producing::TakeStatistics});
   if (!client.ok()) {
     return client.error();
   }
@@ -148,11 +146,8 @@ void Producing::OnDelivery(rd_kafka_t* /*client*/,
   static_cast<Producing*>(context)->Note(*message);
 }
 
-int Producing::OnStatistics(rd_kafka_t* /*client*/, char* json, size_t size, void* context) {
-  auto* const self = static_cast<Producing*>(context);
-  for (const Astray& each : self->astray_.Take({json, size})) {
-    self->on_astray_(each);
-  }
+int Producing::TakeStatistics(rd_kafka_t* /*client*/, char* json, size_t size, void* context) {
+  static_cast<Producing*>(context)->on_statistics_({json, size});
   return 0;  // librdkafka frees the text.
 }
 

@@ -6,11 +6,11 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <vector>
 
 #include "common/base/mutex.h"
-#include "tests/bench/load/astray.h"
 #include "tests/bench/load/client.h"
 #include "tests/bench/load/records.h"
 
@@ -38,12 +38,14 @@ struct Delivered {
 /// Writes a maker's records to a topic, run after run, numbers going on.
 class Producing {
  public:
-  /// `maker` must outlive this. `on_astray` is called for each partition that the client has lost,
-  /// on a thread of its own, if the settings have it give statistics.
+  /// What is called with librdkafka's statistics, JSON, if the settings have it give them.
+  using OnStatistics = std::function<void(std::string_view)>;
+
+  /// `maker` must outlive this. `on_statistics` is called on a thread of its own.
   static Result<std::unique_ptr<Producing>> Make(const ClientSettings& settings,
                                                  std::string topic,
                                                  const RecordMaker& maker,
-                                                 std::function<void(const Astray&)> on_astray);
+                                                 OnStatistics on_statistics);
   ~Producing();
 
   /// Returns when all records of the run have had their delivery reports. Calls `on_first` at the
@@ -57,19 +59,16 @@ class Producing {
   }
 
  private:
-  Producing(std::string topic,
-            const RecordMaker& maker,
-            std::function<void(const Astray&)> on_astray);
+  Producing(std::string topic, const RecordMaker& maker, OnStatistics on_statistics);
 
   static void OnDelivery(rd_kafka_t* client, const rd_kafka_message_t* message, void* context);
-  static int OnStatistics(rd_kafka_t* client, char* json, size_t size, void* context);
+  static int TakeStatistics(rd_kafka_t* client, char* json, size_t size, void* context);
   void Note(const rd_kafka_message_t& message) EXCLUDES(mutex_);
   void Send(uint64_t number);
 
   const std::string topic_;
   const RecordMaker& maker_;
-  const std::function<void(const Astray&)> on_astray_;
-  AstrayWatch astray_;  ///< The thread's alone that serves the reports.
+  const OnStatistics on_statistics_;
   uint64_t next_ = 0;
   Mutex mutex_;
   Delivered run_ GUARDED_BY(mutex_);

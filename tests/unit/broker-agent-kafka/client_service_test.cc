@@ -238,6 +238,12 @@ TEST_F(ClientServiceTest, WhoAsksForTopicsWithoutNamesOrForVeryManyWaitsForTheLe
     Send(request, 12);
     EXPECT_EQ(backend_.awaiting_leaders.back().first, TopicNames());
   }
+  MetadataRequest empty;
+  empty.topics.emplace();
+  Send(empty, 12);
+  EXPECT_EQ(backend_.awaiting_leaders.back().first, TopicNames(std::vector<std::string>()));
+  Send(empty, 0);
+  EXPECT_EQ(backend_.awaiting_leaders.back().first, TopicNames()) << "version 0 has no null";
 }
 
 // --- Produce ---
